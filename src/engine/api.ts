@@ -1,0 +1,178 @@
+import type {
+  Backend,
+  Clock,
+  Detail,
+  Durability,
+  EngineEvent,
+  FailurePolicy,
+  Graph,
+  JobId,
+  JobRow,
+  Json,
+  Logger,
+  Outcome,
+  Random,
+  ResolvedWork,
+  ResourceRequest,
+  RunId,
+  Status,
+  Store,
+  Value,
+} from '../model/index.ts';
+
+/** Everything the engine does not have of its own: it reads no clock, draws no chance, and touches no disk. */
+export interface EngineOptions {
+  readonly store: Store;
+  readonly backends: readonly Backend[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger?: Logger;
+  /** Which backend runs what names none. */
+  readonly defaultBackends: { readonly command: string; readonly call: string };
+  /** Turns a node's payload and the values it refers to into work. Pure; may throw a `HeddleError`, which fails the job. */
+  readonly resolveWork: ResolveWork;
+  /** The absolute directory of an attempt; '' when attempts have none. */
+  readonly attemptDirectory: (run: RunId, index: number, job: JobId, fence: number) => string;
+  /** The store's directory, absolute; '' when there is none. */
+  readonly directory?: string;
+  /** The project's directory, absolute. */
+  readonly project?: string;
+  /** Attempts at a time, per backend; the backend's own idea where absent. */
+  readonly slots?: number;
+  /** Named tokens (licences), engine-wide. */
+  readonly tokens?: Readonly<Record<string, number>>;
+  /** How runs share what there is. @default 'priority' */
+  readonly strategy?: 'priority' | 'fair';
+  /** A job passed over so long reserves. @default 60000 */
+  readonly reserveAfterMs?: number;
+  /** How long an unreachable attempt is waited for between looks. @default 15000 */
+  readonly recheckMs?: number;
+  /** Custom conditions by name: user code, contained. */
+  readonly conditions?: Readonly<Record<string, () => boolean>>;
+  /** Captured output a stream. @default 64 MiB */
+  readonly outputBytes?: number;
+}
+
+export type ResolveWork = (node: {
+  readonly kind: 'command' | 'call';
+  /** JSON of the payload; '' for none. */
+  readonly payload: string;
+  readonly environment: Readonly<Record<string, string>> | undefined;
+  /** Value of a node by its index in the run; defined for every data edge. */
+  readonly value: (node: number) => Value | undefined;
+}) => ResolvedWork;
+
+/** How one run is to be executed. Kept as JSON with the run. */
+export interface RunSettings {
+  /** Backend for every task that names none. */
+  readonly backend?: string;
+  readonly onFailure?: FailurePolicy;
+  /** What it was started with, for people and for `resume`. */
+  readonly parameters?: Json;
+  /** Anything the caller wants kept with the run (source file, code hashes). */
+  readonly origin?: Json;
+}
+
+/** Numbers of jobs by status. */
+export type Counts = Readonly<Record<Status, number>>;
+
+/** A run as the engine sees it now. */
+export interface RunView {
+  readonly id: RunId;
+  readonly name: string;
+  readonly status: Status;
+  readonly detail: Detail;
+  readonly counts: Counts;
+  readonly size: number;
+  readonly startedAt: number;
+  readonly endedAt: number;
+}
+
+/** A job as the engine sees it now. */
+export interface JobView {
+  readonly index: number;
+  readonly id: JobId;
+  readonly status: Status;
+  readonly detail: Detail;
+  readonly fence: number;
+  readonly charged: number;
+  readonly losses: number;
+}
+
+/** Why a job is where it is, as facts; the command line puts them into sentences. */
+export interface Explanation {
+  readonly job: JobView;
+  /** Upstream jobs it waits for, at most 20 of them. */
+  readonly waitsFor: readonly { readonly job: JobId; readonly status: Status; readonly edge: 'data' | 'order' }[];
+  readonly waitsForCount: number;
+  /** What it asks for and what is free, when it is queued or reserved. */
+  readonly request?: ResourceRequest;
+  readonly free?: readonly { readonly place: string; readonly cpus: number; readonly memoryBytes?: number }[];
+  /** The job for which what is free is being kept. */
+  readonly reservedFor?: JobId;
+  /** Epoch milliseconds of its dated wake-up. */
+  readonly wakeAt?: number;
+  readonly lastOutcome?: Outcome;
+  /** For a job cancelled because of an upstream one: that one. */
+  readonly becauseOf?: JobId;
+}
+
+/** Which jobs a steering command means. */
+export type JobSelection = readonly number[] | 'all';
+
+/** What `retry` and `rerun` may change. */
+export interface RetryChanges {
+  readonly resources?: Partial<ResourceRequest>;
+}
+
+/**
+ * The engine: accepts runs, decides what starts when, owns the state. Everything it tells is
+ * told after the commit that holds it. `EngineShell.open(options)` makes one.
+ *
+ * @throws {HeddleError} RUN_NOT_FOUND, JOB_NOT_FOUND, STATE_CONFLICT, RUN_OWNED, ENGINE_CLOSED, RESOURCES_IMPOSSIBLE, BACKEND_UNKNOWN
+ */
+export interface EngineApi extends AsyncDisposable {
+  readonly durability: Durability;
+  /** Stores a run and starts it. Resolves when the run is durable. The graph is checked by its builder. */
+  start(graph: Graph, settings: RunSettings & { readonly id?: RunId; readonly name?: string; readonly fingerprint?: string }): Promise<RunId>;
+  /** Takes over a run that is not finished, asks every backend what became of its attempts, and goes on. */
+  resume(run: RunId): Promise<void>;
+  /** Appends nodes to a run that is not finished. */
+  append(run: RunId, segment: Graph): Promise<void>;
+
+  /** Without a selection: the whole run. Of what is final: nothing. */
+  cancel(run: RunId, jobs?: JobSelection): Promise<void>;
+  /** Starts nothing more of this run; what runs goes on. */
+  pause(run: RunId): Promise<void>;
+  unpause(run: RunId): Promise<void>;
+  hold(run: RunId, jobs: readonly number[]): Promise<void>;
+  release(run: RunId, jobs: readonly number[]): Promise<void>;
+  /** Makes failed and cancelled jobs of a finished run pending again. */
+  retry(run: RunId, changes?: RetryChanges): Promise<void>;
+  /** Makes these final jobs pending again, and the finished ones that took their values. */
+  rerun(run: RunId, jobs: readonly number[]): Promise<void>;
+
+  view(run: RunId): RunView;
+  job(run: RunId, index: number): JobView;
+  /** Index of a job by its id; undefined when there is none. */
+  indexOf(run: RunId, job: JobId): number | undefined;
+  why(run: RunId, index: number): Explanation;
+  /** Live attempts, for progress displays. */
+  running(run: RunId): readonly { readonly job: JobId; readonly index: number; readonly phase: Detail; readonly sinceMs: number }[];
+  /** Value of a job that is done. */
+  value(run: RunId, index: number): Promise<Value | undefined>;
+  /** Listener errors are contained. Returns how to stop listening. */
+  listen(listener: (events: readonly EngineEvent[]) => void): () => void;
+  /** Resolves when the run is final, or `pending` by interruption. */
+  ended(run: RunId): Promise<RunView>;
+  /** Everything submitted so far is durable. */
+  committed(): Promise<void>;
+
+  /** Starts nothing more, of any run; resolves when nothing is running. */
+  drain(): Promise<void>;
+  /**
+   * Stops: cancels what runs (cause shutdown, nothing charged), leaves runs `pending (interrupted)`,
+   * gives them up. With `detach`, recoverable attempts are left running for `resume` to adopt.
+   */
+  shutdown(options?: { readonly detach?: boolean }): Promise<void>;
+}

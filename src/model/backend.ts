@@ -1,0 +1,134 @@
+import type { Clock } from './clock.ts';
+import type { AttemptId, JobId, RunId, SubmissionId } from './ids.ts';
+import type { Logger } from './logger.ts';
+import type { Outcome } from './outcome.ts';
+import type { Grant, Place } from './resources.ts';
+import type { Phase } from './status.ts';
+import type { ResolvedWork } from './task.ts';
+
+/** Everything a backend needs to make one attempt. */
+export interface AttemptOrder {
+  readonly attempt: AttemptId;
+  /** Ordinal of the attempt in its job, from 1. */
+  readonly fence: number;
+  readonly run: RunId;
+  readonly job: JobId;
+  /** Index of the job in its run. */
+  readonly index: number;
+  readonly work: ResolvedWork;
+  readonly grant: Grant;
+  readonly limits: AttemptLimits;
+  /** The attempt's own directory, absolute; the backend makes it when it needs one. Empty when the engine has none. */
+  readonly directory: string;
+  /** Which submission it travels in, and at which index. */
+  readonly submission: SubmissionId;
+  readonly element: number;
+}
+
+export interface AttemptLimits {
+  readonly graceMs: number;
+  /** The core watches the time too; a backend that can enforce it where the work is does so. */
+  readonly runMs?: number;
+  /** Captured output a stream, then truncated with a mark. */
+  readonly outputBytes: number;
+}
+
+/** What became of the wish to start an attempt. */
+export type LaunchAnswer =
+  /** The handle finds it again (a pid and start time, a native job id); empty where none is needed. */
+  | { readonly kind: 'accepted'; readonly handle: string }
+  /** It has not started and never will under this order. */
+  | { readonly kind: 'refused'; readonly retryable: boolean; readonly why: string }
+  /** Nobody knows: `recover` will be asked until it does. */
+  | { readonly kind: 'unknown'; readonly why: string };
+
+/** What the outside world was given earlier, read back from the store. */
+export interface RecoverQuery {
+  readonly attempt: AttemptId;
+  readonly fence: number;
+  readonly run: RunId;
+  readonly job: JobId;
+  readonly index: number;
+  readonly submission: SubmissionId;
+  readonly element: number;
+  /** Empty when the answer to `launch` was never recorded. */
+  readonly handle: string;
+  readonly grant: Grant;
+  readonly limits: AttemptLimits;
+  readonly directory: string;
+  /** The order's work, so that outputs can be checked. */
+  readonly work: ResolvedWork;
+}
+
+/** What a backend knows of an attempt it was asked about after a restart or a silence. */
+export type RecoverAnswer =
+  /** It lives; its end will be reported. */
+  | { readonly kind: 'running'; readonly handle?: string; readonly phase?: Phase }
+  | { readonly kind: 'ended'; readonly outcome: Outcome; readonly startedAt?: number; readonly endedAt?: number }
+  /** Fenced: it never ran, or it ran and left no record, and will not run or be published any more. */
+  | { readonly kind: 'gone'; readonly why: string }
+  /** Its place doesn't answer. Ask again later. */
+  | { readonly kind: 'unknown'; readonly why: string };
+
+/** What a backend reports. Events of one attempt only move forward and end exactly once; the engine forgives repeats. */
+export type BackendEvent =
+  | { readonly kind: 'phase'; readonly attempt: AttemptId; readonly phase: Phase; readonly at?: number; readonly handle?: string }
+  | {
+      readonly kind: 'ended';
+      readonly attempt: AttemptId;
+      readonly outcome: Outcome;
+      /** Epoch milliseconds, where the place said them. */
+      readonly startedAt?: number;
+      readonly endedAt?: number;
+    }
+  | { readonly kind: 'heartbeat'; readonly attempt: AttemptId }
+  /** The attempt's place stopped answering. */
+  | { readonly kind: 'unreachable'; readonly attempt: AttemptId; readonly why: string }
+  /** Fenced and known dead without an end: may be given to a successor. */
+  | { readonly kind: 'gone'; readonly attempt: AttemptId; readonly why: string }
+  /** Capacity changed: the whole new set. */
+  | { readonly kind: 'places'; readonly places: readonly Place[] };
+
+/** What a backend is handed when it is opened. */
+export interface BackendContext {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** May be called at any time, also from inside `launch`; never throws. */
+  report(event: BackendEvent): void;
+  /** The store's directory, absolute; empty when there is none. */
+  readonly directory: string;
+  /** The project's directory, absolute: where relative paths of the user's start. */
+  readonly project: string;
+  /** How many attempts at a time the user allows here; absent: the backend decides from the machine. */
+  readonly slots?: number;
+}
+
+export interface BackendCapabilities {
+  readonly commands: boolean;
+  readonly calls: boolean;
+  /** Attempts outlive the engine and can be found again. */
+  readonly recoverable: boolean;
+  /** A batch travels as one submission (an array); else each attempt is its own. */
+  readonly batches: boolean;
+  /** Nothing leaves the process, so there is nothing to look for after a crash. */
+  readonly local: boolean;
+}
+
+/**
+ * A place and a way to run attempts. A failing task is an outcome; a backend throws only when
+ * it is itself broken. After `cancel` the end is reported as any other end, once nothing of the attempt lives.
+ */
+export interface Backend extends AsyncDisposable {
+  readonly name: string;
+  readonly capabilities: BackendCapabilities;
+  /** Called once, before anything else. */
+  open(context: BackendContext): Promise<readonly Place[]>;
+  /** One answer an order, in order. All are of one submission when `batches`. */
+  launch(orders: readonly AttemptOrder[]): readonly LaunchAnswer[] | Promise<readonly LaunchAnswer[]>;
+  /** Asks politely, then after `graceMs` by force. Of an attempt that is not there: nothing. */
+  cancel(attempt: AttemptId, graceMs: number): void;
+  /** One answer a query, in order. `running` adopts: the end will be reported. */
+  recover(queries: readonly RecoverQuery[]): Promise<readonly RecoverAnswer[]>;
+  /** The ends of these are committed: records kept for them may go. */
+  release(attempts: readonly AttemptId[]): void;
+}

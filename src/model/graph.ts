@@ -1,0 +1,49 @@
+import type { AcceptMask } from './status.ts';
+import type { Definition } from './task.ts';
+
+/** Many short texts in one buffer: entry i is `bytes[offsets[i] .. offsets[i + 1]]`, UTF-8. */
+export interface TextColumn {
+  readonly bytes: Uint8Array;
+  /** One longer than the number of texts. */
+  readonly offsets: Uint32Array;
+}
+
+/** An edge that needs the value: its upstream must be `done`. Any other number is an order edge's accept mask. */
+export const DATA_EDGE: AcceptMask = 0;
+
+/**
+ * A graph, or a segment appended to one, as columns: a million tasks are some dozen arrays,
+ * not a million objects. Node i of a segment that was appended at `base` is job `base + i` of
+ * its run; edges name upstream nodes by their index in the run. Immutable once built.
+ */
+export interface Graph {
+  readonly name: string;
+  /** Index in the run of the first node; 0 but for expansions. */
+  readonly base: number;
+  readonly size: number;
+  readonly names: TextColumn;
+  /** JSON of each node's `Payload`; empty text where there is none (a no-op call). */
+  readonly payloads: TextColumn;
+  readonly definitions: readonly Definition[];
+  /** Index into `definitions`, a node. */
+  readonly definitionOf: Uint32Array;
+  /** Edges into node i are those at `edgeOffsets[i] .. edgeOffsets[i + 1]`. */
+  readonly edgeOffsets: Uint32Array;
+  /** Index in the run of the upstream node, an edge. */
+  readonly edgeFrom: Uint32Array;
+  /** `DATA_EDGE` or an accept mask, an edge. */
+  readonly edgeAccept: Uint8Array;
+  /** Expected milliseconds of each node, for the upward rank and for simulation; 0: not known. */
+  readonly expectedMs: Float64Array;
+  /** JSON of what the workflow returns, with refs; absent: nothing. */
+  readonly result?: string;
+}
+
+const decoder = new TextDecoder();
+
+/** Reads text i of a column. */
+export function textAt(column: TextColumn, i: number): string {
+  const start = column.offsets[i] as number;
+  const end = column.offsets[i + 1] as number;
+  return start === end ? '' : decoder.decode(column.bytes.subarray(start, end));
+}

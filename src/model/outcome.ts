@@ -1,0 +1,70 @@
+import type { FailedCause } from './status.ts';
+import type { Value } from './value.ts';
+
+/** An error as data: what is left of it when it has crossed a process or a disk. */
+export interface SerializedError {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string;
+  readonly stack?: string;
+  readonly cause?: SerializedError;
+}
+
+/** What an attempt used, where the operating system or the scheduler said it. */
+export interface Usage {
+  readonly maxRssBytes?: number;
+  readonly userSeconds?: number;
+  readonly systemSeconds?: number;
+}
+
+/** Which deadline passed. `queue` ends a job that never had an attempt. */
+export type TimeoutKind = 'queue' | 'start' | 'run' | 'heartbeat';
+
+/** Who or what ended an attempt that was cancelled. `shutdown` charges nothing and is no end of the job. */
+export type CancelCause = 'user' | 'upstream' | 'run-abort' | 'shutdown';
+
+/** How an attempt ended. A failing task is a value here; only a broken backend throws. */
+export type Outcome =
+  | { readonly kind: 'ok'; readonly value?: Value; readonly usage?: Usage }
+  | { readonly kind: 'error'; readonly error: SerializedError; readonly usage?: Usage }
+  | { readonly kind: 'exit'; readonly code: number; readonly stderr?: string; readonly usage?: Usage }
+  | { readonly kind: 'signal'; readonly signal: string; readonly stderr?: string; readonly usage?: Usage }
+  | { readonly kind: 'timeout'; readonly timeout: TimeoutKind; readonly usage?: Usage }
+  | { readonly kind: 'memory'; readonly note?: string; readonly usage?: Usage }
+  | { readonly kind: 'cancelled'; readonly by: CancelCause; readonly usage?: Usage }
+  | { readonly kind: 'lost'; readonly why: string; readonly usage?: Usage }
+  | { readonly kind: 'preempted'; readonly why?: string; readonly usage?: Usage }
+  | { readonly kind: 'output-missing'; readonly missing: readonly string[]; readonly note?: string; readonly usage?: Usage };
+
+export type OutcomeKind = Outcome['kind'];
+
+/** The cause a job carries when it fails by this outcome; undefined for `ok` and `cancelled`. */
+export function causeOf(outcome: Outcome): FailedCause | undefined {
+  return outcome.kind === 'ok' || outcome.kind === 'cancelled' ? undefined : outcome.kind;
+}
+
+/** Says in one line how an attempt ended, for people. */
+export function describeOutcome(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'ok':
+      return 'ended well';
+    case 'error':
+      return `${outcome.error.name}: ${outcome.error.message}`;
+    case 'exit':
+      return `exit code ${outcome.code}`;
+    case 'signal':
+      return `killed by ${outcome.signal}`;
+    case 'timeout':
+      return `${outcome.timeout} timeout passed`;
+    case 'memory':
+      return outcome.note ?? 'out of memory';
+    case 'cancelled':
+      return `cancelled (${outcome.by})`;
+    case 'lost':
+      return `lost: ${outcome.why}`;
+    case 'preempted':
+      return outcome.why ?? 'preempted';
+    case 'output-missing':
+      return `declared output missing: ${outcome.missing.join(', ')}`;
+  }
+}

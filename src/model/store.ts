@@ -1,0 +1,202 @@
+import type { Transition } from './event.ts';
+import type { Graph } from './graph.ts';
+import type { AttemptId, OwnerId, RunId, SubmissionId } from './ids.ts';
+import type { Outcome } from './outcome.ts';
+import type { Detail, Status } from './status.ts';
+import type { Value } from './value.ts';
+
+/** `memory`: nothing survives. `normal`: survives a killed process. `full`: survives power loss. */
+export type Durability = 'memory' | 'normal' | 'full';
+
+/** A run as it is kept. Times are epoch milliseconds, 0: not yet. */
+export interface RunRow {
+  readonly id: RunId;
+  readonly name: string;
+  readonly status: Status;
+  readonly detail: Detail;
+  /** Number of jobs, expansions included. */
+  readonly size: number;
+  readonly createdAt: number;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** Of the graph: equal graphs have equal ones. */
+  readonly fingerprint: string;
+  /** JSON: what the run was started with (parameters, source file, backend, settings). */
+  readonly settings: string;
+  /** Who may write it; empty: nobody. */
+  readonly owner: OwnerId | '';
+  /** Grows by one each time it changes hands. */
+  readonly epoch: number;
+  /** Last sequence number of its journal. */
+  readonly seq: number;
+}
+
+/** What of a run a commit may change. */
+export interface RunPatch {
+  readonly status?: Status;
+  readonly detail?: Detail;
+  readonly startedAt?: number;
+  readonly endedAt?: number;
+  readonly settings?: string;
+}
+
+/**
+ * The latest state of a job that has left its first one. A job without a row has never been
+ * granted, held, or ended: what it waits for is derived from the graph.
+ */
+export interface JobRow {
+  /** Index in the run. */
+  readonly job: number;
+  readonly status: Status;
+  readonly detail: Detail;
+  /** Ordinal of the latest attempt; 0 before the first. */
+  readonly fence: number;
+  /** Attempts counted against `maxAttempts`, and against `maxLosses`. */
+  readonly charged: number;
+  readonly losses: number;
+  /** Of the latest attempt; empty before the first. */
+  readonly attempt: AttemptId | '';
+  readonly backend: string;
+  /** JSON of its `Grant`; empty when it holds nothing. */
+  readonly grant: string;
+  readonly submission: SubmissionId | '';
+  readonly element: number;
+  readonly handle: string;
+  readonly grantedAt: number;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** Wall clock of a dated wake-up (backoff, next look at an unreachable place); 0: none. */
+  readonly wakeAt: number;
+  /** Bits: `JOB_HELD`, `JOB_CANCEL_REQUESTED`. */
+  readonly flags: number;
+  /** JSON of the latest attempt's outcome, without its value; empty while there is none. */
+  readonly outcome: string;
+}
+
+export const JOB_HELD = 1;
+/** A cancel was asked for while its attempt lived: recovery cancels again, never retries. */
+export const JOB_CANCEL_REQUESTED = 2;
+
+/** The value of a job that is done. One a job: a later attempt's replaces it. */
+export interface ValueRow {
+  readonly job: number;
+  readonly value: Value;
+}
+
+/** What the outside world was given. Journalled before it is made. */
+export interface SubmissionRow {
+  readonly id: SubmissionId;
+  readonly backend: string;
+  /** The native id, once it is known. */
+  readonly handle: string;
+  readonly at: number;
+}
+
+/** All that changes of one run in one commit. */
+export interface RunCommit {
+  readonly run: RunId;
+  /** Asserted: the commit fails with `RUN_NOT_OWNED` when the run has changed hands. */
+  readonly owner: OwnerId;
+  readonly epoch: number;
+  readonly patch?: RunPatch;
+  readonly jobs: readonly JobRow[];
+  readonly values: readonly ValueRow[];
+  /** New, or with a handle that became known. */
+  readonly submissions: readonly SubmissionRow[];
+  /** Sequence number of the first transition; they follow without gaps. */
+  readonly firstSeq: number;
+  readonly transitions: readonly Transition[];
+  /** Segments appended to the graph. */
+  readonly segments: readonly Graph[];
+}
+
+/** An earlier attempt of a job: what its row said when the next one was granted. */
+export interface AttemptRow {
+  readonly job: number;
+  readonly fence: number;
+  readonly attempt: AttemptId;
+  readonly backend: string;
+  readonly grant: string;
+  readonly handle: string;
+  readonly grantedAt: number;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly outcome: string;
+}
+
+export interface RunFilter {
+  readonly statuses?: readonly Status[];
+  readonly name?: string;
+  /** Newest first; at most so many. */
+  readonly limit?: number;
+  /** Only runs older than this one. */
+  readonly before?: RunId;
+}
+
+/** How a claim of a run went. */
+export type ClaimAnswer =
+  | { readonly kind: 'claimed'; readonly epoch: number }
+  /** Its owner lives. */
+  | { readonly kind: 'owned'; readonly owner: OwnerId; readonly host: string; readonly pid: number }
+  | { readonly kind: 'not-found' };
+
+/**
+ * Where state and results survive. Every method may take its time; none blocks for long. A rejected
+ * `commit` changed nothing, but for `STORE_UNCERTAIN`, after which the writer must read before it writes again.
+ *
+ * @throws {HeddleError} STORE_FULL, STORE_BUSY (may be tried again), STORE_IO, STORE_UNCERTAIN, RUN_NOT_OWNED, STORE_NEWER, STORE_CORRUPT
+ */
+export interface Store extends AsyncDisposable {
+  readonly durability: Durability;
+  /** False when only values are kept and nothing of jobs: the engine then spares itself their rows. */
+  readonly keepsJobs: boolean;
+  /** Who this opening of the store is, for ownership. */
+  readonly owner: OwnerId;
+
+  /** Adds a run with its graph, owned by this opening, epoch 1. Either all of it is there afterwards, or nothing. */
+  createRun(run: NewRun, graph: Graph): Promise<void>;
+  /** Takes a run over when nobody lives who owns it, or when it is this opening's already. */
+  claimRun(run: RunId): Promise<ClaimAnswer>;
+  /** Who owns a run and whether it lives; undefined when nobody does. */
+  ownerOf(run: RunId): Promise<(OwnerRecord & { readonly alive: boolean }) | undefined>;
+  /** Gives a run up, so that another may claim it. */
+  releaseRun(run: RunId, epoch: number): Promise<void>;
+  /** One transaction. */
+  commit(commits: readonly RunCommit[]): Promise<void>;
+
+  run(id: RunId): Promise<RunRow | undefined>;
+  runs(filter: RunFilter): Promise<readonly RunRow[]>;
+  /** The sealed template first, then expansions in order. */
+  graph(run: RunId): Promise<readonly Graph[]>;
+  /** Rows in order of index, in batches of thousands; only those from `from` on. */
+  jobs(run: RunId, from?: number): AsyncIterable<readonly JobRow[]>;
+  /** How many jobs have a row with each status. */
+  counts(run: RunId): Promise<ReadonlyMap<Status, number>>;
+  job(run: RunId, index: number): Promise<JobRow | undefined>;
+  /** Earlier attempts of a job, oldest first. */
+  attempts(run: RunId, index: number): Promise<readonly AttemptRow[]>;
+  /** Values of these jobs, in the order asked; undefined where there is none. */
+  values(run: RunId, jobs: readonly number[]): Promise<readonly (Value | undefined)[]>;
+  submissions(run: RunId): Promise<readonly SubmissionRow[]>;
+  /** Transitions after a sequence number, oldest first, at most `limit`. */
+  transitions(run: RunId, afterSeq: number, limit: number): Promise<readonly (Transition & { readonly seq: number })[]>;
+  /** Removes a run and all it has. Refused while it is owned by a living engine. */
+  deleteRun(run: RunId): Promise<void>;
+}
+
+export type NewRun = Omit<RunRow, 'owner' | 'epoch' | 'seq'>;
+
+/** Who owns a run is alive or not: what a store needs to know to hand a run over. */
+export interface OwnerRecord {
+  readonly owner: OwnerId;
+  readonly host: string;
+  readonly pid: number;
+  /** Path of the socket through which others steer its runs; empty when there is none. */
+  readonly socket: string;
+}
+
+/** The outcome as a row keeps it: its value lives apart. */
+export function outcomeJson(outcome: Outcome): string {
+  if (outcome.kind !== 'ok') return JSON.stringify(outcome);
+  return outcome.usage === undefined ? '{"kind":"ok"}' : JSON.stringify({ kind: 'ok', usage: outcome.usage });
+}

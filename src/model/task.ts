@@ -1,0 +1,115 @@
+import type { Condition } from './condition.ts';
+import type { RetryPolicy, Timeouts } from './policy.ts';
+import type { ResourceRequest } from './resources.ts';
+import type { Json } from './value.ts';
+
+/**
+ * What many tasks share: everything about a piece of work but its inputs. Equal definitions
+ * are stored once a graph; a million tasks of one kind have one.
+ */
+export interface Definition {
+  /** Task name: part of the fingerprint, shown to people. */
+  readonly name: string;
+  readonly kind: 'command' | 'call';
+  /** Backend by name; absent: the run's `--backend` or the default for the kind. */
+  readonly backend?: string;
+  readonly resources: ResourceRequest;
+  readonly retry: RetryPolicy;
+  readonly timeouts: Timeouts;
+  readonly graceMs: number;
+  /** Larger first. @default 0 */
+  readonly priority: number;
+  readonly condition?: Condition;
+  /** Declared environment, on top of the small allow-list. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** A call marked pure may start on inputs that are not committed yet. */
+  readonly pure?: boolean;
+}
+
+/**
+ * Stands in a payload where the value of another node is wanted: `{ "$ref": [node, ...path] }`,
+ * node being its index in the run. An object of the user's own with a key that starts with `$`
+ * is written `{ "$object": [[key, value], ...] }`.
+ */
+export interface Ref {
+  readonly $ref: readonly [node: number, ...path: (string | number)[]];
+}
+
+/** A file of the user's, named by its path; becomes a file value when the run starts. */
+export interface FileRef {
+  readonly $file: string;
+}
+
+/** One piece of a template: text that stands as it is, or a value that will be quoted into it. */
+export type TemplatePart = string | { readonly value: Json | Ref | FileRef } | { readonly raw: Json | Ref };
+
+/** Text with holes. */
+export type Template = readonly TemplatePart[];
+
+/** What a command must leave behind. A missing one is a failure of its own cause. */
+export interface OutputSpec {
+  readonly name: string;
+  /** Relative to the work directory; never leaves it. */
+  readonly path: string;
+  readonly type: 'file' | 'json' | 'text';
+  /** Where people find it: relative to the project's results folder. */
+  readonly publish?: string;
+}
+
+/** A file wanted in the work directory before the start, at `inputs/<name>`. */
+export interface InputSpec {
+  readonly name: string;
+  readonly from: Ref | FileRef;
+}
+
+/** What one command task has of its own: rendered template, files. */
+export interface CommandPayload {
+  /** A shell line. Exactly one of `script` and `argv` is there. */
+  readonly script?: Template;
+  /** A program and its arguments; no shell sees them. */
+  readonly argv?: readonly Template[];
+  readonly inputs?: readonly InputSpec[];
+  readonly outputs?: readonly OutputSpec[];
+  readonly environment?: Readonly<Record<string, string>>;
+  /**
+   * Recorded work: what it took. A backend without processes may wait instead of running the
+   * script; the commands backend runs the script, which does the waiting.
+   */
+  readonly replay?: { readonly seconds: number };
+}
+
+/** A function by where it is found. Modules and sources come with the calls room. */
+export type CallReference = { readonly kind: 'builtin'; readonly name: 'noop' | 'wait' };
+
+/** What one call task has of its own. */
+export interface CallPayload {
+  readonly call: CallReference;
+  readonly args: readonly (Json | Ref)[];
+}
+
+export type Payload = CommandPayload | CallPayload;
+
+/** A file to be linked into a work directory. */
+export interface ResolvedInput {
+  /** Below `inputs/`. */
+  readonly name: string;
+  /** Where it lies now: absolute, or relative to the store's directory. */
+  readonly at: string;
+  readonly sha256?: string;
+  readonly size?: number;
+}
+
+/** A task with every reference replaced by its value: what a backend is given. */
+export type ResolvedWork =
+  | {
+      readonly kind: 'command';
+      /** Shell text when `shell`, else the quoted argv, fit for a shell too. */
+      readonly text: string;
+      /** Present when no shell is to see it. */
+      readonly argv?: readonly string[];
+      readonly inputs: readonly ResolvedInput[];
+      readonly outputs: readonly OutputSpec[];
+      readonly environment: Readonly<Record<string, string>>;
+      readonly replay?: { readonly seconds: number };
+    }
+  | { readonly kind: 'call'; readonly call: CallReference; readonly args: readonly Json[] };
