@@ -1,16 +1,49 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const slow = { testTimeout: 120_000, hookTimeout: 120_000 };
 
 /** One project a tier. A tier that starts processes runs file by file, so that two cores stay two cores. */
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.test.ts', 'test/unit/**/*.test.ts'], pool: 'threads', isolate: false } },
-      { test: { name: 'integration', include: ['test/integration/**/*.test.ts', 'test/acceptance/**/*.test.ts'], pool: 'forks', ...slow } },
-      { test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'], pool: 'forks', ...slow, testTimeout: 600_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/unit/**/*.test.ts'],
+          pool: 'threads',
+          isolate: false,
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts', 'test/acceptance/**/*.test.ts'],
+          pool: 'forks',
+          ...slow,
+        },
+      },
+      {
+        test: {
+          name: 'simulation',
+          include: ['test/simulation/**/*.test.ts'],
+          pool: 'forks',
+          ...slow,
+          testTimeout: 600_000,
+        },
+      },
       { test: { name: 'chaos', include: ['test/chaos/**/*.test.ts'], pool: 'forks', ...slow, testTimeout: 900_000 } },
-      { test: { name: 'backends', include: ['test/real/**/*.test.ts'], pool: 'forks', fileParallelism: false, ...slow, testTimeout: 600_000 } },
+      {
+        test: {
+          name: 'backends',
+          include: ['test/real/**/*.test.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          ...slow,
+          testTimeout: 600_000,
+        },
+      },
     ],
   },
 });
+
+export default config;

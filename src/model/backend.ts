@@ -72,7 +72,13 @@ export type RecoverAnswer =
 
 /** What a backend reports. Events of one attempt only move forward and end exactly once; the engine forgives repeats. */
 export type BackendEvent =
-  | { readonly kind: 'phase'; readonly attempt: AttemptId; readonly phase: Phase; readonly at?: number; readonly handle?: string }
+  | {
+      readonly kind: 'phase';
+      readonly attempt: AttemptId;
+      readonly phase: Phase;
+      readonly at?: number;
+      readonly handle?: string;
+    }
   | {
       readonly kind: 'ended';
       readonly attempt: AttemptId;

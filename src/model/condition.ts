@@ -7,7 +7,12 @@ import type { AcceptMask } from './status.ts';
  */
 export type Condition =
   /** The named jobs of the same run ended with an accepted status: all of them, or any. */
-  | { readonly kind: 'after'; readonly jobs: readonly string[]; readonly accept: AcceptMask; readonly mode: 'all' | 'any' }
+  | {
+      readonly kind: 'after';
+      readonly jobs: readonly string[];
+      readonly accept: AcceptMask;
+      readonly mode: 'all' | 'any';
+    }
   /** Wall-clock now is strictly after a point (epoch milliseconds). */
   | { readonly kind: 'after-time'; readonly at: number }
   /** Wall-clock now is strictly before a point: a deadline; once passed, it can never become true. */

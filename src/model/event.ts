@@ -40,4 +40,10 @@ export type EngineEvent =
       readonly at: number;
     }
   /** Something people should know that is no change of state: a full disk, a slow store, a late report. */
-  | { readonly kind: 'notice'; readonly run?: RunId; readonly code: string; readonly message: string; readonly at: number };
+  | {
+      readonly kind: 'notice';
+      readonly run?: RunId;
+      readonly code: string;
+      readonly message: string;
+      readonly at: number;
+    };

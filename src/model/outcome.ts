@@ -34,7 +34,12 @@ export type Outcome =
   | { readonly kind: 'cancelled'; readonly by: CancelCause; readonly usage?: Usage }
   | { readonly kind: 'lost'; readonly why: string; readonly usage?: Usage }
   | { readonly kind: 'preempted'; readonly why?: string; readonly usage?: Usage }
-  | { readonly kind: 'output-missing'; readonly missing: readonly string[]; readonly note?: string; readonly usage?: Usage };
+  | {
+      readonly kind: 'output-missing';
+      readonly missing: readonly string[];
+      readonly note?: string;
+      readonly usage?: Usage;
+    };
 
 export type OutcomeKind = Outcome['kind'];
 
