@@ -36,12 +36,14 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: 'backends',
           include: ['test/real/**/*.test.ts'],
+          globalSetup: ['test/real/components/setup-components.ts'],
           pool: 'forks',
           fileParallelism: false,
           ...slow,
           testTimeout: 600_000,
         },
       },
+      { test: { name: 'pack', include: ['test/pack/**/*.test.ts'], pool: 'forks', ...slow, testTimeout: 300_000 } },
     ],
   },
 });
