@@ -1,0 +1,1 @@
+export { inlineBackend, type InlineOptions } from './inline-backend.ts';
