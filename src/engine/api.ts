@@ -7,7 +7,6 @@ import type {
   FailurePolicy,
   Graph,
   JobId,
-  JobRow,
   Json,
   Logger,
   Outcome,
@@ -134,9 +133,15 @@ export interface RetryChanges {
 export interface EngineApi extends AsyncDisposable {
   readonly durability: Durability;
   /** Stores a run and starts it. Resolves when the run is durable. The graph is checked by its builder. */
-  start(graph: Graph, settings: RunSettings & { readonly id?: RunId; readonly name?: string; readonly fingerprint?: string }): Promise<RunId>;
-  /** Takes over a run that is not finished, asks every backend what became of its attempts, and goes on. */
-  resume(run: RunId): Promise<void>;
+  start(
+    graph: Graph,
+    settings: RunSettings & { readonly id?: RunId; readonly name?: string; readonly fingerprint?: string },
+  ): Promise<RunId>;
+  /**
+   * Takes over a run that is not finished, asks every backend what became of its attempts, and goes on.
+   * With `paused` nothing new is started until `unpause`: for steering a run that nobody owns.
+   */
+  resume(run: RunId, options?: { readonly paused?: boolean }): Promise<void>;
   /** Appends nodes to a run that is not finished. */
   append(run: RunId, segment: Graph): Promise<void>;
 
@@ -158,7 +163,9 @@ export interface EngineApi extends AsyncDisposable {
   indexOf(run: RunId, job: JobId): number | undefined;
   why(run: RunId, index: number): Explanation;
   /** Live attempts, for progress displays. */
-  running(run: RunId): readonly { readonly job: JobId; readonly index: number; readonly phase: Detail; readonly sinceMs: number }[];
+  running(
+    run: RunId,
+  ): readonly { readonly job: JobId; readonly index: number; readonly phase: Detail; readonly sinceMs: number }[];
   /** Value of a job that is done. */
   value(run: RunId, index: number): Promise<Value | undefined>;
   /** Listener errors are contained. Returns how to stop listening. */
