@@ -1,0 +1,167 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import type { Explanation, JobView, RunView } from '../engine/index.ts';
+import { type EngineEvent, HeddleError, type RunId } from '../model/index.ts';
+import { type ControlOp, type ControlReply, type ControlRequest, fromWireError } from './control-protocol.ts';
+import type { RunControl, RunningJob } from './run-control.ts';
+
+type Waiting =
+  | { readonly kind: 'one'; readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
+  | {
+      readonly kind: 'many';
+      readonly events: EngineEvent[];
+      ended: boolean;
+      error: Error | undefined;
+      wake: () => void;
+    };
+
+/**
+ * Steers a run through the socket of the engine that owns it.
+ *
+ * @throws {HeddleError} RUN_OWNED when the owner lives but doesn't answer
+ */
+export async function connectControl(path: string, run: RunId): Promise<RunControl> {
+  const socket = connect(path);
+  try {
+    await once(socket, 'connect');
+  } catch (error) {
+    throw new HeddleError('RUN_OWNED', `the owner of run '${run}' does not answer`, {
+      cause: error,
+      hint: 'it may be stopping: try again in a moment',
+    });
+  }
+  const wire = new Wire(socket, run);
+  return {
+    run,
+    view: async () => (await wire.ask('view')) as RunView,
+    job: async (job) => (await wire.ask('job', { jobs: [job] })) as JobView,
+    why: async (job) => (await wire.ask('why', { jobs: [job] })) as Explanation,
+    running: async () => (await wire.ask('running')) as readonly RunningJob[],
+    cancel: async (jobs) => void (await wire.ask('cancel', jobs === undefined ? {} : { jobs })),
+    pause: async () => void (await wire.ask('pause')),
+    unpause: async () => void (await wire.ask('unpause')),
+    hold: async (jobs) => void (await wire.ask('hold', { jobs })),
+    release: async (jobs) => void (await wire.ask('release', { jobs })),
+    retry: async (changes) => void (await wire.ask('retry', changes === undefined ? {} : { changes })),
+    rerun: async (jobs) => void (await wire.ask('rerun', { jobs })),
+    events: (after, signal) => wire.follow(after, signal),
+    [Symbol.asyncDispose]: async () => wire.close(),
+  };
+}
+
+/** Questions out, answers in, told apart by number. When the owner hangs up every open question fails. */
+class Wire {
+  readonly #socket: Socket;
+  readonly #run: RunId;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 1;
+  #pending = '';
+  #broken: Error | undefined;
+
+  constructor(socket: Socket, run: RunId) {
+    this.#socket = socket;
+    this.#run = run;
+    socket.setEncoding('utf8');
+    socket.on('data', (chunk: string) => this.#receive(chunk));
+    socket.on('error', (error) => this.#fail(error));
+    socket.on('close', () => this.#fail(undefined));
+  }
+
+  ask(op: ControlOp, more: Pick<ControlRequest, 'jobs' | 'changes'> = {}): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#send(op, more, { kind: 'one', resolve, reject });
+    });
+  }
+
+  async *follow(after: number, signal?: AbortSignal): AsyncGenerator<EngineEvent> {
+    const stream: Waiting & { kind: 'many' } = {
+      kind: 'many',
+      events: [],
+      ended: false,
+      error: undefined,
+      wake: () => undefined,
+    };
+    const id = this.#send('events', { after }, stream);
+    const stop = (): void => stream.wake();
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      while (signal?.aborted !== true) {
+        const events = stream.events.splice(0);
+        yield* events;
+        if (events.length > 0 || stream.events.length > 0) continue;
+        if (stream.error !== undefined) throw stream.error;
+        if (stream.ended) return;
+        const { promise, resolve } = Promise.withResolvers<void>();
+        stream.wake = resolve;
+        await promise;
+      }
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      this.#waiting.delete(id);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#socket.closed) return;
+    this.#socket.destroy();
+    await once(this.#socket, 'close');
+  }
+
+  #send(op: ControlOp, more: Pick<ControlRequest, 'jobs' | 'changes' | 'after'>, waiting: Waiting): number {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    this.#waiting.set(id, waiting);
+    if (this.#broken !== undefined) this.#fail(this.#broken);
+    else this.#socket.write(`${JSON.stringify({ id, op, run: this.#run, ...more })}\n`);
+    return id;
+  }
+
+  #receive(chunk: string): void {
+    const lines = (this.#pending + chunk).split('\n');
+    this.#pending = lines.pop() ?? '';
+    try {
+      for (const line of lines) this.#take(JSON.parse(line) as ControlReply);
+    } catch (error) {
+      // Whoever listens there is no engine.
+      this.#fail(error instanceof Error ? error : undefined);
+      this.#socket.destroy();
+    }
+  }
+
+  #take(reply: ControlReply): void {
+    const waiting = this.#waiting.get(reply.id);
+    if ('error' in reply && reply.id === 0) {
+      this.#fail(fromWireError(reply.error));
+      return;
+    }
+    if (waiting === undefined) return;
+    if (waiting.kind === 'one') {
+      this.#waiting.delete(reply.id);
+      if ('error' in reply) waiting.reject(fromWireError(reply.error));
+      else if ('value' in reply) waiting.resolve(reply.value);
+      return;
+    }
+    if ('events' in reply) waiting.events.push(...reply.events);
+    else if ('error' in reply) waiting.error = fromWireError(reply.error);
+    else waiting.ended = true;
+    waiting.wake();
+  }
+
+  #fail(cause: Error | undefined): void {
+    this.#broken ??= HeddleError.is(cause)
+      ? cause
+      : new HeddleError('ENGINE_CLOSED', `the owner of run '${this.#run}' has hung up`, {
+          ...(cause === undefined ? {} : { cause }),
+          hint: "'heddle runs' says what became of it",
+        });
+    for (const waiting of this.#waiting.values()) {
+      if (waiting.kind === 'one') {
+        waiting.reject(this.#broken);
+        continue;
+      }
+      waiting.error ??= this.#broken;
+      waiting.wake();
+    }
+    this.#waiting.clear();
+  }
+}

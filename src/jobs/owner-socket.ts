@@ -1,0 +1,232 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { chmod, lstat, mkdir, readdir, rm } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type EngineEvent, HeddleError, type RunId } from '../model/index.ts';
+import { systemClock } from '../process/index.ts';
+import {
+  type ControlReply,
+  type ControlRequest,
+  MAX_BACKLOG_BYTES,
+  MAX_LINE_CHARS,
+  parseRequest,
+  toWireError,
+} from './control-protocol.ts';
+import type { RunControl } from './run-control.ts';
+
+/** `sun_path` holds 108 bytes with its end; macOS has 104. */
+const MAX_SOCKET_PATH = 103;
+const MAX_CLIENTS = 256;
+/** Events told in one line. */
+const EVENT_BATCH = 200;
+
+/**
+ * Chooses where the owner of a store's runs will listen: in the store, or, when that path is too long for a
+ * socket, in a directory of this user's below the temporary one. Clears away sockets nobody listens on any more.
+ */
+export async function chooseSocketPath(store: string): Promise<string> {
+  const name = `${randomBytes(6).toString('hex')}.sock`;
+  const inStore = join(store, 'sockets');
+  const directory = Buffer.byteLength(join(inStore, name)) <= MAX_SOCKET_PATH ? inStore : shortDirectory();
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await assertPrivate(directory);
+  await clearStale(directory);
+  return join(directory, name);
+}
+
+function shortDirectory(): string {
+  return join(tmpdir(), `heddle-${process.getuid?.() ?? 0}`);
+}
+
+/** A directory in a shared place might have been made by somebody else to listen in. */
+async function assertPrivate(directory: string): Promise<void> {
+  const stats = await lstat(directory);
+  const uid = process.getuid?.();
+  if (stats.isDirectory() && (uid === undefined || stats.uid === uid)) {
+    await chmod(directory, 0o700);
+    return;
+  }
+  throw new HeddleError('STORE_UNAVAILABLE', `'${directory}' belongs to somebody else`, {
+    hint: 'remove it, or set TMPDIR to a directory of your own',
+  });
+}
+
+async function clearStale(directory: string): Promise<void> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.sock'));
+  await Promise.all(
+    names.map(async (name) => {
+      const path = join(directory, name);
+      if (await isDeserted(path)) await rm(path, { force: true });
+    }),
+  );
+}
+
+/** A socket whose owner is gone refuses connections; any other answer leaves it alone. */
+async function isDeserted(path: string): Promise<boolean> {
+  const socket = connect(path);
+  try {
+    await once(socket, 'connect');
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ECONNREFUSED';
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** The engine's own control of one of its runs. */
+export type ControlOf = (run: RunId) => RunControl;
+
+/** Lets others of the same user look at and steer the runs of an engine. Disposing it hangs up on everybody. */
+export async function listenForControl(path: string, controlOf: ControlOf): Promise<AsyncDisposable> {
+  const clients = new Set<Socket>();
+  const server = createServer((socket) => {
+    if (clients.size >= MAX_CLIENTS) {
+      socket.destroy();
+      return;
+    }
+    clients.add(socket);
+    socket.on('close', () => clients.delete(socket));
+    serve(socket, controlOf);
+  });
+  server.listen(path);
+  await once(server, 'listening');
+  await chmod(path, 0o600);
+  // Listening is no reason to go on living.
+  server.unref();
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const socket of clients) socket.destroy();
+      await close(server);
+      await rm(path, { force: true });
+    },
+  };
+}
+
+async function close(server: Server): Promise<void> {
+  if (!server.listening) return;
+  server.close();
+  await once(server, 'close');
+}
+
+/** One client: lines in, lines out. Whatever breaks the rules ends the conversation. */
+function serve(socket: Socket, controlOf: ControlOf): void {
+  const closed = new AbortController();
+  let pending = '';
+  const send = (reply: ControlReply): void => {
+    if (socket.destroyed) return;
+    socket.write(`${JSON.stringify(reply)}\n`);
+    if (socket.writableLength > MAX_BACKLOG_BYTES) socket.destroy();
+  };
+  const refuse = (thrown: unknown): void => {
+    socket.end(`${JSON.stringify({ id: 0, error: toWireError(thrown) })}\n`, () => socket.destroy());
+  };
+  socket.setEncoding('utf8');
+  socket.unref();
+  // A client that goes away is no event for the engine.
+  socket.on('error', () => socket.destroy());
+  socket.on('close', () => closed.abort());
+  socket.on('data', (chunk: string) => {
+    const lines = (pending + chunk).split('\n');
+    pending = lines.pop() ?? '';
+    if (pending.length > MAX_LINE_CHARS || lines.some((line) => line.length > MAX_LINE_CHARS)) {
+      pending = '';
+      socket.pause();
+      refuse(new HeddleError('INPUT_INVALID', `a request is at most ${MAX_LINE_CHARS} characters`));
+      return;
+    }
+    for (const line of lines) {
+      if (line.trim() === '') continue;
+      let request: ControlRequest;
+      try {
+        request = parseRequest(line);
+      } catch (error) {
+        socket.pause();
+        refuse(error);
+        return;
+      }
+      void answer(request, { controlOf, send, signal: closed.signal });
+    }
+  });
+}
+
+interface Conversation {
+  readonly controlOf: ControlOf;
+  send(reply: ControlReply): void;
+  readonly signal: AbortSignal;
+}
+
+async function answer(request: ControlRequest, conversation: Conversation): Promise<void> {
+  const { id } = request;
+  try {
+    const control = conversation.controlOf(request.run);
+    if (request.op === 'events') await tellEvents(request, control, conversation);
+    else conversation.send({ id, value: (await perform(request, control)) ?? null });
+  } catch (error) {
+    conversation.send({ id, error: toWireError(error) });
+  }
+}
+
+async function tellEvents(request: ControlRequest, control: RunControl, conversation: Conversation): Promise<void> {
+  let batch: EngineEvent[] = [];
+  let scheduled = false;
+  const flush = (): void => {
+    scheduled = false;
+    if (batch.length > 0) conversation.send({ id: request.id, events: batch });
+    batch = [];
+  };
+  for await (const event of control.events(request.after ?? 0, conversation.signal)) {
+    batch.push(event);
+    if (batch.length >= EVENT_BATCH) flush();
+    else if (!scheduled) {
+      scheduled = true;
+      systemClock.soon(flush);
+    }
+  }
+  flush();
+  conversation.send({ id: request.id, end: true });
+}
+
+async function perform(request: ControlRequest, control: RunControl): Promise<unknown> {
+  switch (request.op) {
+    case 'view':
+      return control.view();
+    case 'job':
+      return control.job(oneJob(request));
+    case 'why':
+      return control.why(oneJob(request));
+    case 'running':
+      return control.running();
+    case 'cancel':
+      return control.cancel(request.jobs);
+    case 'pause':
+      return control.pause();
+    case 'unpause':
+      return control.unpause();
+    case 'hold':
+      return control.hold(someJobs(request));
+    case 'release':
+      return control.release(someJobs(request));
+    case 'retry':
+      return control.retry(request.changes);
+    case 'rerun':
+      return control.rerun(someJobs(request));
+    case 'events':
+      return undefined;
+  }
+}
+
+function someJobs(request: ControlRequest): readonly string[] {
+  if (request.jobs === undefined || request.jobs.length === 0) {
+    throw new HeddleError('INPUT_INVALID', `'${request.op}' needs jobs`);
+  }
+  return request.jobs;
+}
+
+function oneJob(request: ControlRequest): string {
+  const jobs = someJobs(request);
+  if (jobs.length === 1) return jobs[0] as string;
+  throw new HeddleError('INPUT_INVALID', `'${request.op}' takes one job`);
+}
