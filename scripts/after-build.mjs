@@ -1,0 +1,39 @@
+/**
+ * Completes what tsc left in dist/: takes away what no source stands behind any more, copies what is not TypeScript,
+ * and checks that every file package.json promises is there.
+ */
+import { chmod, cp, glob, readFile, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+const root = dirname(import.meta.dirname);
+const src = join(root, 'src');
+const dist = join(root, 'dist');
+
+const sources = new Set();
+for await (const file of glob('**/*', { cwd: src, withFileTypes: false })) sources.add(file);
+
+for await (const file of glob('**/*.{js,js.map,d.ts,d.ts.map,sh,sql}', { cwd: dist })) {
+  const source = file.replace(/(\.js|\.d\.ts)(\.map)?$/, '.ts');
+  if (!sources.has(source)) await rm(join(dist, file));
+}
+
+for (const file of sources) {
+  if (!/\.(sh|sql)$/.test(file)) continue;
+  await cp(join(src, file), join(dist, file));
+  if (file.endsWith('.sh')) await chmod(join(dist, file), 0o755);
+}
+
+const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+for (const file of Object.values(manifest.bin)) await chmod(join(root, file), 0o755);
+
+const promised = Object.values(manifest.exports).flatMap((entry) =>
+  typeof entry === 'string' ? [entry] : Object.values(entry),
+);
+const missing = [];
+for (const file of [...promised, ...Object.values(manifest.bin), 'dist/cli/main.js', 'dist/cli/resolver.js']) {
+  await stat(join(root, file)).catch(() => missing.push(file));
+}
+if (missing.length > 0) {
+  console.error(`the build left out ${missing.join(', ')}, which package.json or bin/ need`);
+  process.exit(1);
+}
