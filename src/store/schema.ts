@@ -1,0 +1,162 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { HeddleError } from '../model/index.ts';
+
+/** Marks the file as ours: 'Hddl'. */
+export const APPLICATION_ID = 0x4864646c;
+
+/**
+ * The schema, step by step. A step that has been released is never edited: what changes is a new step.
+ * Each runs in one transaction with its `user_version`, so a store is always exactly at one of them.
+ *
+ * Times are REAL, since a clock may tell fractions of a millisecond; SQLite keeps whole ones as integers.
+ * `run_key` stands for a run in all tables, so that what a run has is one range of keys in each, and
+ * removing it is a range delete. It is never used twice (AUTOINCREMENT): a writer may remember it.
+ * `runs.state`: `writing` (its graph is still being written), `ready`, `deleting`. Only `ready` ones are seen.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE runs (
+    run_key INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    name TEXT NOT NULL,
+    status TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    created_at REAL NOT NULL,
+    started_at REAL NOT NULL,
+    ended_at REAL NOT NULL,
+    fingerprint TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    segments INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE graphs (
+    run_key INTEGER NOT NULL,
+    segment INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    crc INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (run_key, segment, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE jobs (
+    run_key INTEGER NOT NULL,
+    job INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    fence INTEGER NOT NULL,
+    charged INTEGER NOT NULL,
+    losses INTEGER NOT NULL,
+    attempt TEXT NOT NULL,
+    backend TEXT NOT NULL,
+    "grant" TEXT NOT NULL,
+    submission TEXT NOT NULL,
+    element INTEGER NOT NULL,
+    handle TEXT NOT NULL,
+    granted_at REAL NOT NULL,
+    started_at REAL NOT NULL,
+    ended_at REAL NOT NULL,
+    wake_at REAL NOT NULL,
+    flags INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    PRIMARY KEY (run_key, job)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE attempts (
+    run_key INTEGER NOT NULL,
+    job INTEGER NOT NULL,
+    fence INTEGER NOT NULL,
+    attempt TEXT NOT NULL,
+    backend TEXT NOT NULL,
+    "grant" TEXT NOT NULL,
+    handle TEXT NOT NULL,
+    granted_at REAL NOT NULL,
+    started_at REAL NOT NULL,
+    ended_at REAL NOT NULL,
+    outcome TEXT NOT NULL,
+    PRIMARY KEY (run_key, job, fence)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE vals (
+    run_key INTEGER NOT NULL,
+    job INTEGER NOT NULL,
+    codec TEXT NOT NULL,
+    body ANY NOT NULL,
+    inner_codec TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    PRIMARY KEY (run_key, job)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE submissions (
+    run_key INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    backend TEXT NOT NULL,
+    handle TEXT NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (run_key, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE journal (
+    run_key INTEGER NOT NULL,
+    first_seq INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (run_key, first_seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE owners (
+    owner TEXT PRIMARY KEY,
+    host TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    socket TEXT NOT NULL,
+    opened_at REAL NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  PRAGMA application_id = ${APPLICATION_ID};`,
+];
+
+/** The schema this program writes and reads. */
+export const SCHEMA_VERSION: number = MIGRATIONS.length;
+
+/** Tables whose rows belong to a run, each with the run's key first. */
+export const RUN_TABLES = ['journal', 'jobs', 'attempts', 'vals', 'submissions', 'graphs'] as const;
+
+/**
+ * Brings a store up to this program's schema; a step that another process is at is waited for by the caller
+ * (SQLITE_BUSY). A store left between two steps goes on from there.
+ *
+ * @throws {HeddleError} STORE_NEWER, STORE_CORRUPT when the file is somebody else's
+ */
+export function migrate(db: DatabaseSync, database: string): void {
+  // A look without a lock: opening a store that is up to date must not wait for its writer.
+  if (versionOf(db, database) === SCHEMA_VERSION) return;
+  for (let done = false; !done; ) {
+    db.exec('BEGIN IMMEDIATE');
+    try {
+      const version = versionOf(db, database);
+      const step = MIGRATIONS[version];
+      if (step !== undefined) db.exec(`${step}; PRAGMA user_version = ${version + 1}`);
+      db.exec('COMMIT');
+      done = version + 1 >= SCHEMA_VERSION;
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+}
+
+function versionOf(db: DatabaseSync, database: string): number {
+  const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
+  const application = Number(db.prepare('PRAGMA application_id').get()?.['application_id']);
+  const empty = db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
+  if (application !== APPLICATION_ID && !empty) {
+    throw new HeddleError('STORE_CORRUPT', `${database} is a database, but none of Heddle's`, {
+      details: { database, application },
+      hint: 'name another directory for the store',
+    });
+  }
+  if (version > SCHEMA_VERSION) {
+    throw new HeddleError(
+      'STORE_NEWER',
+      `the store ${database} has schema ${version}, this program knows up to ${SCHEMA_VERSION}`,
+      { details: { database, found: version, known: SCHEMA_VERSION }, hint: 'use the newer heddle that wrote it' },
+    );
+  }
+  return version;
+}
