@@ -53,6 +53,14 @@ const tiers: readonly Tier[] = [
   { name: 'pack', include: ['test/pack/**/*.test.ts'], timeoutMs: 5 * MINUTE },
 ];
 
-const config: ViteUserConfig = defineConfig({ test: { projects: tiers.map(project) } });
+/** Where CI wants a report it can count. */
+const report = process.env['HEDDLE_TEST_REPORT'];
+
+const config: ViteUserConfig = defineConfig({
+  test: {
+    projects: tiers.map(project),
+    reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
+  },
+});
 
 export default config;
