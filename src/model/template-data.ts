@@ -1,0 +1,246 @@
+import { HeddleError } from './errors.ts';
+import type { FileRef, Ref, ResolvedInput } from './task.ts';
+import type { CommandOutput, CommandValue, FileValue, Json, Value } from './value.ts';
+
+/** A value with every ref replaced; files in it have become the paths they are linked at. */
+export type Resolved = Json;
+
+/** Where a file lies, and what is known of it. */
+export interface Located {
+  readonly at: string;
+  readonly file?: FileValue;
+}
+
+export interface ResolveContext {
+  readonly value: (node: number) => Value | undefined;
+  /** The value of a node, read. */
+  readonly parsed: (node: number) => Json;
+  /** Takes up the files a command mentions; absent for calls, which get file values as data. */
+  readonly files?: FileSet;
+  /** Where relative paths of the user's start. */
+  readonly project: string;
+}
+
+function invalid(message: string, hint: string): HeddleError {
+  return new HeddleError('TEMPLATE_INVALID', message, { hint });
+}
+
+/** A path that stays below where it starts: no empty, `.` or `..` part, not absolute. */
+export function staysInside(path: string): boolean {
+  return (
+    path !== '' && !path.includes('\0') && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+  );
+}
+
+/** The files one command is to find below `inputs/`: each file once, no two under one name. */
+export class FileSet {
+  readonly #byName = new Map<string, ResolvedInput>();
+  readonly #nameOfPath = new Map<string, string>();
+
+  get inputs(): readonly ResolvedInput[] {
+    return [...this.#byName.values()];
+  }
+
+  /**
+   * Links a file under the name it was declared with.
+   *
+   * @throws {HeddleError} TEMPLATE_INVALID when the name leaves `inputs/` or is taken by another file
+   */
+  declare(name: string, located: Located): void {
+    if (!staysInside(name)) throw invalid(`an input is named '${name}'`, 'a name is a path below inputs/, without ..');
+    const there = this.#byName.get(name);
+    if (there !== undefined && there.at !== located.at)
+      throw invalid(`two inputs are named '${name}'`, 'give one of them another name');
+    this.#enter(name, located);
+  }
+
+  /** Links a file under its own name, or below a number when that is taken; gives the path from the work directory. */
+  mention(located: Located): string {
+    const known = this.#nameOfPath.get(located.at);
+    if (known !== undefined) return `inputs/${known}`;
+    const own = located.file?.name ?? located.at.slice(located.at.lastIndexOf('/') + 1);
+    let name = own;
+    for (let k = 2; this.#byName.has(name); k += 1) name = `${k}/${own}`;
+    this.#enter(name, located);
+    return `inputs/${name}`;
+  }
+
+  #enter(name: string, { at, file }: Located): void {
+    this.#byName.set(name, { name, at, ...(file === undefined ? {} : { sha256: file.sha256, size: file.size }) });
+    if (!this.#nameOfPath.has(at)) this.#nameOfPath.set(at, name);
+  }
+}
+
+/** Replaces refs and files at any depth and takes `$object` apart. Keys are data: `__proto__` too. */
+export function resolveData(data: Json, context: ResolveContext): Resolved {
+  if (typeof data !== 'object' || data === null) return data;
+  if (isArray(data)) return data.map((element) => resolveData(element, context));
+  const marked = data as { readonly [key: string]: Json };
+  if (Object.hasOwn(marked, '$ref')) return refText(marked as unknown as Ref, context);
+  if (Object.hasOwn(marked, '$file')) return fileText(userFile(marked as unknown as FileRef, context), context);
+  const entries = Object.hasOwn(marked, '$object')
+    ? (marked['$object'] as readonly (readonly [string, Json])[])
+    : Object.entries(marked);
+  return Object.fromEntries(entries.map(([key, value]) => [key, resolveData(value, context)]));
+}
+
+/** `Array.isArray` narrows away readonly arrays. */
+function isArray(data: Json): data is readonly Json[] {
+  return Array.isArray(data);
+}
+
+function fileText(located: Located, context: ResolveContext): Json {
+  if (context.files !== undefined) return context.files.mention(located);
+  return { ...located.file, at: located.at };
+}
+
+type LocatedOutput = CommandOutput & { readonly at?: string };
+
+/** What a ref leads to: the value of a call, all outputs of a command, or one of them. */
+type Found =
+  | { readonly kind: 'value'; readonly json: Json }
+  | { readonly kind: 'outputs'; readonly outputs: Readonly<Record<string, LocatedOutput>> }
+  | { readonly kind: 'output'; readonly output: LocatedOutput };
+
+/**
+ * Follows the first steps of a ref. Of a command's value the first step names an output; the
+ * steps behind it lead into what that output holds.
+ *
+ * @throws {HeddleError} TEMPLATE_INVALID, saying what there is instead
+ */
+function find(ref: Ref, context: ResolveContext): Found {
+  const [node, name] = ref.$ref;
+  const json = context.parsed(node);
+  if (!isCommandValue(json)) return { kind: 'value', json };
+  const { outputs } = json as unknown as { readonly outputs: Readonly<Record<string, LocatedOutput>> };
+  if (name === undefined) return { kind: 'outputs', outputs };
+  if (!Object.hasOwn(outputs, name)) throw missing(`task number ${node} has no output '${name}'`, Object.keys(outputs));
+  return { kind: 'output', output: outputs[name] as LocatedOutput };
+}
+
+function refText(ref: Ref, context: ResolveContext): Json {
+  const [node, ...path] = ref.$ref;
+  const found = find(ref, context);
+  switch (found.kind) {
+    case 'value':
+      return follow(found.json, path, `task number ${node}`);
+    case 'outputs':
+      return Object.fromEntries(
+        Object.entries(found.outputs).map(([name, output]) => [name, outputText(output, context)]),
+      );
+    case 'output': {
+      const whose = `output '${path[0]}' of task number ${node}`;
+      if (found.output.type === 'file' && path.length > 1) {
+        throw invalid(`${whose} is a file, and has no parts`, 'declare it with json(...) to take parts of it');
+      }
+      return follow(outputText(found.output, context), path.slice(1), whose);
+    }
+  }
+}
+
+function outputText(output: LocatedOutput, context: ResolveContext): Json {
+  return output.type === 'file' ? fileText(placeOf(output), context) : output.value;
+}
+
+function placeOf({ at, file }: LocatedOutput): Located {
+  if (at === undefined) throw invalid(`the file '${file.name}' is not kept anywhere`, 'run its task again');
+  return { at, file };
+}
+
+/** Where a file of the user's lies. */
+export function userFile({ $file: path }: FileRef, { project }: ResolveContext): Located {
+  return { at: path.startsWith('/') || project === '' ? path : `${project}/${path}` };
+}
+
+/**
+ * The file a ref leads to, as an input wants it: any declared output is one.
+ *
+ * @throws {HeddleError} TEMPLATE_INVALID when what is there is no file
+ */
+export function locateFile(ref: Ref, context: ResolveContext): Located {
+  const found = find(ref, context);
+  if (found.kind === 'output' && ref.$ref.length === 2) return placeOf(found.output);
+  throw invalid(
+    `an input is taken from task number ${ref.$ref[0]}, and what is there is no file`,
+    "declare an output with file(...) or json(...), or put the value into the command's text",
+  );
+}
+
+/** Says whether a task made files at all: one that was only replayed by waiting made none. */
+export function madeNothing(ref: Ref, context: ResolveContext): boolean {
+  const value = context.value(ref.$ref[0]);
+  if (value === undefined) return true;
+  const found = context.parsed(ref.$ref[0]);
+  return isCommandValue(found) && Object.keys((found as unknown as CommandValue).outputs).length === 0;
+}
+
+/** Reads each upstream value once, however many refs lead into it. */
+export function resolveContext(
+  value: (node: number) => Value | undefined,
+  options: Pick<ResolveContext, 'project' | 'files'>,
+): ResolveContext {
+  const known = new Map<number, Json>();
+  const parsed = (node: number): Json => {
+    let json = known.get(node);
+    if (json === undefined) {
+      json = parseValue(value(node), node);
+      known.set(node, json);
+    }
+    return json;
+  };
+  return { value, parsed, ...options };
+}
+
+function parseValue(value: Value | undefined, node: number): Json {
+  if (value === undefined) {
+    throw invalid(
+      `the value of task number ${node} is wanted, and it has none`,
+      'a data edge is missing from the graph',
+    );
+  }
+  switch (value.codec) {
+    case 'json':
+      return JSON.parse(value.json) as Json;
+    case 'v8':
+      throw invalid(
+        `the value of task number ${node} is more than JSON can say`,
+        'return plain data where a command takes it',
+      );
+    case 'file':
+      throw invalid(
+        `the value of task number ${node} has ${value.size} bytes`,
+        'write large values into a declared file',
+      );
+  }
+}
+
+/** A command's value is told from a call's by its shape, all the way down to the hash of its files. */
+function isCommandValue(json: Json): boolean {
+  if (typeof json !== 'object' || json === null || !Object.hasOwn(json, 'outputs')) return false;
+  const { outputs } = json as unknown as CommandValue;
+  if (Object.keys(json).length !== 1 || typeof outputs !== 'object' || outputs === null) return false;
+  return Object.values(outputs).every(
+    (output) =>
+      typeof output === 'object' && output !== null && Object.hasOwn(output, 'file') && Object.hasOwn(output, 'type'),
+  );
+}
+
+function follow(json: Json, path: readonly (string | number)[], whose: string): Json {
+  let at = json;
+  let where = whose;
+  for (const step of path) {
+    if (typeof at !== 'object' || at === null)
+      throw missing(`${where} is ${JSON.stringify(at)}, and has no '${step}'`, []);
+    if (!Object.hasOwn(at, step)) throw missing(`${where} has no '${step}'`, Object.keys(at));
+    at = (at as { readonly [key: string | number]: Json })[step] as Json;
+    where += typeof step === 'number' ? `[${step}]` : `.${step}`;
+  }
+  return at;
+}
+
+function missing(message: string, there: readonly string[]): HeddleError {
+  const some = there.slice(0, 10).map((name) => `'${name}'`);
+  const list =
+    some.length === 0 ? 'there is nothing in it' : `there is ${some.join(', ')}${there.length > 10 ? ', ...' : ''}`;
+  return invalid(`${message}; ${list}`, 'take a part that is there');
+}

@@ -1,0 +1,161 @@
+import { HeddleError } from './errors.ts';
+import { quoteWord, refuseNul, ShellScanner } from './shell-text.ts';
+import type { CallPayload, CommandPayload, InputSpec, Payload, ResolvedWork, Template, TemplatePart } from './task.ts';
+import {
+  FileSet,
+  locateFile,
+  madeNothing,
+  type Resolved,
+  type ResolveContext,
+  resolveContext,
+  resolveData,
+  userFile,
+} from './template-data.ts';
+import type { Json, Value } from './value.ts';
+
+/** A node as the engine knows it when it wants to start it. */
+export interface UnresolvedNode {
+  readonly kind: 'command' | 'call';
+  /** JSON of the payload; '' for none. */
+  readonly payload: string;
+  readonly environment: Readonly<Record<string, string>> | undefined;
+  /** Value of a node by its index in the run; defined for every data edge. */
+  readonly value: (node: number) => Value | undefined;
+}
+
+/**
+ * Turns a node's payload and the values it refers to into work: refs replaced, values quoted
+ * into shell text, files given a place below `inputs/`. Pure. Paths of the user's own files
+ * are taken from `project`, the project's absolute directory.
+ *
+ * @throws {HeddleError} TEMPLATE_INVALID when a ref leads nowhere or a value can't stand where it is put
+ */
+export function resolveWork(node: UnresolvedNode, project = ''): ResolvedWork {
+  if (node.payload === '') return { kind: 'call', call: { kind: 'builtin', name: 'noop' }, args: [] };
+  const payload = JSON.parse(node.payload) as Payload;
+  return 'call' in payload ? resolveCall(payload, node, project) : resolveCommand(payload, node, project);
+}
+
+function resolveCall(payload: CallPayload, node: UnresolvedNode, project: string): ResolvedWork {
+  const context = resolveContext(node.value, { project });
+  return {
+    kind: 'call',
+    call: payload.call,
+    args: payload.args.map((arg) => resolveData(arg as Json, context) as Json),
+  };
+}
+
+function resolveCommand(payload: CommandPayload, node: UnresolvedNode, project: string): ResolvedWork {
+  const files = new FileSet();
+  const context = resolveContext(node.value, { project, files });
+  linkDeclared(payload.inputs ?? [], { context, files, replay: payload.replay !== undefined });
+  const words = payload.argv?.flatMap((argument) => renderArgument(argument, context));
+  if (words !== undefined && words.length === 0) throw invalid('a command without a program', 'name one in argv');
+  const text = words === undefined ? renderScript(payload.script ?? [], context) : words.map(quoteWord).join(' ');
+  return {
+    kind: 'command',
+    text,
+    ...(words === undefined ? {} : { argv: words }),
+    inputs: files.inputs,
+    outputs: payload.outputs ?? [],
+    environment: { ...node.environment, ...payload.environment },
+    ...(payload.replay === undefined ? {} : { replay: { seconds: payload.replay.seconds } }),
+  };
+}
+
+function invalid(message: string, hint: string): HeddleError {
+  return new HeddleError('TEMPLATE_INVALID', message, { hint });
+}
+
+interface LinkOptions {
+  readonly context: ResolveContext;
+  readonly files: FileSet;
+  readonly replay: boolean;
+}
+
+/** Inputs that are declared have the names they were given; what a template mentions beside them finds another. */
+function linkDeclared(inputs: readonly InputSpec[], { context, files, replay }: LinkOptions): void {
+  for (const { name, from } of inputs) {
+    if ('$file' in from) files.declare(name, userFile(from, context));
+    // A backend that only waits makes no files, and a replay needs none to wait in its turn.
+    else if (!replay || !madeNothing(from, context)) files.declare(name, locateFile(from, context));
+  }
+}
+
+/** Renders shell text: what stands there as it is, values quoted. */
+function renderScript(template: Template, context: ResolveContext): string {
+  const scanner = new ShellScanner();
+  let text = '';
+  template.forEach((part, i) => {
+    if (typeof part === 'string') {
+      scanner.literal(part);
+      text += part;
+      return;
+    }
+    if ('raw' in part) {
+      text += rawText(resolveData(part.raw as Json, context));
+      return;
+    }
+    const misplaced = scanner.misplaced();
+    if (misplaced !== undefined)
+      throw invalid(`a value stands ${misplaced}`, 'a value must stand where a word of the command can');
+    text += quoteValue(resolveData(part.value as Json, context), template[i + 1]);
+  });
+  return refuseNul(text);
+}
+
+/**
+ * Says what is wrong with a template before anything runs: a value inside quotes, a comment or a here-document.
+ *
+ * @throws {HeddleError} TEMPLATE_INVALID
+ */
+export function checkScript(template: Template): void {
+  const scanner = new ShellScanner();
+  for (const part of template) {
+    if (typeof part === 'string') scanner.literal(part);
+    else if ('value' in part) {
+      const misplaced = scanner.misplaced();
+      if (misplaced !== undefined)
+        throw invalid(`a value stands ${misplaced}`, 'a value must stand where a word of the command can');
+    }
+  }
+}
+
+/** A value as words of the shell: an array is several, an object its JSON. */
+function quoteValue(value: Resolved, next: TemplatePart | undefined): string {
+  if (Array.isArray(value)) return value.map((element) => quoteValue(element, undefined)).join(' ');
+  // A bare number before a redirection would be taken for a file descriptor.
+  const redirected = typeof next === 'string' && /^[<>]/.test(next);
+  if ((typeof value === 'number' || typeof value === 'boolean') && !redirected) return String(value);
+  return quoteWord(plainText(value));
+}
+
+/** A value as one text without quotes. */
+function plainText(value: Resolved): string {
+  return refuseNul(typeof value === 'string' ? value : JSON.stringify(value));
+}
+
+function rawText(value: Resolved): string {
+  return Array.isArray(value) ? value.map(plainText).join(' ') : plainText(value);
+}
+
+/** One entry of argv: several arguments when it is nothing but an array. */
+function renderArgument(template: Template, context: ResolveContext): readonly string[] {
+  const [only] = template;
+  if (template.length === 1 && only !== undefined && typeof only !== 'string') {
+    const value = resolveData(('raw' in only ? only.raw : only.value) as Json, context);
+    return Array.isArray(value) ? value.map(plainText) : [plainText(value)];
+  }
+  let text = '';
+  for (const part of template) {
+    if (typeof part === 'string') text += part;
+    else {
+      const value = resolveData(('raw' in part ? part.raw : part.value) as Json, context);
+      if (Array.isArray(value)) {
+        throw invalid('a list stands inside one argument', 'give the list an argument of its own: it becomes several');
+      }
+      text += plainText(value);
+    }
+  }
+  return [refuseNul(text)];
+}
