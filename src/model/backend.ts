@@ -66,7 +66,12 @@ export type RecoverAnswer =
   | { readonly kind: 'running'; readonly handle?: string; readonly phase?: Phase }
   | { readonly kind: 'ended'; readonly outcome: Outcome; readonly startedAt?: number; readonly endedAt?: number }
   /** Fenced: it never ran, or it ran and left no record, and will not run or be published any more. */
-  | { readonly kind: 'gone'; readonly why: string }
+  | {
+      readonly kind: 'gone';
+      readonly why: string;
+      /** It is known that the body never began: nothing is charged. */
+      readonly neverStarted?: boolean;
+    }
   /** Its place doesn't answer. Ask again later. */
   | { readonly kind: 'unknown'; readonly why: string };
 
@@ -91,7 +96,14 @@ export type BackendEvent =
   /** The attempt's place stopped answering. */
   | { readonly kind: 'unreachable'; readonly attempt: AttemptId; readonly why: string }
   /** Fenced and known dead without an end: may be given to a successor. */
-  | { readonly kind: 'gone'; readonly attempt: AttemptId; readonly why: string }
+  | {
+      readonly kind: 'gone';
+      readonly attempt: AttemptId;
+      readonly why: string;
+      readonly neverStarted?: boolean;
+      /** Its place died under it: twice on different places, and the body is quarantined. */
+      readonly placeDied?: boolean;
+    }
   /** Capacity changed: the whole new set. */
   | { readonly kind: 'places'; readonly places: readonly Place[] };
 

@@ -1,0 +1,363 @@
+import {
+  asError,
+  type AttemptLimits,
+  type AttemptOrder,
+  type Backend,
+  type BackendEvent,
+  HeddleError,
+  type LaunchAnswer,
+  newSubmissionId,
+  type Random,
+  type RecoverAnswer,
+  type ResolvedWork,
+  type Store,
+  type Value,
+  DATA_EDGE,
+} from '../model/index.ts';
+import type { EngineOptions } from './api.ts';
+import {
+  attemptEnded,
+  attemptGone,
+  attemptPhase,
+  attemptRefused,
+  attemptUnreachable,
+  beginActive,
+  type LiveAttempt,
+} from './attempts.ts';
+import type { Core } from './core.ts';
+
+/** What the actor needs of the shell around it. */
+export interface ActorHost {
+  readonly core: Core;
+  readonly store: Store;
+  readonly options: EngineOptions;
+  /** Takes the time, lets `input` change the core, and sees to it that a turn follows. */
+  input(input: () => void): void;
+}
+
+const NOOP: ResolvedWork = { kind: 'call', call: { kind: 'builtin', name: 'noop' }, args: [] };
+const NO_VALUES: ReadonlyMap<number, Value | undefined> = new Map();
+const DEFAULT_OUTPUT_BYTES = 64 * 1024 * 1024;
+
+/** Gives each launch its submission: one for all of a batch, else each its own. Part of the intent, so before the commit. */
+export function assignSubmissions(core: Core, launches: readonly LiveAttempt[], random: Random): void {
+  const next = new Map<string, { readonly id: ReturnType<typeof newSubmissionId>; count: number }>();
+  for (const attempt of launches) {
+    if (!attempt.backend.backend.capabilities.batches) continue;
+    const key = `${attempt.backend.name} ${attempt.run.id} ${attempt.run.table.definition[attempt.job]}`;
+    let batch = next.get(key);
+    if (batch === undefined) {
+      batch = { id: newSubmissionId(random), count: 0 };
+      next.set(key, batch);
+      const row = { id: batch.id, backend: attempt.backend.name, handle: '', at: core.now.wall };
+      core.out.draft(attempt.run).submissions.push(row);
+    }
+    attempt.submission = batch.id;
+    attempt.element = batch.count;
+    batch.count += 1;
+  }
+}
+
+/** Hands committed launches to their backends. */
+export function launchAll(host: ActorHost, launches: readonly LiveAttempt[]): void {
+  const ready = new Map<string, LiveAttempt[]>();
+  for (const attempt of launches) {
+    const key = attempt.backend.backend.capabilities.batches ? attempt.submission : attempt.backend.name;
+    const group = ready.get(key);
+    if (group === undefined) ready.set(key, [attempt]);
+    else group.push(attempt);
+  }
+  for (const group of ready.values()) launchGroup(host, group);
+}
+
+function launchGroup(host: ActorHost, group: readonly LiveAttempt[]): void {
+  const wanting = group.filter(needsValues);
+  if (wanting.length === 0) return handOver(host, group, new Map());
+  if (wanting.length < group.length && group[0]?.backend.backend.capabilities.batches !== true) {
+    handOver(
+      host,
+      group.filter((attempt) => !needsValues(attempt)),
+      new Map(),
+    );
+    return launchGroup(host, wanting);
+  }
+  void fetchValues(host, wanting).then(
+    (values) => handOver(host, group, values),
+    (thrown: unknown) =>
+      host.input(() => {
+        for (const attempt of group)
+          attemptRefused(host.core, attempt.id, true, `its inputs could not be read: ${asError(thrown).message}`);
+      }),
+  );
+}
+
+function needsValues(attempt: LiveAttempt): boolean {
+  return attempt.run.payloadOf(attempt.job).includes('"$ref"');
+}
+
+type ValuesOf = Map<LiveAttempt, ReadonlyMap<number, Value | undefined>>;
+
+async function fetchValues(host: ActorHost, attempts: readonly LiveAttempt[]): Promise<ValuesOf> {
+  const values: ValuesOf = new Map();
+  for (const attempt of attempts) {
+    const upstream: number[] = [];
+    attempt.run.eachUpstream(attempt.job, (from, accept) => {
+      if (accept === DATA_EDGE) upstream.push(from);
+    });
+    const found = await host.store.values(attempt.run.id, upstream);
+    values.set(attempt, new Map(upstream.map((node, i) => [node, found[i]])));
+  }
+  return values;
+}
+
+function handOver(host: ActorHost, group: readonly LiveAttempt[], values: ValuesOf): void {
+  const orders: AttemptOrder[] = [];
+  host.input(() => {
+    for (const attempt of group) {
+      const order = orderFor(host, attempt, values.get(attempt) ?? NO_VALUES);
+      if (order !== undefined) orders.push(order);
+    }
+  });
+  const backend = group[0]?.backend.backend;
+  if (orders.length === 0 || backend === undefined) return;
+  let answers: readonly LaunchAnswer[] | Promise<readonly LaunchAnswer[]>;
+  try {
+    answers = backend.launch(orders);
+  } catch (thrown) {
+    return launchBroke(host, orders, thrown);
+  }
+  if (!(answers instanceof Promise)) return takeAnswers(host, orders, answers);
+  answers.then(
+    (said) => takeAnswers(host, orders, said),
+    (thrown: unknown) => launchBroke(host, orders, thrown),
+  );
+}
+
+/** The order of an attempt; undefined when it is not to be started any more, or cannot be described. */
+function orderFor(
+  host: ActorHost,
+  attempt: LiveAttempt,
+  values: ReadonlyMap<number, Value | undefined>,
+): AttemptOrder | undefined {
+  const { core } = host;
+  if (core.attempts.get(attempt.id) !== attempt) return undefined;
+  if (attempt.cancel !== undefined || attempt.killedBy !== undefined) {
+    attemptEnded(core, attempt.id, { kind: 'cancelled', by: attempt.cancel ?? 'user' });
+    return undefined;
+  }
+  const work = workOf(host, attempt, values);
+  if (work instanceof Error) {
+    const code = HeddleError.is(work) ? work.code : 'TEMPLATE_INVALID';
+    attemptEnded(core, attempt.id, { kind: 'error', error: { name: work.name, message: work.message, code } });
+    return undefined;
+  }
+  attempt.launched = true;
+  return {
+    attempt: attempt.id,
+    fence: attempt.fence,
+    run: attempt.run.id,
+    job: attempt.run.nameOf(attempt.job),
+    index: attempt.job,
+    work,
+    grant: attempt.grant,
+    limits: limitsOf(host, attempt),
+    directory: directoryOf(host, attempt),
+    submission: attempt.submission,
+    element: attempt.element,
+  };
+}
+
+/** What the attempt is to do; an error when its inputs do not make work. */
+function workOf(
+  host: ActorHost,
+  attempt: LiveAttempt,
+  values: ReadonlyMap<number, Value | undefined>,
+): ResolvedWork | Error {
+  const payload = attempt.run.payloadOf(attempt.job);
+  if (payload === '') return NOOP;
+  const { kind, environment } = attempt.run.definition(attempt.job);
+  try {
+    return host.options.resolveWork({ kind, payload, environment, value: (node) => values.get(node) });
+  } catch (thrown) {
+    return asError(thrown);
+  }
+}
+
+function limitsOf(host: ActorHost, attempt: LiveAttempt): AttemptLimits {
+  const { graceMs, timeouts } = attempt.run.definition(attempt.job);
+  const outputBytes = host.options.outputBytes ?? DEFAULT_OUTPUT_BYTES;
+  return timeouts.runMs === undefined ? { graceMs, outputBytes } : { graceMs, outputBytes, runMs: timeouts.runMs };
+}
+
+function directoryOf(host: ActorHost, attempt: LiveAttempt): string {
+  const { run, job, fence } = attempt;
+  return host.options.attemptDirectory(run.id, job, run.nameOf(job), fence);
+}
+
+function launchBroke(host: ActorHost, orders: readonly AttemptOrder[], thrown: unknown): void {
+  const why = `launch broke: ${asError(thrown).message}`;
+  takeAnswers(
+    host,
+    orders,
+    orders.map(() => ({ kind: 'unknown', why })),
+  );
+}
+
+function takeAnswers(host: ActorHost, orders: readonly AttemptOrder[], answers: readonly LaunchAnswer[]): void {
+  host.input(() => {
+    orders.forEach((order, i) => takeAnswer(host.core, order, answers[i] ?? { kind: 'unknown', why: 'no answer' }));
+  });
+}
+
+function takeAnswer(core: Core, order: AttemptOrder, answer: LaunchAnswer): void {
+  const attempt = core.attempts.get(order.attempt);
+  if (attempt === undefined) return;
+  switch (answer.kind) {
+    case 'accepted':
+      acceptHandle(core, attempt, answer.handle);
+      return;
+    case 'refused':
+      attemptRefused(core, order.attempt, answer.retryable, answer.why);
+      return;
+    case 'unknown':
+      attemptUnreachable(core, order.attempt, answer.why);
+      return;
+  }
+}
+
+function acceptHandle(core: Core, attempt: LiveAttempt, handle: string): void {
+  const { capabilities } = attempt.backend.backend;
+  attempt.handle = handle;
+  if (capabilities.local && attempt.startedAt === 0) beginActive(core, attempt, core.now.wall);
+  if (!capabilities.batches || handle === '' || attempt.element !== 0) return;
+  const row = { id: attempt.submission, backend: attempt.backend.name, handle, at: core.now.wall };
+  core.out.draft(attempt.run).submissions.push(row);
+}
+
+/** Asks for the end of attempts. One that was not handed over yet is stopped where it would have been. */
+export function cancelEach(host: ActorHost, cancels: readonly LiveAttempt[]): void {
+  for (const attempt of cancels) {
+    if (host.core.attempts.get(attempt.id) !== attempt || !attempt.launched) continue;
+    contained(host, attempt.backend.backend, (backend) =>
+      backend.cancel(attempt.id, attempt.run.definition(attempt.job).graceMs),
+    );
+  }
+}
+
+export function releaseEach(host: ActorHost, releases: Core['out']['releases']): void {
+  const byBackend = new Map<string, Core['out']['releases'][number]['attempt'][]>();
+  for (const { attempt, backend } of releases) {
+    const list = byBackend.get(backend);
+    if (list === undefined) byBackend.set(backend, [attempt]);
+    else list.push(attempt);
+  }
+  for (const [name, attempts] of byBackend) {
+    const backend = host.core.backends.get(name)?.backend;
+    if (backend !== undefined) contained(host, backend, () => backend.release(attempts));
+  }
+}
+
+function contained(host: ActorHost, backend: Backend, call: (backend: Backend) => void): void {
+  try {
+    call(backend);
+  } catch (thrown) {
+    host.input(() => host.core.notice('backend-broken', `backend "${backend.name}" threw: ${asError(thrown).message}`));
+  }
+}
+
+/** Asks each backend what became of attempts, and applies the answers. */
+export async function recoverAll(host: ActorHost, attempts: readonly LiveAttempt[]): Promise<void> {
+  const byBackend = new Map<Backend, LiveAttempt[]>();
+  for (const attempt of attempts) {
+    if (host.core.attempts.get(attempt.id) !== attempt) continue;
+    const list = byBackend.get(attempt.backend.backend) ?? [];
+    list.push(attempt);
+    byBackend.set(attempt.backend.backend, list);
+  }
+  await Promise.all([...byBackend].map(([backend, list]) => recoverOn(host, backend, list)));
+}
+
+async function recoverOn(host: ActorHost, backend: Backend, attempts: readonly LiveAttempt[]): Promise<void> {
+  let answers: readonly RecoverAnswer[];
+  try {
+    const values = await fetchValues(host, attempts.filter(needsValues));
+    const queries = attempts.map((attempt) => ({
+      attempt: attempt.id,
+      fence: attempt.fence,
+      run: attempt.run.id,
+      job: attempt.run.nameOf(attempt.job),
+      index: attempt.job,
+      submission: attempt.submission,
+      element: attempt.element,
+      handle: attempt.handle,
+      grant: attempt.grant,
+      limits: limitsOf(host, attempt),
+      directory: directoryOf(host, attempt),
+      work: workOrNoop(host, attempt, values),
+    }));
+    answers = await backend.recover(queries);
+  } catch (thrown) {
+    const why = asError(thrown).message;
+    answers = attempts.map(() => ({ kind: 'unknown', why }));
+  }
+  host.input(() => {
+    attempts.forEach((attempt, i) => takeRecovery(host, attempt, answers[i] ?? { kind: 'unknown', why: 'no answer' }));
+  });
+}
+
+function workOrNoop(host: ActorHost, attempt: LiveAttempt, values: ValuesOf): ResolvedWork {
+  const work = workOf(host, attempt, values.get(attempt) ?? NO_VALUES);
+  return work instanceof Error ? NOOP : work;
+}
+
+function takeRecovery(host: ActorHost, attempt: LiveAttempt, answer: RecoverAnswer): void {
+  const { core } = host;
+  switch (answer.kind) {
+    case 'running':
+      attempt.launched = true;
+      if (answer.handle !== undefined) attempt.handle = answer.handle;
+      attemptPhase(core, attempt.id, answer.phase ?? 'active');
+      if (attempt.cancel !== undefined || attempt.killedBy !== undefined) core.out.cancels.push(attempt);
+      return;
+    case 'ended':
+      attemptEnded(core, attempt.id, answer.outcome, { startedAt: answer.startedAt, endedAt: answer.endedAt });
+      return;
+    case 'gone':
+      attemptGone(core, attempt.id, { why: answer.why, neverStarted: answer.neverStarted });
+      return;
+    case 'unknown':
+      attemptUnreachable(core, attempt.id, answer.why);
+      return;
+  }
+}
+
+/** Applies what a backend reports. */
+export function takeReport(core: Core, backend: string, event: BackendEvent): void {
+  switch (event.kind) {
+    case 'phase':
+      attemptPhase(core, event.attempt, event.phase, event.at, event.handle);
+      return;
+    case 'ended':
+      attemptEnded(core, event.attempt, event.outcome, { startedAt: event.startedAt, endedAt: event.endedAt });
+      return;
+    case 'heartbeat': {
+      const attempt = core.attempts.get(event.attempt);
+      if (attempt !== undefined) attempt.lastSeen = core.now.mono;
+      return;
+    }
+    case 'unreachable':
+      attemptUnreachable(core, event.attempt, event.why);
+      return;
+    case 'gone':
+      attemptGone(core, event.attempt, {
+        why: event.why,
+        neverStarted: event.neverStarted,
+        placeDied: event.placeDied,
+      });
+      return;
+    case 'places':
+      core.backends.get(backend)?.setPlaces(event.places);
+      core.grantable = true;
+      return;
+  }
+}

@@ -1,0 +1,356 @@
+import {
+  type AttemptId,
+  type CancelCause,
+  causeOf,
+  type Grant,
+  type Outcome,
+  outcomeJson,
+  type Phase,
+  type RetryPolicy,
+  type SubmissionId,
+  type TimeoutKind,
+} from '../model/index.ts';
+import { CANCEL_REQUESTED, DONE, SUCCESSOR } from './codes.ts';
+import { type Change, type Core, change, changePhase, keepRow } from './core.ts';
+import type { BackendState, PlaceState } from './places.ts';
+import { giveBack } from './places.ts';
+import type { RunState } from './run-state.ts';
+import { becomeReady, enqueue, settle } from './waiting.ts';
+
+/** An attempt that has been granted and has not ended. */
+export interface LiveAttempt {
+  readonly id: AttemptId;
+  readonly run: RunState;
+  readonly job: number;
+  readonly fence: number;
+  readonly backend: BackendState;
+  readonly place: PlaceState;
+  readonly grant: Grant;
+  readonly grantJson: string;
+  submission: SubmissionId;
+  element: number;
+  handle: string;
+  phase: Phase;
+  /** Epoch milliseconds; 0: not yet. */
+  readonly grantedAt: number;
+  startedAt: number;
+  /** Monotonic: when it was granted, and its last sign of life. */
+  readonly grantedMono: number;
+  lastSeen: number;
+  /** The order has been handed to the backend: from then on the backend says how it ends. */
+  launched: boolean;
+  /** Somebody wants it ended, and why. */
+  cancel: CancelCause | undefined;
+  /** The deadline for which it is being ended. */
+  killedBy: TimeoutKind | undefined;
+}
+
+/** Times the outside world said, in epoch milliseconds. */
+export interface EndTimes {
+  readonly startedAt?: number | undefined;
+  readonly endedAt?: number | undefined;
+}
+
+/** An attempt ended. First terminal report wins: one that is not live any more is told of and changes nothing. */
+export function attemptEnded(core: Core, id: AttemptId, outcome: Outcome, times: EndTimes = {}): void {
+  const attempt = core.attempts.get(id);
+  if (attempt === undefined) return lateReport(core, id, outcome);
+  if (outcome.kind === 'lost') return attemptGone(core, id, { why: outcome.why });
+  if (times.startedAt !== undefined) attempt.startedAt = times.startedAt;
+  retire(core, attempt);
+  const actual = actualOutcome(attempt, outcome);
+  const endedAt = times.endedAt ?? core.now.wall;
+  applyEnd(core, attempt, actual, endedAt);
+}
+
+function lateReport(core: Core, id: AttemptId, outcome: Outcome): void {
+  core.notice(
+    'late-report',
+    `attempt ${id} reported its end (${outcome.kind}) after it had ended or been fenced: not applied`,
+  );
+}
+
+function retire(core: Core, attempt: LiveAttempt): void {
+  core.attempts.delete(attempt.id);
+  attempt.run.live -= 1;
+  giveBackGrant(core, attempt);
+  core.out.releases.push({ attempt: attempt.id, backend: attempt.backend.name });
+}
+
+function giveBackGrant(core: Core, attempt: LiveAttempt): void {
+  giveBack(attempt.place, attempt.grant);
+  attempt.run.heldCpus -= attempt.grant.cpus;
+  const { tokens } = attempt.grant;
+  if (tokens !== undefined) {
+    for (const [name, count] of Object.entries(tokens)) core.tokens.set(name, (core.tokens.get(name) ?? 0) + count);
+  }
+  core.grantable = true;
+}
+
+/** What an end means, given what was wanted of the attempt. Work that got done before the kill is done. */
+function actualOutcome(attempt: LiveAttempt, reported: Outcome): Outcome {
+  if (reported.kind === 'ok') return reported;
+  const usage = reported.usage === undefined ? {} : { usage: reported.usage };
+  if (attempt.cancel !== undefined) return { kind: 'cancelled', by: attempt.cancel, ...usage };
+  if (attempt.killedBy !== undefined) return { kind: 'timeout', timeout: attempt.killedBy, ...usage };
+  return reported;
+}
+
+function applyEnd(core: Core, attempt: LiveAttempt, outcome: Outcome, endedAt: number): void {
+  const { run, job } = attempt;
+  const by: Change = { attempt, outcome, outcomeJson: outcomeJson(outcome), endedAt };
+  clearCancel(run, job);
+  if (outcome.kind === 'ok') {
+    run.outcomes.delete(job);
+    if (outcome.value !== undefined) core.out.draft(run).values.push({ job, value: outcome.value });
+    change(core, run, job, 'done', '', by);
+    settle(core, run, job);
+    return;
+  }
+  run.outcomes.set(job, outcome);
+  if (outcome.kind === 'cancelled') {
+    endCancelled(core, attempt, outcome.by, by);
+    return;
+  }
+  failOrRetry(core, attempt, outcome, by);
+}
+
+function clearCancel(run: RunState, job: number): void {
+  const { flags } = run.table;
+  flags[job] = (flags[job] as number) & ~CANCEL_REQUESTED;
+}
+
+function endCancelled(core: Core, attempt: LiveAttempt, cause: CancelCause, by: Change): void {
+  const { run, job } = attempt;
+  if (cause === 'shutdown') {
+    change(core, run, job, 'pending', 'interrupted', by);
+    becomeReady(core, run, job);
+    return;
+  }
+  change(core, run, job, 'cancelled', cause, by);
+  settle(core, run, job);
+}
+
+function failOrRetry(core: Core, attempt: LiveAttempt, outcome: Outcome, by: Change): void {
+  const { run, job } = attempt;
+  const { table } = run;
+  const policy = run.definition(job).retry;
+  const isLoss = outcome.kind === 'lost' || outcome.kind === 'preempted';
+  const column = isLoss ? table.losses : table.charged;
+  column[job] = (column[job] as number) + 1;
+  const spent = column[job] as number;
+  const may = isLoss ? spent <= policy.maxLosses : spent < policy.maxAttempts && isRetried(policy, outcome);
+  if (!may || run.stopping) {
+    change(core, run, job, 'failed', causeOf(outcome) ?? 'error', by);
+    settle(core, run, job);
+    return;
+  }
+  const delay = isLoss ? 0 : retryDelayMs(policy, spent, core.settings.random.next());
+  const wakeAt = core.now.wall + delay;
+  run.wakeAt.set(job, wakeAt);
+  change(core, run, job, 'pending', 'backoff', by);
+  if (delay === 0) wakeUp(core, run, job);
+  else core.timers.add(core.now.mono + delay, 'backoff', { run, job, fence: table.fence[job] as number });
+}
+
+function isRetried(policy: RetryPolicy, outcome: Outcome): boolean {
+  const { retryOn } = policy;
+  if (retryOn === undefined) return true;
+  if (retryOn.includes(outcome.kind)) return true;
+  return outcome.kind === 'error' && outcome.error.code !== undefined && retryOn.includes(outcome.error.code);
+}
+
+/** The wait before the attempt after the `failures`-th failure: exponential, capped, with a part left to chance. */
+export function retryDelayMs(policy: RetryPolicy, failures: number, chance: number): number {
+  const full = Math.min(policy.maxDelayMs, policy.initialDelayMs * policy.backoffFactor ** (failures - 1));
+  return Math.round(full * (1 - policy.jitter * chance));
+}
+
+/** The pause between attempts is over. */
+export function wakeUp(core: Core, run: RunState, job: number): void {
+  run.wakeAt.delete(job);
+  becomeReady(core, run, job);
+}
+
+/**
+ * An attempt is known dead, fenced, and left no end. Its grant is given back at once; its job
+ * stays `running (unreachable)` until the successor is granted, and only that transaction says `lost`.
+ */
+export function attemptGone(
+  core: Core,
+  id: AttemptId,
+  how: { readonly why: string; readonly neverStarted?: boolean | undefined; readonly placeDied?: boolean | undefined },
+): void {
+  const attempt = core.attempts.get(id);
+  if (attempt === undefined) return;
+  const { run, job } = attempt;
+  retire(core, attempt);
+  const outcome: Outcome = { kind: 'lost', why: how.why };
+  const wanted = actualOutcome(attempt, outcome);
+  if (wanted.kind !== 'lost') {
+    applyEnd(core, attempt, wanted, core.now.wall);
+    return;
+  }
+  if (how.neverStarted !== true && isSpent(core, attempt, how.placeDied === true)) {
+    const said = quarantined(run, job)
+      ? { kind: 'lost' as const, why: `${how.why}; quarantined: it took two places down with it` }
+      : outcome;
+    run.outcomes.set(job, said);
+    change(core, run, job, 'failed', 'lost', {
+      attempt,
+      outcome: said,
+      outcomeJson: outcomeJson(said),
+      endedAt: core.now.wall,
+    });
+    settle(core, run, job);
+    return;
+  }
+  run.outcomes.set(job, outcome);
+  run.table.flags[job] = (run.table.flags[job] as number) | SUCCESSOR;
+  run.awaited.set(job, attempt);
+  attempt.phase = 'unreachable';
+  changePhase(core, run, job, 'unreachable');
+  enqueue(core, run, job);
+}
+
+function isSpent(core: Core, attempt: LiveAttempt, placeDied: boolean): boolean {
+  const { run, job } = attempt;
+  run.table.losses[job] = (run.table.losses[job] as number) + 1;
+  if (placeDied) {
+    const places = run.fatalPlaces.get(job) ?? new Set();
+    places.add(attempt.place.place.name);
+    run.fatalPlaces.set(job, places);
+  }
+  const spent = (run.table.losses[job] as number) > run.definition(job).retry.maxLosses;
+  return spent || quarantined(run, job) || run.stopping || core.runs.get(run.id) !== run;
+}
+
+function quarantined(run: RunState, job: number): boolean {
+  return (run.fatalPlaces.get(job)?.size ?? 0) >= 2;
+}
+
+/** Writes down that the attempt before is lost: first half of the transaction that grants the successor. */
+export function declareLost(core: Core, run: RunState, job: number, detail: 'queued' | 'interrupted'): void {
+  const attempt = run.awaited.get(job);
+  run.awaited.delete(job);
+  run.table.flags[job] = (run.table.flags[job] as number) & ~SUCCESSOR;
+  const outcome = run.outcomes.get(job);
+  if (attempt === undefined || outcome === undefined) return;
+  change(core, run, job, 'pending', detail, {
+    attempt,
+    outcome,
+    outcomeJson: outcomeJson(outcome),
+    endedAt: core.now.wall,
+  });
+}
+
+/** An attempt moved on. Phases only go forward; a step back is an old report and means nothing. */
+export function attemptPhase(core: Core, id: AttemptId, phase: Phase, at?: number, handle?: string): void {
+  const attempt = core.attempts.get(id);
+  if (attempt === undefined) return;
+  attempt.lastSeen = core.now.mono;
+  if (handle !== undefined) attempt.handle = handle;
+  if (attempt.phase === 'cancelling') return;
+  if (attempt.phase !== 'unreachable' && PHASE_ORDER[phase] <= PHASE_ORDER[attempt.phase]) return;
+  attempt.run.wakeAt.delete(attempt.job);
+  const begins = PHASE_ORDER[phase] >= PHASE_ORDER.active && attempt.startedAt === 0;
+  attempt.phase = phase;
+  if (begins) beginActive(core, attempt, at ?? core.now.wall);
+  changePhase(core, attempt.run, attempt.job, phase);
+}
+
+const PHASE_ORDER: Readonly<Record<Phase, number>> = {
+  'staging-in': 1,
+  starting: 2,
+  active: 3,
+  ready: 4,
+  streaming: 4,
+  'staging-out': 5,
+  cancelling: 6,
+  unreachable: 0,
+};
+
+/** The body runs now: its clocks start. */
+export function beginActive(core: Core, attempt: LiveAttempt, at: number): void {
+  attempt.startedAt = at;
+  attempt.lastSeen = core.now.mono;
+  const { runMs, heartbeatMs } = attempt.run.definition(attempt.job).timeouts;
+  if (runMs !== undefined) core.timers.add(core.now.mono + runMs, 'run-timeout', attempt);
+  if (heartbeatMs !== undefined) core.timers.add(core.now.mono + heartbeatMs, 'heartbeat', attempt);
+}
+
+/** Its place stopped answering: it may live, and may still end well. A look at it is dated. */
+export function attemptUnreachable(core: Core, id: AttemptId, why: string): void {
+  const attempt = core.attempts.get(id);
+  if (attempt === undefined) return;
+  const { run, job } = attempt;
+  run.wakeAt.set(job, core.now.wall + core.settings.recheckMs);
+  core.timers.add(core.now.mono + core.settings.recheckMs, 'recheck', attempt);
+  if (attempt.phase === 'unreachable') return;
+  if (attempt.phase !== 'cancelling') attempt.phase = 'unreachable';
+  core.notice(
+    'unreachable',
+    `${run.nameOf(job)} does not answer: ${why}; looked at again in ${core.settings.recheckMs / 1000} s`,
+    run,
+  );
+  changePhase(core, run, job, attempt.phase);
+}
+
+/** The backend would not start it, and it never will under this order: nothing is charged when another try may help. */
+export function attemptRefused(core: Core, id: AttemptId, retryable: boolean, why: string): void {
+  const attempt = core.attempts.get(id);
+  if (attempt === undefined) return;
+  const { run, job } = attempt;
+  retire(core, attempt);
+  const error = { name: 'LaunchRefused', code: 'BACKEND_UNAVAILABLE', message: why };
+  const outcome = actualOutcome(attempt, { kind: 'error', error });
+  const by: Change = { attempt, outcome, outcomeJson: outcomeJson(outcome), endedAt: core.now.wall };
+  clearCancel(run, job);
+  run.outcomes.set(job, outcome);
+  if (outcome.kind === 'cancelled') return endCancelled(core, attempt, outcome.by, by);
+  if (!retryable || run.stopping) {
+    change(core, run, job, 'failed', causeOf(outcome) ?? 'error', by);
+    settle(core, run, job);
+    return;
+  }
+  const delay = core.settings.refusalDelayMs;
+  run.wakeAt.set(job, core.now.wall + delay);
+  core.notice(
+    'refused',
+    `${run.nameOf(job)} was refused by ${attempt.backend.name}: ${why}; tried again in ${delay / 1000} s`,
+    run,
+  );
+  change(core, run, job, 'pending', 'backoff', by);
+  core.timers.add(core.now.mono + delay, 'backoff', { run, job, fence: attempt.fence });
+}
+
+/** Ends an attempt politely, then by force; the job changes when the end is reported. */
+export function cancelAttempt(core: Core, attempt: LiveAttempt, cause: CancelCause): void {
+  if (attempt.cancel !== undefined && (attempt.cancel !== 'shutdown' || cause === 'shutdown')) return;
+  attempt.cancel = cause;
+  const { run, job } = attempt;
+  if (cause !== 'shutdown') run.table.flags[job] = (run.table.flags[job] as number) | CANCEL_REQUESTED;
+  if (attempt.phase !== 'unreachable') attempt.phase = 'cancelling';
+  change(core, run, job, 'running', attempt.phase, { attempt });
+  core.out.cancels.push(attempt);
+}
+
+/** A deadline passed: the attempt is ended for it. */
+export function killFor(core: Core, attempt: LiveAttempt, timeout: TimeoutKind): void {
+  if (attempt.cancel !== undefined || attempt.killedBy !== undefined) return;
+  attempt.killedBy = timeout;
+  if (attempt.phase !== 'unreachable') attempt.phase = 'cancelling';
+  changePhase(core, attempt.run, attempt.job, attempt.phase);
+  core.out.cancels.push(attempt);
+}
+
+/** Says whether a job's end is committed to be `done`. */
+export function isDone(run: RunState, job: number): boolean {
+  return run.table.status[job] === DONE;
+}
+
+/** Writes the handle of an attempt down, once it is known. */
+export function keepHandle(core: Core, attempt: LiveAttempt, handle: string): void {
+  attempt.handle = handle;
+  if (core.settings.keepRows) keepRow(core, attempt.run, attempt.job, { attempt });
+}

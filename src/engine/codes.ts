@@ -1,0 +1,52 @@
+import {
+  CANCELLED_CAUSES,
+  type Detail,
+  FAILED_CAUSES,
+  PENDING_REASONS,
+  PHASES,
+  STATUSES,
+  type Status,
+} from '../model/index.ts';
+
+/** Statuses as the numbers they are kept as in memory: positions in `STATUSES`. */
+export const CREATED = 0;
+export const PENDING = 1;
+export const RUNNING = 2;
+export const DONE = 3;
+export const FAILED = 4;
+export const CANCELLED = 5;
+
+/** Details as numbers: positions here. */
+const DETAILS: readonly Detail[] = ['', ...PENDING_REASONS, ...PHASES, ...FAILED_CAUSES, ...CANCELLED_CAUSES];
+const DETAIL_CODES: ReadonlyMap<Detail, number> = new Map(DETAILS.map((detail, code) => [detail, code]));
+const STATUS_CODES: ReadonlyMap<Status, number> = new Map(STATUSES.map((status, code) => [status, code]));
+
+export function statusOf(code: number): Status {
+  return STATUSES[code] as Status;
+}
+
+export function statusCode(status: Status): number {
+  return STATUS_CODES.get(status) as number;
+}
+
+export function detailOf(code: number): Detail {
+  return DETAILS[code] as Detail;
+}
+
+export function detailCode(detail: Detail): number {
+  return DETAIL_CODES.get(detail) ?? 0;
+}
+
+/** Bits of `JobTable.flags`. The first two are also those of `JobRow.flags`. */
+export const HELD = 1;
+export const CANCEL_REQUESTED = 2;
+/** In a ready queue. An entry of a queue counts only while this is set. */
+export const QUEUED = 4;
+/** Running on paper: its attempt is gone and given back, its successor not granted yet. */
+export const SUCCESSOR = 8;
+/** An order edge can no longer be satisfied. */
+export const DOOMED = 16;
+/** Waits for its condition, though its edges are satisfied. */
+export const GATED = 32;
+/** The flags that a row keeps. */
+export const KEPT_FLAGS: number = HELD | CANCEL_REQUESTED;

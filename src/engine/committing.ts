@@ -1,0 +1,109 @@
+import type { EngineEvent, JobRow, OwnerId, RunCommit, Store } from '../model/index.ts';
+import type { Core } from './core.ts';
+import type { Outbox, RunDraft, TransitionDraft } from './outbox.ts';
+import type { RunState } from './run-state.ts';
+
+/** A commit as the store takes it, with the sequence numbers it uses up. */
+export interface PreparedCommit {
+  readonly commits: readonly RunCommit[];
+  /** Sequence number of the first transition of each run in it. */
+  readonly firstSeqs: ReadonlyMap<RunState, number>;
+}
+
+/** Turns an outbox into a commit. Runs that were given up to another owner meanwhile have no part in it. */
+export async function prepareCommit(core: Core, out: Outbox, store: Store): Promise<PreparedCommit> {
+  const commits: RunCommit[] = [];
+  const firstSeqs = new Map<RunState, number>();
+  for (const draft of out.drafts.values()) {
+    const { run } = draft;
+    if (core.runs.get(run.id) !== run) continue;
+    const firstSeq = run.seq + 1;
+    firstSeqs.set(run, firstSeq);
+    run.seq += draft.transitions.length;
+    if (!store.keepsJobs && draft.values.length === 0 && draft.patch === undefined && draft.segments.length === 0)
+      continue;
+    commits.push(runCommit(draft, firstSeq, store.owner, await rowsOf(draft, store)));
+  }
+  return { commits, firstSeqs };
+}
+
+function runCommit(draft: RunDraft, firstSeq: number, owner: OwnerId, jobs: readonly JobRow[]): RunCommit {
+  const { run } = draft;
+  return {
+    run: run.id,
+    owner,
+    epoch: run.epoch,
+    ...(draft.patch === undefined ? {} : { patch: draft.patch }),
+    jobs,
+    values: draft.values,
+    submissions: draft.submissions,
+    firstSeq,
+    transitions: draft.transitions,
+    segments: draft.segments,
+  };
+}
+
+/** Fills what thin rows leave out from what is stored: the latest attempt stays on record through hold and rerun. */
+async function rowsOf(draft: RunDraft, store: Store): Promise<readonly JobRow[]> {
+  if (!draft.rows.some((row) => row.thin)) return draft.rows.map(({ row }) => row);
+  const rows: JobRow[] = [];
+  const inThisCommit = new Map<number, JobRow>();
+  for (const { row, thin } of draft.rows) {
+    const old = thin ? (inThisCommit.get(row.job) ?? (await store.job(draft.run.id, row.job))) : undefined;
+    const whole = old === undefined ? row : merged(row, old);
+    inThisCommit.set(row.job, whole);
+    rows.push(whole);
+  }
+  return rows;
+}
+
+function merged(row: JobRow, old: JobRow): JobRow {
+  return {
+    ...old,
+    status: row.status,
+    detail: row.detail,
+    fence: row.fence,
+    charged: row.charged,
+    losses: row.losses,
+    wakeAt: row.wakeAt,
+    flags: row.flags,
+    outcome: row.outcome === '' ? old.outcome : row.outcome,
+  };
+}
+
+/** What listeners are told of a commit, in order of what happened in each run. */
+export function eventsOf(out: Outbox, prepared: PreparedCommit, at: number): EngineEvent[] {
+  const events: EngineEvent[] = [];
+  for (const draft of out.drafts.values()) {
+    const first = prepared.firstSeqs.get(draft.run);
+    if (first === undefined) continue;
+    draft.transitions.forEach((step, i) => events.push(jobEvent(draft.run, step, first + i)));
+    const { patch } = draft;
+    if (patch?.status === undefined) continue;
+    events.push({
+      kind: 'run',
+      run: draft.run.id,
+      seq: draft.run.seq,
+      status: patch.status,
+      detail: patch.detail ?? '',
+      at,
+    });
+  }
+  return events;
+}
+
+function jobEvent(run: RunState, step: TransitionDraft, seq: number): EngineEvent {
+  return {
+    kind: 'job',
+    run: run.id,
+    seq,
+    job: run.nameOf(step.job),
+    index: step.job,
+    from: step.from,
+    status: step.to,
+    detail: step.detail,
+    fence: step.fence,
+    at: step.at,
+    ...(step.outcome === undefined ? {} : { outcome: step.outcome }),
+  };
+}

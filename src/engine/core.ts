@@ -1,0 +1,188 @@
+import type {
+  AttemptId,
+  Backend,
+  Detail,
+  EngineEvent,
+  Instant,
+  Outcome,
+  Random,
+  RunId,
+  Status,
+} from '../model/index.ts';
+import type { LiveAttempt } from './attempts.ts';
+import { detailCode, detailOf, KEPT_FLAGS, statusCode, statusOf } from './codes.ts';
+import { Outbox, type RowDraft } from './outbox.ts';
+import { BackendState } from './places.ts';
+import type { RunState } from './run-state.ts';
+import { Timers } from './timers.ts';
+
+export interface CoreSettings {
+  readonly strategy: 'priority' | 'fair';
+  readonly reserveAfterMs: number;
+  readonly recheckMs: number;
+  /** Before a refused launch is tried again. */
+  readonly refusalDelayMs: number;
+  /** Rows of jobs are wanted: there is a store that keeps them. */
+  readonly keepRows: boolean;
+  readonly random: Random;
+  readonly newAttemptId: () => AttemptId;
+  /** Looks at a custom condition; contains what user code throws. */
+  readonly judge: (name: string) => boolean;
+}
+
+/**
+ * The state of the engine. The functions of this folder change it: an input comes in (a report,
+ * a timer, a wish of the user), decisions come out in `out`, and nothing else happens: no clock is
+ * read, no chance drawn but from `random`, no I/O done. The shell sets `now`, calls them,
+ * commits `out`, and only then acts on it.
+ */
+export class Core {
+  readonly settings: CoreSettings;
+  readonly runs: Map<RunId, RunState> = new Map();
+  readonly attempts: Map<AttemptId, LiveAttempt> = new Map();
+  readonly backends: Map<string, BackendState> = new Map();
+  readonly timers: Timers = new Timers();
+  /** Free tokens by name, engine-wide, and all there are. */
+  readonly tokens: Map<string, number> = new Map();
+  readonly allTokens: ReadonlyMap<string, number>;
+  out: Outbox = new Outbox();
+  /** Work that would hold the loop too long in one go. Each step is some thousand jobs. */
+  readonly chores: Generator<void>[] = [];
+  /** Jobs that ended and whose dependents have not been told yet: taken in slices. */
+  readonly finals: { readonly run: RunState; readonly job: number; edge: number | undefined }[] = [];
+  /** How many of `finals` have been taken. */
+  finalsTaken = 0;
+  readonly notices: EngineEvent[] = [];
+  /** Something may have become grantable. */
+  grantable = false;
+  /** Grants nothing at all: the engine drains or has stopped. */
+  draining = false;
+  now: Instant = { mono: 0, wall: 0 };
+  #runOrder = 0;
+
+  constructor(settings: CoreSettings, tokens: Readonly<Record<string, number>>) {
+    this.settings = settings;
+    this.allTokens = new Map(Object.entries(tokens));
+    for (const [name, count] of this.allTokens) this.tokens.set(name, count);
+  }
+
+  addBackend(backend: Backend): BackendState {
+    const state = new BackendState(backend);
+    this.backends.set(backend.name, state);
+    return state;
+  }
+
+  nextRunOrder(): number {
+    this.#runOrder += 1;
+    return this.#runOrder;
+  }
+
+  notice(code: string, message: string, run?: RunState): void {
+    const at = this.now.wall;
+    this.notices.push({ kind: 'notice', code, message, at, ...(run === undefined ? {} : { run: run.id }) });
+  }
+
+  /** Takes what has been decided, for one commit. */
+  takeOutbox(): Outbox {
+    const { out } = this;
+    out.notices = this.notices.splice(0);
+    this.out = new Outbox();
+    return out;
+  }
+
+  /** Something to commit or to do is at hand, or could be found by looking. */
+  get isBusy(): boolean {
+    return (
+      !this.out.isEmpty ||
+      this.chores.length > 0 ||
+      this.finalsTaken < this.finals.length ||
+      this.notices.length > 0 ||
+      (this.grantable && !this.draining)
+    );
+  }
+}
+
+/** What a change of a job brings along. */
+export interface Change {
+  /** The attempt the change is about; absent: the row keeps what it says of the latest attempt. */
+  readonly attempt?: LiveAttempt;
+  /** JSON of the attempt's outcome. */
+  readonly outcomeJson?: string;
+  readonly outcome?: Outcome;
+  readonly endedAt?: number;
+}
+
+/** The one place where a job's status changes: columns, counts, journal and row together. */
+export function change(core: Core, run: RunState, job: number, to: Status, detail: Detail, by: Change = {}): void {
+  const { table, counts } = run;
+  const fromCode = table.status[job] as number;
+  const toCode = statusCode(to);
+  table.status[job] = toCode;
+  table.detail[job] = detailCode(detail);
+  if (fromCode !== toCode) {
+    counts[fromCode] = (counts[fromCode] as number) - 1;
+    counts[toCode] = (counts[toCode] as number) + 1;
+  }
+  journal(core, run, job, { from: statusOf(fromCode), to, detail, by });
+  if (core.settings.keepRows) keepRow(core, run, job, by);
+}
+
+function journal(
+  core: Core,
+  run: RunState,
+  job: number,
+  step: { readonly from: Status; readonly to: Status; readonly detail: Detail; readonly by: Change },
+): void {
+  const { from, to, detail, by } = step;
+  const fence = run.table.fence[job] as number;
+  const at = core.now.wall;
+  core.out
+    .draft(run)
+    .transitions.push(
+      by.outcome === undefined
+        ? { job, from, to, detail, fence, at }
+        : { job, from, to, detail, fence, at, outcome: by.outcome },
+    );
+  core.out.size += 1;
+}
+
+/** A step within an attempt: journalled and told, but the row stays as it is. */
+export function changePhase(core: Core, run: RunState, job: number, detail: Detail): void {
+  run.table.detail[job] = detailCode(detail);
+  journal(core, run, job, { from: 'running', to: 'running', detail, by: {} });
+}
+
+/** Writes the job's row as it stands now. */
+export function keepRow(core: Core, run: RunState, job: number, by: Change = {}): void {
+  core.out.draft(run).rows.push(rowDraft(run, job, by));
+  core.out.size += 1;
+}
+
+function rowDraft(run: RunState, job: number, by: Change): RowDraft {
+  const { table } = run;
+  const { attempt } = by;
+  const fence = table.fence[job] as number;
+  return {
+    thin: attempt === undefined && fence > 0,
+    row: {
+      job,
+      status: statusOf(table.status[job] as number),
+      detail: detailOf(table.detail[job] as number),
+      fence,
+      charged: table.charged[job] as number,
+      losses: table.losses[job] as number,
+      attempt: attempt?.id ?? '',
+      backend: attempt?.backend.name ?? '',
+      grant: attempt?.grantJson ?? '',
+      submission: attempt?.submission ?? '',
+      element: attempt?.element ?? 0,
+      handle: attempt?.handle ?? '',
+      grantedAt: attempt?.grantedAt ?? 0,
+      startedAt: attempt?.startedAt ?? 0,
+      endedAt: by.endedAt ?? 0,
+      wakeAt: run.wakeAt.get(job) ?? 0,
+      flags: (table.flags[job] as number) & KEPT_FLAGS,
+      outcome: by.outcomeJson ?? '',
+    },
+  };
+}

@@ -1,0 +1,138 @@
+import { DATA_EDGE, type Detail, type JobId, isFinal, type Status } from '../model/index.ts';
+import type { Counts, Explanation, JobView, RunView } from './api.ts';
+import { detailOf, GATED, HELD, PENDING, QUEUED, RUNNING } from './codes.ts';
+import type { Core } from './core.ts';
+import type { PlaceState } from './places.ts';
+import type { RunState } from './run-state.ts';
+import { isSatisfied } from './waiting.ts';
+
+const MOST_UPSTREAM = 20;
+
+export function viewRun(run: RunState): RunView {
+  return {
+    id: run.id,
+    name: run.name,
+    status: run.status,
+    detail: run.detail,
+    counts: countsOf(run),
+    size: run.table.size,
+    startedAt: run.startedAt,
+    endedAt: run.endedAt,
+  };
+}
+
+function countsOf(run: RunState): Counts {
+  const [created = 0, pending = 0, running = 0, done = 0, failed = 0, cancelled = 0] = run.counts;
+  return { created, pending, running, done, failed, cancelled };
+}
+
+export function viewJob(core: Core, run: RunState, job: number): JobView {
+  const { table } = run;
+  const status = run.statusOf(job);
+  return {
+    index: job,
+    id: run.nameOf(job),
+    status,
+    detail: status === 'pending' ? pendingReason(core, run, job) : detailOf(table.detail[job] as number),
+    fence: table.fence[job] as number,
+    charged: table.charged[job] as number,
+    losses: table.losses[job] as number,
+  };
+}
+
+/** Why a job is pending, derived from what is true now. */
+function pendingReason(core: Core, run: RunState, job: number): Detail {
+  const { table } = run;
+  const flags = table.flags[job] as number;
+  if (run.interrupting) return 'interrupted';
+  if ((flags & HELD) !== 0) return 'held';
+  if ((table.waits[job] as number) > 0) return 'blocked';
+  if (run.wakeAt.has(job)) return 'backoff';
+  if ((flags & GATED) !== 0) return run.timeGated.has(job) ? 'time' : 'condition';
+  if (run.paused) return 'paused';
+  if ((flags & QUEUED) !== 0 && isReserved(core, run, job)) return 'reserved';
+  return 'queued';
+}
+
+/** It would fit but for what is being kept for another. */
+function isReserved(core: Core, run: RunState, job: number): boolean {
+  const { reservation } = run.queueOf(job).backend;
+  return (
+    reservation !== undefined &&
+    !(reservation.run === run && reservation.job === job) &&
+    core.runs.has(reservation.run.id)
+  );
+}
+
+export function explain(core: Core, run: RunState, job: number): Explanation {
+  const view = viewJob(core, run, job);
+  const upstream = unsatisfied(run, job);
+  const queue = run.queueOf(job);
+  const isQueued = view.detail === 'queued' || view.detail === 'reserved';
+  const outcome = run.outcomes.get(job);
+  const wakeAt = run.wakeAt.get(job);
+  const because = view.status === 'cancelled' && view.detail === 'upstream' ? rootOf(run, job) : undefined;
+  return {
+    job: view,
+    waitsFor: upstream.slice(0, MOST_UPSTREAM),
+    waitsForCount: upstream.length,
+    ...(isQueued ? { request: queue.request, free: freeOn(queue.backend.places) } : {}),
+    ...(view.detail === 'reserved' && queue.backend.reservation !== undefined
+      ? { reservedFor: queue.backend.reservation.run.nameOf(queue.backend.reservation.job) }
+      : {}),
+    ...(wakeAt === undefined ? {} : { wakeAt }),
+    ...(outcome === undefined ? {} : { lastOutcome: outcome }),
+    ...(because === undefined ? {} : { becauseOf: because }),
+  };
+}
+
+function freeOn(places: readonly PlaceState[]): NonNullable<Explanation['free']> {
+  return places.map((state) => ({
+    place: state.place.name,
+    cpus: Math.max(0, state.freeCpus),
+    ...(Number.isFinite(state.freeMemory) ? { memoryBytes: state.freeMemory } : {}),
+  }));
+}
+
+function unsatisfied(run: RunState, job: number): { job: JobId; status: Status; edge: 'data' | 'order' }[] {
+  const waitsFor: { job: JobId; status: Status; edge: 'data' | 'order' }[] = [];
+  if (run.table.status[job] !== PENDING) return waitsFor;
+  run.eachUpstream(job, (from, accept) => {
+    const status = run.statusOf(from);
+    if (isFinal(status) && isSatisfied(accept, status) === 'yes') return;
+    waitsFor.push({ job: run.nameOf(from), status, edge: accept === DATA_EDGE ? 'data' : 'order' });
+  });
+  return waitsFor;
+}
+
+/** The job whose end began the cascade that cancelled this one. */
+function rootOf(run: RunState, job: number): JobId | undefined {
+  const seen = new Set<number>();
+  let at = job;
+  for (;;) {
+    seen.add(at);
+    let next = -1;
+    run.eachUpstream(at, (from, accept) => {
+      const status = run.statusOf(from);
+      if (accept === DATA_EDGE && (status === 'failed' || status === 'cancelled')) next = from;
+    });
+    if (next === -1 || seen.has(next)) return at === job ? undefined : run.nameOf(at);
+    at = next;
+  }
+}
+
+/** Finds jobs that are not final and for which nothing is under way: there must be none. */
+export function stuckJobs(core: Core, run: RunState): readonly JobId[] {
+  const { table } = run;
+  const live = new Set(
+    [...core.attempts.values()].filter((attempt) => attempt.run === run).map((attempt) => attempt.job),
+  );
+  const stuck: JobId[] = [];
+  for (let job = 0; job < table.size; job += 1) {
+    const flags = table.flags[job] as number;
+    const named = (table.waits[job] as number) > 0 || (flags & (HELD | QUEUED | GATED)) !== 0 || run.wakeAt.has(job);
+    if (table.status[job] === PENDING && !named) stuck.push(run.nameOf(job));
+    if (table.status[job] === RUNNING && !live.has(job) && !run.awaited.has(job)) stuck.push(run.nameOf(job));
+  }
+  return stuck;
+}

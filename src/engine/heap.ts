@@ -1,0 +1,65 @@
+/** A binary heap of objects: the least by `before` comes out first. */
+export class Heap<Item> {
+  readonly #items: Item[] = [];
+  readonly #before: (a: Item, b: Item) => boolean;
+
+  constructor(before: (a: Item, b: Item) => boolean) {
+    this.#before = before;
+  }
+
+  get size(): number {
+    return this.#items.length;
+  }
+
+  peek(): Item | undefined {
+    return this.#items[0];
+  }
+
+  push(item: Item): void {
+    const items = this.#items;
+    let at = items.length;
+    items.push(item);
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const other = items[parent] as Item;
+      if (!this.#before(item, other)) break;
+      items[at] = other;
+      at = parent;
+    }
+    items[at] = item;
+  }
+
+  pop(): Item | undefined {
+    const items = this.#items;
+    const top = items[0];
+    const last = items.pop();
+    if (items.length > 0 && last !== undefined) this.#sink(last);
+    return top;
+  }
+
+  /** Puts the first item in its place again after its order changed. */
+  sinkTop(): void {
+    const top = this.#items[0];
+    if (top !== undefined) this.#sink(top);
+  }
+
+  clear(): void {
+    this.#items.length = 0;
+  }
+
+  #sink(item: Item): void {
+    const items = this.#items;
+    const size = items.length;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= size) break;
+      if (child + 1 < size && this.#before(items[child + 1] as Item, items[child] as Item)) child += 1;
+      const other = items[child] as Item;
+      if (!this.#before(other, item)) break;
+      items[at] = other;
+      at = child;
+    }
+    items[at] = item;
+  }
+}

@@ -1,0 +1,156 @@
+import {
+  asAttemptId,
+  asSubmissionId,
+  type Grant,
+  HeddleError,
+  JOB_CANCEL_REQUESTED,
+  type JobRow,
+  type Outcome,
+  type RunId,
+  type RunRow,
+  type Store,
+} from '../model/index.ts';
+import type { RunSettings } from './api.ts';
+import type { LiveAttempt } from './attempts.ts';
+import { CANCEL_REQUESTED, detailCode, FAILED, PENDING, RUNNING, statusCode } from './codes.ts';
+import type { Core } from './core.ts';
+import { takeAgain } from './places.ts';
+import { addSegment, applyRow, type DefaultBackends, newRunState } from './runs.ts';
+import type { RunState } from './run-state.ts';
+import { overrideResources } from './steering.ts';
+
+/** A run read back, and the attempts whose fate is not known. */
+export interface LoadedRun {
+  readonly run: RunState;
+  readonly row: RunRow;
+  readonly running: readonly LiveAttempt[];
+}
+
+/** Claims a run and rebuilds its state: graph, statuses, budgets, wake-ups, and what its attempts hold. */
+export async function loadRun(
+  core: Core,
+  store: Store,
+  from: { readonly id: RunId; readonly defaults: DefaultBackends; readonly breathe: () => Promise<void> },
+): Promise<LoadedRun> {
+  const epoch = await claim(store, from.id);
+  const row = await store.run(from.id);
+  if (row === undefined) throw notFound(from.id);
+  const settings = JSON.parse(row.settings || '{}') as StoredSettings;
+  const run = newRunState(core, row.id, row.name, settings);
+  run.epoch = epoch;
+  run.seq = row.seq;
+  run.startedAt = row.startedAt;
+  run.endedAt = row.endedAt;
+  run.status = row.status;
+  run.detail = row.detail;
+  for (const segment of await store.graph(row.id)) {
+    for (const _ of addSegment(core, run, segment, from.defaults)) await from.breathe();
+  }
+  for (const _ of run.table.rankAll(run.segments)) await from.breathe();
+  for (const { jobs, resources } of settings.overrides ?? []) overrideResources(run, jobs, resources);
+  const handles = new Map((await store.submissions(row.id)).map(({ id, handle }) => [id, handle]));
+  const running: LiveAttempt[] = [];
+  for await (const rows of store.jobs(row.id)) {
+    for (const job of rows) {
+      applyRow(run, job, { status: statusCode(job.status), detail: detailCode(job.detail) });
+      const live = recallJob(core, run, job, handles);
+      if (live !== undefined) running.push(live);
+    }
+  }
+  run.sealed = true;
+  return { run, row, running };
+}
+
+/** Settings as they are kept: with the resources that a retry changed. */
+export interface StoredSettings extends RunSettings {
+  readonly overrides?: readonly {
+    readonly jobs: readonly number[];
+    readonly resources: Readonly<Record<string, never>>;
+  }[];
+}
+
+async function claim(store: Store, id: RunId): Promise<number> {
+  const answer = await store.claimRun(id);
+  switch (answer.kind) {
+    case 'claimed':
+      return answer.epoch;
+    case 'not-found':
+      throw notFound(id);
+    case 'owned':
+      throw new HeddleError('RUN_OWNED', `run ${id} is being executed by process ${answer.pid} on ${answer.host}`, {
+        hint: 'steer it from here with pause, cancel or logs; or stop that process and resume',
+        details: { run: id, owner: answer.owner, host: answer.host, pid: answer.pid },
+      });
+  }
+}
+
+function notFound(id: RunId): HeddleError {
+  return new HeddleError('RUN_NOT_FOUND', `no run is called "${id}"`, { hint: 'heddle runs lists them' });
+}
+
+/** Takes back what a row says beyond status and budgets; returns its attempt when that was running. */
+function recallJob(
+  core: Core,
+  run: RunState,
+  row: JobRow,
+  handles: ReadonlyMap<string, string>,
+): LiveAttempt | undefined {
+  const { job } = row;
+  const code = run.table.status[job];
+  if (row.outcome !== '' && (code === FAILED || code === PENDING))
+    run.outcomes.set(job, JSON.parse(row.outcome) as Outcome);
+  if (code === PENDING && row.wakeAt > 0) recallWakeUp(core, run, row);
+  if (code !== RUNNING || row.attempt === '') return undefined;
+  const backend = core.backends.get(row.backend);
+  if (backend === undefined) {
+    throw new HeddleError(
+      'BACKEND_UNKNOWN',
+      `run ${run.id} has work on backend "${row.backend}", which is not configured here`,
+      {
+        hint: 'resume with the configuration the run was started with',
+      },
+    );
+  }
+  const grant = JSON.parse(row.grant) as Grant;
+  const place = backend.placeNamed(grant.place);
+  takeAgain(place, grant);
+  for (const [name, count] of Object.entries(grant.tokens ?? {}))
+    core.tokens.set(name, (core.tokens.get(name) ?? 0) - count);
+  const cancelled = (row.flags & JOB_CANCEL_REQUESTED) !== 0;
+  if (cancelled) run.table.flags[job] = (run.table.flags[job] as number) | CANCEL_REQUESTED;
+  const attempt: LiveAttempt = {
+    id: asAttemptId(row.attempt),
+    run,
+    job,
+    fence: row.fence,
+    backend,
+    place,
+    grant,
+    grantJson: row.grant,
+    submission: asSubmissionId(row.submission || row.attempt),
+    element: row.element,
+    handle: row.handle || (handles.get(row.submission) ?? ''),
+    phase: 'unreachable',
+    grantedAt: row.grantedAt,
+    startedAt: row.startedAt,
+    grantedMono: core.now.mono,
+    lastSeen: core.now.mono,
+    launched: false,
+    cancel: cancelled ? 'user' : undefined,
+    killedBy: undefined,
+  };
+  core.attempts.set(attempt.id, attempt);
+  run.live += 1;
+  run.heldCpus += grant.cpus;
+  return attempt;
+}
+
+/** A wait is not longer after a clock jump than its policy ever makes one. */
+function recallWakeUp(core: Core, run: RunState, row: JobRow): void {
+  const { job } = row;
+  const longest = Math.max(run.definition(job).retry.maxDelayMs, core.settings.refusalDelayMs);
+  const left = Math.min(Math.max(0, row.wakeAt - core.now.wall), longest);
+  if (left === 0) return;
+  run.wakeAt.set(job, row.wakeAt);
+  core.timers.add(core.now.mono + left, 'backoff', { run, job, fence: row.fence });
+}

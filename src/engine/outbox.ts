@@ -1,0 +1,89 @@
+import type {
+  AttemptId,
+  EngineEvent,
+  Graph,
+  JobRow,
+  Outcome,
+  RunPatch,
+  SubmissionRow,
+  Transition,
+  ValueRow,
+} from '../model/index.ts';
+import type { LiveAttempt } from './attempts.ts';
+import type { RunState } from './run-state.ts';
+
+/** A transition on its way to the journal and to listeners. */
+export interface TransitionDraft extends Transition {
+  readonly outcome?: Outcome;
+}
+
+/** A job's row on its way to the store. `thin`: it says nothing of the latest attempt; what is stored of that stays. */
+export interface RowDraft {
+  readonly row: JobRow;
+  readonly thin: boolean;
+}
+
+/** What one run adds to the next commit. */
+export interface RunDraft {
+  readonly run: RunState;
+  readonly rows: RowDraft[];
+  readonly values: ValueRow[];
+  readonly submissions: SubmissionRow[];
+  readonly transitions: TransitionDraft[];
+  readonly segments: Graph[];
+  patch: RunPatch | undefined;
+  /** The run reached a final status, or stands interrupted: those who wait for it are told. */
+  settled: boolean;
+  /** The run is given up after this commit. */
+  released: boolean;
+}
+
+/**
+ * What has been decided and not been committed. One outbox is one commit: nothing in it has an
+ * effect on the world or is told to anybody before that commit has succeeded.
+ */
+export class Outbox {
+  readonly drafts: Map<RunState, RunDraft> = new Map();
+  readonly launches: LiveAttempt[] = [];
+  readonly cancels: LiveAttempt[] = [];
+  /** Attempts whose backend is to be asked what became of them. */
+  readonly rechecks: LiveAttempt[] = [];
+  /** Attempts whose ends this commit holds, with the backend that may forget them. */
+  readonly releases: { readonly attempt: AttemptId; readonly backend: string }[] = [];
+  /** Told along with this commit. */
+  notices: EngineEvent[] = [];
+  /** Called once this commit is durable. */
+  readonly waiters: ((failure?: Error) => void)[] = [];
+  /** Rows and transitions, as a measure of the commit's size. */
+  size = 0;
+
+  draft(run: RunState): RunDraft {
+    let draft = this.drafts.get(run);
+    if (draft === undefined) {
+      draft = {
+        run,
+        rows: [],
+        values: [],
+        submissions: [],
+        transitions: [],
+        segments: [],
+        patch: undefined,
+        settled: false,
+        released: false,
+      };
+      this.drafts.set(run, draft);
+    }
+    return draft;
+  }
+
+  get isEmpty(): boolean {
+    return (
+      this.drafts.size === 0 &&
+      this.launches.length === 0 &&
+      this.cancels.length === 0 &&
+      this.rechecks.length === 0 &&
+      this.releases.length === 0 &&
+      this.waiters.length === 0
+    );
+  }
+}

@@ -1,0 +1,159 @@
+import type { Backend, Grant, Place, ResourceRequest } from '../model/index.ts';
+import type { ReadyQueue } from './ready-queue.ts';
+import type { RunState } from './run-state.ts';
+
+/** Rounding of fractions of a cpu must not keep a job out. */
+const SLACK = 1e-9;
+
+/** One place and what is free there. */
+export interface PlaceState {
+  place: Place;
+  freeCpus: number;
+  freeMemory: number;
+  freeDisk: number;
+  /** Indices nobody holds, ascending. */
+  freeGpus: number[];
+  /** Attempts that hold something here. */
+  held: number;
+  /** No longer offered by its backend: nothing is granted, what is held runs out. */
+  leaving: boolean;
+}
+
+/** A job for which a place, or tokens, are being kept. */
+export interface Reservation {
+  readonly run: RunState;
+  readonly job: number;
+  /** Nothing else is granted here; undefined when only tokens are wanted. */
+  readonly place: PlaceState | undefined;
+  readonly tokens: ReadonlySet<string>;
+}
+
+/** A backend as the core sees it: places, and the queues that want them. */
+export class BackendState {
+  readonly backend: Backend;
+  readonly name: string;
+  readonly places: PlaceState[] = [];
+  /** Queues that may have a ready job. */
+  readonly active: Set<ReadyQueue> = new Set();
+  reservation: Reservation | undefined;
+
+  constructor(backend: Backend) {
+    this.backend = backend;
+    this.name = backend.name;
+  }
+
+  activate(queue: ReadyQueue): void {
+    this.active.add(queue);
+  }
+
+  /** Takes a new set of places. What is held on a place that stays is kept. */
+  setPlaces(places: readonly Place[]): void {
+    const offered = new Map(places.map((place) => [place.name, place]));
+    for (const state of this.places) {
+      const place = offered.get(state.place.name);
+      state.leaving = place === undefined;
+      if (place === undefined) continue;
+      offered.delete(place.name);
+      state.freeCpus += place.cpus - state.place.cpus;
+      state.freeMemory += (place.memoryBytes ?? Infinity) - (state.place.memoryBytes ?? Infinity) || 0;
+      state.freeDisk += (place.diskBytes ?? Infinity) - (state.place.diskBytes ?? Infinity) || 0;
+      const before = new Set(state.place.gpus ?? []);
+      const now = new Set(place.gpus ?? []);
+      state.freeGpus = state.freeGpus.filter((gpu) => now.has(gpu));
+      for (const gpu of now) if (!before.has(gpu)) state.freeGpus.push(gpu);
+      state.freeGpus.sort((a, b) => a - b);
+      state.place = place;
+    }
+    for (const place of offered.values()) this.places.push(freshPlace(place));
+    for (let i = this.places.length - 1; i >= 0; i -= 1) {
+      const state = this.places[i] as PlaceState;
+      if (state.leaving && state.held === 0) this.places.splice(i, 1);
+    }
+  }
+
+  /** A place by name, made when it is only remembered by a recovered grant. */
+  placeNamed(name: string): PlaceState {
+    const known = this.places.find((state) => state.place.name === name);
+    if (known !== undefined) return known;
+    const gone = freshPlace({ name, cpus: 0 });
+    gone.leaving = true;
+    this.places.push(gone);
+    return gone;
+  }
+
+  /** True when some place could hold the request if it were empty. */
+  couldEverFit(request: ResourceRequest): boolean {
+    return this.places.some((state) => fitsEmpty(state.place, request));
+  }
+}
+
+function freshPlace(place: Place): PlaceState {
+  return {
+    place,
+    freeCpus: place.cpus,
+    freeMemory: place.memoryBytes ?? Infinity,
+    freeDisk: place.diskBytes ?? Infinity,
+    freeGpus: [...(place.gpus ?? [])].sort((a, b) => a - b),
+    held: 0,
+    leaving: false,
+  };
+}
+
+export function fitsEmpty(place: Place, request: ResourceRequest): boolean {
+  return (
+    request.cpus <= place.cpus + SLACK &&
+    (request.memoryBytes ?? 0) <= (place.memoryBytes ?? Infinity) &&
+    (request.diskBytes ?? 0) <= (place.diskBytes ?? Infinity) &&
+    (request.gpus ?? 0) <= (place.gpus?.length ?? 0)
+  );
+}
+
+/** True when the request can be held here now. */
+export function fitsNow(state: PlaceState, request: ResourceRequest, wallMs: number): boolean {
+  if (state.leaving || request.cpus > state.freeCpus + SLACK) return false;
+  if ((request.memoryBytes ?? 0) > state.freeMemory || (request.diskBytes ?? 0) > state.freeDisk) return false;
+  if ((request.gpus ?? 0) > state.freeGpus.length) return false;
+  const { endsAt } = state.place;
+  return endsAt === undefined || wallMs + (request.timeMs ?? 0) < endsAt;
+}
+
+/** Takes what the request asks for; the place must fit it. */
+export function takeFrom(state: PlaceState, request: ResourceRequest): Grant {
+  state.freeCpus -= request.cpus;
+  state.freeMemory -= request.memoryBytes ?? 0;
+  state.freeDisk -= request.diskBytes ?? 0;
+  state.held += 1;
+  const gpus = request.gpus ? state.freeGpus.splice(0, request.gpus) : undefined;
+  return {
+    place: state.place.name,
+    cpus: request.cpus,
+    ...(request.memoryBytes === undefined ? {} : { memoryBytes: request.memoryBytes }),
+    ...(request.diskBytes === undefined ? {} : { diskBytes: request.diskBytes }),
+    ...(gpus === undefined ? {} : { gpus }),
+    ...(request.tokens === undefined ? {} : { tokens: request.tokens }),
+  };
+}
+
+/** Takes what a recovered attempt holds, even where that is more than there is now. */
+export function takeAgain(state: PlaceState, grant: Grant): void {
+  state.freeCpus -= grant.cpus;
+  state.freeMemory -= grant.memoryBytes ?? 0;
+  state.freeDisk -= grant.diskBytes ?? 0;
+  state.held += 1;
+  if (grant.gpus !== undefined) {
+    const taken = new Set(grant.gpus);
+    state.freeGpus = state.freeGpus.filter((gpu) => !taken.has(gpu));
+  }
+}
+
+/** Gives a grant back. */
+export function giveBack(state: PlaceState, grant: Grant): void {
+  state.freeCpus += grant.cpus;
+  state.freeMemory += grant.memoryBytes ?? 0;
+  state.freeDisk += grant.diskBytes ?? 0;
+  state.held -= 1;
+  if (grant.gpus === undefined || grant.gpus.length === 0) return;
+  const offered = new Set(state.place.gpus ?? []);
+  for (const gpu of grant.gpus) if (offered.has(gpu)) state.freeGpus.push(gpu);
+  state.freeGpus.sort((a, b) => a - b);
+}

@@ -1,0 +1,107 @@
+import type { ResourceRequest } from '../model/index.ts';
+import { QUEUED } from './codes.ts';
+import type { BackendState } from './places.ts';
+import type { RunState } from './run-state.ts';
+
+/**
+ * The ready jobs of one run that ask the same of the same backend, best first: larger priority,
+ * then longer upward rank, then order of submission. An entry counts only while its job is marked
+ * `QUEUED`, so that taking a job out is clearing a bit.
+ */
+export class ReadyQueue {
+  readonly run: RunState;
+  readonly backend: BackendState;
+  readonly request: ResourceRequest;
+  /** Grants as JSON by place, where no device is named: the same text each time. */
+  readonly grantJson: Map<string, string> = new Map();
+  #heap = new Int32Array(16);
+  #size = 0;
+
+  constructor(run: RunState, backend: BackendState, request: ResourceRequest) {
+    this.run = run;
+    this.backend = backend;
+    this.request = request;
+  }
+
+  /** Marks the job and puts it in. */
+  add(job: number): void {
+    const { flags } = this.run.table;
+    if (((flags[job] as number) & QUEUED) !== 0) return;
+    flags[job] = (flags[job] as number) | QUEUED;
+    if (this.#size === this.#heap.length) {
+      const larger = new Int32Array(this.#size * 2);
+      larger.set(this.#heap);
+      this.#heap = larger;
+    }
+    let at = this.#size;
+    this.#size += 1;
+    const heap = this.#heap;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const other = heap[parent] as number;
+      if (!this.#before(job, other)) break;
+      heap[at] = other;
+      at = parent;
+    }
+    heap[at] = job;
+    this.backend.activate(this);
+  }
+
+  /** The best ready job, or -1. */
+  head(): number {
+    const { flags } = this.run.table;
+    while (this.#size > 0) {
+      const job = this.#heap[0] as number;
+      if (((flags[job] as number) & QUEUED) !== 0) return job;
+      this.#dropTop();
+    }
+    return -1;
+  }
+
+  /** Takes the head out and unmarks it. */
+  take(): void {
+    const { flags } = this.run.table;
+    const job = this.#heap[0] as number;
+    flags[job] = (flags[job] as number) & ~QUEUED;
+    this.#dropTop();
+  }
+
+  #dropTop(): void {
+    this.#size -= 1;
+    const heap = this.#heap;
+    const size = this.#size;
+    if (size === 0) return;
+    const job = heap[size] as number;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= size) break;
+      if (child + 1 < size && this.#before(heap[child + 1] as number, heap[child] as number)) child += 1;
+      const other = heap[child] as number;
+      if (!this.#before(other, job)) break;
+      heap[at] = other;
+      at = child;
+    }
+    heap[at] = job;
+  }
+
+  #before(a: number, b: number): boolean {
+    const { run } = this;
+    if (run.hasPriorities) {
+      const difference = run.priorityOf(a) - run.priorityOf(b);
+      if (difference !== 0) return difference > 0;
+    }
+    const { rank } = run.table;
+    const difference = (rank[a] as number) - (rank[b] as number);
+    return difference === 0 ? a < b : difference > 0;
+  }
+}
+
+/** Whether the head of one queue goes before that of another, by priority, rank and age of the run. */
+export function headBefore(a: ReadyQueue, jobA: number, b: ReadyQueue, jobB: number): boolean {
+  const byPriority = a.run.priorityOf(jobA) - b.run.priorityOf(jobB);
+  if (byPriority !== 0) return byPriority > 0;
+  const byRank = (a.run.table.rank[jobA] as number) - (b.run.table.rank[jobB] as number);
+  if (byRank !== 0) return byRank > 0;
+  return a.run === b.run ? jobA < jobB : a.run.order < b.run.order;
+}

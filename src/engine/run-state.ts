@@ -1,0 +1,171 @@
+import {
+  asJobId,
+  type Condition,
+  type Definition,
+  type Detail,
+  type Graph,
+  type JobId,
+  type Outcome,
+  type RunId,
+  type Status,
+  textAt,
+} from '../model/index.ts';
+import type { RunSettings } from './api.ts';
+import type { LiveAttempt } from './attempts.ts';
+import { PENDING, statusOf } from './codes.ts';
+import { JobTable } from './job-table.ts';
+import type { ReadyQueue } from './ready-queue.ts';
+
+/** One run as the core keeps it. What is rare (outcomes, wake-ups, conditions) lives in maps beside the columns. */
+export class RunState {
+  readonly id: RunId;
+  readonly name: string;
+  /** Position among the runs of this engine: older first when all else is equal. */
+  readonly order: number;
+  readonly settings: RunSettings;
+  readonly table: JobTable = new JobTable();
+  readonly segments: Graph[] = [];
+  readonly definitions: Definition[] = [];
+  /** Queues by what they are for. */
+  readonly queueByKey: Map<string, ReadyQueue> = new Map();
+  /** The ready queue of each definition. */
+  readonly queues: ReadyQueue[] = [];
+  hasPriorities = false;
+
+  status: Status = 'created';
+  detail: Detail = '';
+  readonly counts: Int32Array = new Int32Array(6);
+  epoch = 1;
+  /** Sequence number of the last transition that was handed to a commit. */
+  seq = 0;
+  startedAt = 0;
+  endedAt = 0;
+
+  /** Everything it will be is known: what cannot be satisfied any more has failed. */
+  sealed = false;
+  paused = false;
+  /** The failure policy or a cancel keeps everything that has not started from starting. */
+  stopping = false;
+  /** Being shut down: what is cancelled goes back to pending. */
+  interrupting = false;
+  /** Work of the core on this run that is spread over turns; it cannot end before. */
+  chores = 0;
+  /** Live attempts. */
+  live = 0;
+  heldCpus = 0;
+
+  /** Of the latest attempt that ended other than well. */
+  readonly outcomes: Map<number, Outcome> = new Map();
+  /** Wall clock of each dated wake-up. */
+  readonly wakeAt: Map<number, number> = new Map();
+  /** Jobs whose condition waits for the end of a job. */
+  readonly watchers: Map<number, Set<number>> = new Map();
+  /** Jobs whose condition waits for a point in time. */
+  readonly timeGated: Set<number> = new Set();
+  /** Attempts that are gone and not declared lost yet: their jobs wait for the grant of a successor. */
+  readonly awaited: Map<number, LiveAttempt> = new Map();
+  /** Where attempts of a job took their place down with them. */
+  readonly fatalPlaces: Map<number, Set<string>> = new Map();
+  /** Monotonic time since when a ready job has been passed over. */
+  readonly passedOver: Map<number, number> = new Map();
+  /** Conditions with names resolved, by index of definition. */
+  readonly conditions: Map<number, Condition> = new Map();
+  #index: Map<string, number> | undefined;
+  #lookups = 0;
+
+  constructor(id: RunId, name: string, order: number, settings: RunSettings) {
+    this.id = id;
+    this.name = name;
+    this.order = order;
+    this.settings = settings;
+  }
+
+  definition(job: number): Definition {
+    return this.definitions[this.table.definition[job] as number] as Definition;
+  }
+
+  priorityOf(job: number): number {
+    return this.hasPriorities ? this.definition(job).priority : 0;
+  }
+
+  queueOf(job: number): ReadyQueue {
+    return this.queues[this.table.definition[job] as number] as ReadyQueue;
+  }
+
+  statusOf(job: number): Status {
+    return statusOf(this.table.status[job] as number);
+  }
+
+  nameOf(job: number): JobId {
+    const segment = this.segmentOf(job);
+    return asJobId(textAt(segment.names, job - segment.base));
+  }
+
+  payloadOf(job: number): string {
+    const segment = this.segmentOf(job);
+    return textAt(segment.payloads, job - segment.base);
+  }
+
+  segmentOf(job: number): Graph {
+    let low = 0;
+    let high = this.segments.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((this.segments[middle] as Graph).base <= job) low = middle;
+      else high = middle - 1;
+    }
+    return this.segments[low] as Graph;
+  }
+
+  /** Calls back for each edge into a job: upstream job, and `DATA_EDGE` or an accept mask. */
+  eachUpstream(job: number, visit: (from: number, accept: number) => void): void {
+    const segment = this.segmentOf(job);
+    const i = job - segment.base;
+    const end = segment.edgeOffsets[i + 1] as number;
+    for (let e = segment.edgeOffsets[i] as number; e < end; e += 1) {
+      visit(segment.edgeFrom[e] as number, segment.edgeAccept[e] as number);
+    }
+  }
+
+  /** Index of a job by name: by looking through the names, and by a map once that is asked often. */
+  indexOf(job: string): number | undefined {
+    this.#lookups += 1;
+    if (this.#index !== undefined) return this.#index.get(job);
+    if (this.#lookups > 8) {
+      this.#index = new Map();
+      for (const segment of this.segments) this.#indexSegment(segment);
+      return this.#index.get(job);
+    }
+    for (const segment of this.segments) {
+      const at = findText(segment, job);
+      if (at !== -1) return segment.base + at;
+    }
+    return undefined;
+  }
+
+  addSegment(segment: Graph): void {
+    this.segments.push(segment);
+    if (this.#index !== undefined) this.#indexSegment(segment);
+  }
+
+  #indexSegment(segment: Graph): void {
+    for (let i = 0; i < segment.size; i += 1) this.#index?.set(textAt(segment.names, i), segment.base + i);
+  }
+
+  /** Jobs that are not final. */
+  get unfinished(): number {
+    return (this.counts[PENDING] as number) + (this.counts[PENDING + 1] as number);
+  }
+}
+
+function findText(segment: Graph, text: string): number {
+  const wanted = Buffer.from(text);
+  const { bytes, offsets } = segment.names;
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let i = 0; i < segment.size; i += 1) {
+    const start = offsets[i] as number;
+    const end = offsets[i + 1] as number;
+    if (end - start === wanted.length && all.compare(wanted, 0, wanted.length, start, end) === 0) return i;
+  }
+  return -1;
+}

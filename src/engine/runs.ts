@@ -1,0 +1,184 @@
+import {
+  acceptBit,
+  DATA_EDGE,
+  type FinalStatus,
+  type Graph,
+  HeddleError,
+  type JobRow,
+  type RunId,
+} from '../model/index.ts';
+import type { RunSettings } from './api.ts';
+import { CANCELLED, CREATED, DOOMED, FAILED, HELD, PENDING } from './codes.ts';
+import { type Core, change } from './core.ts';
+import { ReadyQueue } from './ready-queue.ts';
+import { RunState } from './run-state.ts';
+import { becomeReady, failUnsatisfiable } from './waiting.ts';
+
+/** Adds definitions and jobs of a segment to a run, yielding now and then. Its jobs are `pending` afterwards. */
+export function* addSegment(core: Core, run: RunState, segment: Graph, defaults: DefaultBackends): Generator<void> {
+  const definitionBase = run.definitions.length;
+  for (const definition of segment.definitions) {
+    const named = definition.backend ?? run.settings.backend ?? defaults[definition.kind];
+    const backend = core.backends.get(named);
+    if (backend === undefined) throw unknownBackend(core, named);
+    if (definition.condition !== undefined) run.conditions.set(run.definitions.length, definition.condition);
+    run.definitions.push(definition);
+    run.queues.push(sharedQueue(run, new ReadyQueue(run, backend, definition.resources)));
+    if (definition.priority !== 0) run.hasPriorities = true;
+  }
+  run.addSegment(segment);
+  const first = run.table.size;
+  yield* run.table.append(segment, definitionBase);
+  run.table.status.fill(PENDING, first, run.table.size);
+  run.counts[PENDING] = (run.counts[PENDING] as number) + segment.size;
+}
+
+export interface DefaultBackends {
+  readonly command: string;
+  readonly call: string;
+}
+
+/** Definitions that ask the same of the same backend share a queue. */
+function sharedQueue(run: RunState, queue: ReadyQueue): ReadyQueue {
+  const key = JSON.stringify([queue.backend.name, queue.request]);
+  const known = run.queueByKey.get(key);
+  if (known !== undefined) return known;
+  run.queueByKey.set(key, queue);
+  return queue;
+}
+
+function unknownBackend(core: Core, named: string): HeddleError {
+  const known = [...core.backends.keys()].join(', ');
+  return new HeddleError('BACKEND_UNKNOWN', `no backend is named "${named}"`, {
+    hint: `backends here: ${known}`,
+    details: { named },
+  });
+}
+
+/** Refuses what no place of a backend could ever hold, before anything runs. */
+export function refuseImpossible(core: Core, run: RunState): void {
+  for (const queue of run.queueByKey.values()) {
+    const { backend, request } = queue;
+    for (const [name, count] of Object.entries(request.tokens ?? {})) {
+      const all = core.allTokens.get(name) ?? 0;
+      if (count > all)
+        throw impossible(`${count} of token "${name}"`, `there are ${all}`, 'give the engine tokens, or ask for fewer');
+    }
+    if (backend.places.length === 0 || backend.couldEverFit(request)) continue;
+    const places = backend.places.map(({ place }) => `${place.name}: ${describe(place)}`).join('; ');
+    throw impossible(
+      describe(request),
+      `backend "${backend.name}" has ${places}`,
+      'ask for less, or choose another backend',
+    );
+  }
+}
+
+function impossible(wanted: string, have: string, hint: string): HeddleError {
+  return new HeddleError('RESOURCES_IMPOSSIBLE', `a task asks for ${wanted}, but ${have}`, { hint });
+}
+
+function describe(of: {
+  cpus: number;
+  memoryBytes?: number;
+  gpus?: number | readonly number[];
+  diskBytes?: number;
+}): string {
+  const parts = [`${of.cpus} cpus`];
+  if (of.memoryBytes !== undefined) parts.push(`${(of.memoryBytes / 2 ** 30).toFixed(1)} GiB memory`);
+  if (of.diskBytes !== undefined) parts.push(`${(of.diskBytes / 2 ** 30).toFixed(1)} GiB disk`);
+  const gpus = typeof of.gpus === 'number' ? of.gpus : of.gpus?.length;
+  if (gpus !== undefined) parts.push(`${gpus} gpus`);
+  return parts.join(', ');
+}
+
+/** Counts what each job of a range waits for, and starts those that wait for nothing. */
+export function* release(core: Core, run: RunState, first: number, last: number): Generator<void> {
+  for (let job = first; job < last; job += 1) {
+    if (run.table.status[job] === PENDING) settleWaits(core, run, job);
+    if ((job & 0xfff) === 0xfff) yield;
+  }
+}
+
+/**
+ * Derives from its upstream jobs what a pending job waits for. What an upstream's end has already
+ * decided (cancel, can never run) is applied: a crash may have fallen between the end and that.
+ */
+export function settleWaits(core: Core, run: RunState, job: number): void {
+  const { table } = run;
+  let waits = 0;
+  let cancels = false;
+  let dooms = false;
+  run.eachUpstream(job, (from, accept) => {
+    const code = table.status[from] as number;
+    const bit = acceptBit(run.statusOf(from));
+    if (bit === 0) waits += 1;
+    else if (accept === DATA_EDGE) cancels ||= code === FAILED || code === CANCELLED;
+    else if ((accept & bit) === 0) dooms = true;
+  });
+  table.waits[job] = waits;
+  if (cancels) {
+    change(core, run, job, 'cancelled', 'upstream');
+    core.finals.push({ run, job, edge: undefined });
+    return;
+  }
+  if (dooms) {
+    table.flags[job] = (table.flags[job] as number) | DOOMED;
+    table.waits[job] = waits + 1;
+    if (run.sealed) failUnsatisfiable(core, run, job);
+    return;
+  }
+  if (waits === 0) becomeReady(core, run, job);
+}
+
+/** Nothing more will be added from outside: what waits for something that can never be has failed. */
+export function* seal(core: Core, run: RunState): Generator<void> {
+  run.sealed = true;
+  for (let job = 0; job < run.table.size; job += 1) {
+    const isDoomed = ((run.table.flags[job] as number) & DOOMED) !== 0;
+    if (isDoomed && run.table.status[job] === PENDING) failUnsatisfiable(core, run, job);
+    if ((job & 0xfff) === 0xfff) yield;
+  }
+}
+
+/** Applies a row read back from the store. What was running is the caller's to adopt. */
+export function applyRow(
+  run: RunState,
+  row: JobRow,
+  codes: { readonly status: number; readonly detail: number },
+): void {
+  const { table, counts } = run;
+  const { job } = row;
+  counts[table.status[job] as number] = (counts[table.status[job] as number] as number) - 1;
+  counts[codes.status] = (counts[codes.status] as number) + 1;
+  table.status[job] = codes.status;
+  table.detail[job] = codes.detail;
+  table.fence[job] = row.fence;
+  table.charged[job] = row.charged;
+  table.losses[job] = row.losses;
+  table.flags[job] = row.flags & HELD;
+}
+
+/** Ends the run when nothing of it is left to do. */
+export function endRunIfOver(core: Core, run: RunState): void {
+  if (!run.sealed || run.unfinished > 0 || run.chores > 0 || (run.counts[CREATED] as number) > 0) return;
+  if (run.endedAt !== 0) return;
+  const status = finalStatus(run);
+  run.status = status;
+  run.detail = '';
+  run.endedAt = core.now.wall;
+  run.stopping = false;
+  const draft = core.out.draft(run);
+  draft.patch = { ...draft.patch, status, detail: '', endedAt: run.endedAt };
+  draft.settled = true;
+}
+
+function finalStatus(run: RunState): FinalStatus {
+  if ((run.counts[FAILED] as number) > 0) return 'failed';
+  return (run.counts[CANCELLED] as number) > 0 ? 'cancelled' : 'done';
+}
+
+/** Makes the state of a run that has no jobs in it yet. */
+export function newRunState(core: Core, id: RunId, name: string, settings: RunSettings): RunState {
+  return new RunState(id, name, core.nextRunOrder(), settings);
+}

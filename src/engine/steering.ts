@@ -1,0 +1,239 @@
+import { DATA_EDGE, isFinal, type ResourceRequest } from '../model/index.ts';
+import { cancelAttempt, declareLost, type LiveAttempt } from './attempts.ts';
+import { CANCELLED, DOOMED, FAILED, GATED, HELD, PENDING, QUEUED, RUNNING, SUCCESSOR } from './codes.ts';
+import { type Core, change, keepRow } from './core.ts';
+import { ReadyQueue } from './ready-queue.ts';
+import type { RunState } from './run-state.ts';
+import { settleWaits } from './runs.ts';
+import { becomeReady, settle } from './waiting.ts';
+
+/** What people ask of a run while it goes: each is small, or a chore that is done in slices. */
+
+/** Jobs of one slice of a chore that writes a row for each. */
+const SLICE = 250;
+
+/**
+ * Cancels everything of a run that is not final. Without `killLive`, what runs may end by itself.
+ * Jobs are cancelled before their dependents are told, so each reads the cause it was given.
+ */
+export function* cancelAll(
+  core: Core,
+  run: RunState,
+  how: { readonly cause: 'user' | 'run-abort'; readonly killLive: boolean },
+): Generator<void> {
+  run.stopping = true;
+  if (how.killLive) {
+    for (const attempt of [...core.attempts.values()]) if (attempt.run === run) cancelAttempt(core, attempt, how.cause);
+  }
+  for (let job = 0, changed = 0; job < run.table.size; job += 1) {
+    if (run.table.status[job] === PENDING || awaited(run, job) !== undefined) {
+      cancelWaiting(core, run, job, how.cause);
+      changed += 1;
+    }
+    if (changed >= SLICE || (job & 0x7fff) === 0x7fff) {
+      changed = 0;
+      yield;
+    }
+  }
+}
+
+/** Cancels some jobs. Those that are final stay as they are. */
+export function cancelJobs(core: Core, run: RunState, jobs: readonly number[]): void {
+  for (const job of jobs) {
+    const live = liveAttemptOf(core, run, job);
+    if (live !== undefined) cancelAttempt(core, live, 'user');
+    else if (run.table.status[job] === PENDING || awaited(run, job) !== undefined)
+      cancelWaiting(core, run, job, 'user');
+  }
+}
+
+function cancelWaiting(core: Core, run: RunState, job: number, cause: 'user' | 'run-abort'): void {
+  leaveQueues(run, job);
+  if (awaited(run, job) !== undefined) declareLost(core, run, job, 'queued');
+  change(core, run, job, 'cancelled', cause);
+  settle(core, run, job);
+}
+
+function awaited(run: RunState, job: number): LiveAttempt | undefined {
+  return run.table.status[job] === RUNNING ? run.awaited.get(job) : undefined;
+}
+
+function leaveQueues(run: RunState, job: number): void {
+  const { flags } = run.table;
+  flags[job] = (flags[job] as number) & ~(QUEUED | GATED | DOOMED);
+  run.wakeAt.delete(job);
+  run.timeGated.delete(job);
+}
+
+/** The live attempt of a job, found without an index: there are never many. */
+export function liveAttemptOf(core: Core, run: RunState, job: number): LiveAttempt | undefined {
+  if (run.table.status[job] !== RUNNING) return undefined;
+  for (const attempt of core.attempts.values()) if (attempt.run === run && attempt.job === job) return attempt;
+  return undefined;
+}
+
+/** Keeps jobs from starting until they are released. What runs goes on; its retry would be held. */
+export function hold(core: Core, run: RunState, jobs: readonly number[]): void {
+  const { flags } = run.table;
+  for (const job of jobs) {
+    if (isFinal(run.statusOf(job)) || ((flags[job] as number) & HELD) !== 0) continue;
+    flags[job] = ((flags[job] as number) | HELD) & ~(QUEUED | GATED);
+    keepSteered(core, run, job);
+  }
+}
+
+export function releaseHeld(core: Core, run: RunState, jobs: readonly number[]): void {
+  const { flags } = run.table;
+  for (const job of jobs) {
+    if (((flags[job] as number) & HELD) === 0) continue;
+    flags[job] = (flags[job] as number) & ~HELD;
+    keepSteered(core, run, job);
+    if (awaited(run, job) !== undefined) run.queueOf(job).add(job);
+    else becomeReady(core, run, job);
+  }
+  core.grantable = true;
+}
+
+function keepSteered(core: Core, run: RunState, job: number): void {
+  if (!core.settings.keepRows) return;
+  const attempt = liveAttemptOf(core, run, job) ?? awaited(run, job);
+  keepRow(core, run, job, attempt === undefined ? {} : { attempt });
+}
+
+/** Makes failed and cancelled jobs of a finished run pending again, their budgets restored. */
+export function* retryFailed(core: Core, run: RunState): Generator<void> {
+  reopen(core, run);
+  const again: number[] = [];
+  for (let job = 0; job < run.table.size; job += 1) {
+    const status = run.table.status[job];
+    if (status !== FAILED && status !== CANCELLED) continue;
+    makePending(core, run, job);
+    again.push(job);
+    if (again.length % SLICE === 0) yield;
+  }
+  yield* settleAgain(core, run, again);
+}
+
+/**
+ * Makes final jobs pending again, with the finished ones that took their values, and those that
+ * were cancelled because of them. What waits already counts its edges anew.
+ */
+export function* rerun(core: Core, run: RunState, jobs: readonly number[]): Generator<void> {
+  reopen(core, run);
+  const chosen = new Set(jobs);
+  const stack = [...jobs];
+  const waiting = new Set<number>();
+  for (let job = stack.pop(); job !== undefined; job = stack.pop()) {
+    const { table } = run;
+    for (let e = table.firstOut[job] as number; e !== -1; e = table.edgeNext[e] as number) {
+      const to = table.edgeTo[e] as number;
+      if (chosen.has(to)) continue;
+      if (table.status[to] === PENDING) waiting.add(to);
+      else if (isFinal(run.statusOf(to)) && (table.edgeAccept[e] === DATA_EDGE || table.status[to] === CANCELLED)) {
+        chosen.add(to);
+        stack.push(to);
+      }
+    }
+  }
+  const again = [...chosen].sort((a, b) => a - b);
+  for (const [i, job] of again.entries()) {
+    makePending(core, run, job);
+    if (i % SLICE === SLICE - 1) yield;
+  }
+  for (const job of waiting) leaveQueues(run, job);
+  yield* settleAgain(core, run, [...again, ...waiting]);
+}
+
+function reopen(core: Core, run: RunState): void {
+  if (run.endedAt === 0) return;
+  run.endedAt = 0;
+  run.status = 'running';
+  run.detail = '';
+  run.stopping = false;
+  const draft = core.out.draft(run);
+  draft.patch = { ...draft.patch, status: 'running', detail: '', endedAt: 0 };
+}
+
+function makePending(core: Core, run: RunState, job: number): void {
+  const { table } = run;
+  table.charged[job] = 0;
+  table.losses[job] = 0;
+  leaveQueues(run, job);
+  run.fatalPlaces.delete(job);
+  change(core, run, job, 'pending', 'blocked');
+}
+
+function* settleAgain(core: Core, run: RunState, jobs: readonly number[]): Generator<void> {
+  for (const [i, job] of jobs.entries()) {
+    if (run.table.status[job] === PENDING) settleWaits(core, run, job);
+    if (i % 0xfff === 0xffe) yield;
+  }
+}
+
+/** Gives some jobs other resources from now on: their definitions are copied with the change. */
+export function overrideResources(run: RunState, jobs: readonly number[], changes: Partial<ResourceRequest>): void {
+  const copies = new Map<number, number>();
+  for (const job of jobs) {
+    const old = run.table.definition[job] as number;
+    let copy = copies.get(old);
+    if (copy === undefined) {
+      copy = run.definitions.length;
+      const definition = run.definition(job);
+      const changed = { ...definition, resources: { ...definition.resources, ...changes } };
+      run.definitions.push(changed);
+      const key = JSON.stringify([run.queueOf(job).backend.name, changed.resources]);
+      const queue = run.queueByKey.get(key) ?? new ReadyQueue(run, run.queueOf(job).backend, changed.resources);
+      run.queueByKey.set(key, queue);
+      run.queues.push(queue);
+      const condition = run.conditions.get(old);
+      if (condition !== undefined) run.conditions.set(copy, condition);
+      copies.set(old, copy);
+    }
+    run.table.definition[job] = copy;
+  }
+}
+
+/** Nothing of this run is to start; what runs goes on. */
+export function pause(run: RunState): void {
+  run.paused = true;
+}
+
+export function unpause(core: Core, run: RunState): void {
+  run.paused = false;
+  core.grantable = true;
+  if (run.status === 'pending' && run.detail === 'paused') {
+    run.status = 'running';
+    run.detail = '';
+    core.out.draft(run).patch = { ...core.out.draft(run).patch, status: 'running', detail: '' };
+  }
+}
+
+/** A paused run reads `pending (paused)` once nothing of it runs. */
+export function settlePaused(core: Core, run: RunState): void {
+  if (!run.paused || run.live > 0 || run.status !== 'running' || run.unfinished === 0) return;
+  run.status = 'pending';
+  run.detail = 'paused';
+  core.out.draft(run).patch = { ...core.out.draft(run).patch, status: 'pending', detail: 'paused' };
+}
+
+/** Ends what runs as cancelled (shutdown), so that every job is left `pending (interrupted)` or as it was. */
+export function interrupt(core: Core, run: RunState, spares: (attempt: LiveAttempt) => boolean): void {
+  run.interrupting = true;
+  for (const attempt of [...core.attempts.values()]) {
+    if (attempt.run === run && !spares(attempt)) cancelAttempt(core, attempt, 'shutdown');
+  }
+  for (const job of [...run.awaited.keys()]) {
+    if (((run.table.flags[job] as number) & SUCCESSOR) !== 0) declareLost(core, run, job, 'interrupted');
+  }
+}
+
+/** The run is given up, unfinished, to be resumed by whoever claims it. */
+export function markInterrupted(core: Core, run: RunState): void {
+  if (run.endedAt !== 0) return;
+  run.status = 'pending';
+  run.detail = 'interrupted';
+  const draft = core.out.draft(run);
+  draft.patch = { ...draft.patch, status: 'pending', detail: 'interrupted' };
+  draft.settled = true;
+  draft.released = true;
+}

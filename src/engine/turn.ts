@@ -1,0 +1,134 @@
+import { killFor, type LiveAttempt, wakeUp } from './attempts.ts';
+import { PENDING, QUEUED } from './codes.ts';
+import { type Core, change } from './core.ts';
+import { grantAll, reserveFor } from './granting.ts';
+import { endRunIfOver } from './runs.ts';
+import type { RunState } from './run-state.ts';
+import { cancelAll, liveAttemptOf, settlePaused } from './steering.ts';
+import type { TimerEntry } from './timers.ts';
+import { lookAgain, settle, takeFinals } from './waiting.ts';
+
+/** How much one turn may do before it commits and lets the loop breathe. */
+export interface TurnBudget {
+  readonly edges: number;
+  readonly grants: number;
+  /** Rows and transitions in the outbox at which no more is taken on. */
+  readonly size: number;
+}
+
+/** One turn of the core: what time has brought, what ended, what can start. */
+export function turn(core: Core, budget: TurnBudget): void {
+  for (
+    let entry = core.timers.takeDue(core.now.mono);
+    entry !== undefined;
+    entry = core.timers.takeDue(core.now.mono)
+  ) {
+    fire(core, entry);
+    if (core.out.size >= budget.size) break;
+  }
+  if (core.out.size < budget.size) doChore(core);
+  if (core.out.size < budget.size) takeFinals(core, budget.edges, (run, job) => jobSettled(core, run, job));
+  if (core.out.size < budget.size) grantAll(core, budget.grants);
+  for (const run of core.runs.values()) if (run.paused) settlePaused(core, run);
+}
+
+function doChore(core: Core): void {
+  const chore = core.chores[0];
+  if (chore === undefined) return;
+  if (chore.next().done === true) core.chores.shift();
+  else if (core.chores.length > 1) core.chores.push(core.chores.shift() as Generator<void>);
+}
+
+/** Adds work on a run that is done in slices; the run cannot end before it has been done. */
+export function addChore(core: Core, run: RunState, steps: Generator<void>): void {
+  run.chores += 1;
+  core.chores.push(counted(core, run, steps));
+}
+
+function* counted(core: Core, run: RunState, steps: Generator<void>): Generator<void> {
+  try {
+    yield* steps;
+  } finally {
+    run.chores -= 1;
+  }
+  endRunIfOver(core, run);
+}
+
+function jobSettled(core: Core, run: RunState, job: number): void {
+  const policy = run.settings.onFailure ?? 'continue';
+  if (policy !== 'continue' && !run.stopping && run.statusOf(job) === 'failed') {
+    run.stopping = true;
+    addChore(core, run, cancelAll(core, run, { cause: 'run-abort', killLive: policy === 'abort' }));
+  }
+  endRunIfOver(core, run);
+}
+
+function fire(core: Core, entry: TimerEntry): void {
+  const { run, job } = entry;
+  if (core.runs.get(run.id) !== run) return;
+  switch (entry.kind) {
+    case 'backoff':
+      if (run.table.status[job] === PENDING && run.table.fence[job] === entry.fence && run.wakeAt.has(job))
+        wakeUp(core, run, job);
+      return;
+    case 'condition':
+      lookAgain(core, run, job);
+      return;
+    case 'reserve':
+      reserveFor(core, run, job);
+      return;
+    case 'queue-timeout':
+      queueTimeout(core, entry);
+      return;
+    case 'start-timeout':
+    case 'run-timeout':
+    case 'heartbeat':
+    case 'recheck':
+      attemptTimer(core, entry);
+      return;
+  }
+}
+
+function queueTimeout(core: Core, entry: TimerEntry): void {
+  const { run, job } = entry;
+  const { table } = run;
+  const waits = table.status[job] === PENDING && ((table.flags[job] as number) & QUEUED) !== 0;
+  if (!waits || table.fence[job] !== entry.fence) return;
+  table.flags[job] = (table.flags[job] as number) & ~QUEUED;
+  run.outcomes.set(job, { kind: 'timeout', timeout: 'queue' });
+  change(core, run, job, 'failed', 'timeout', {
+    outcomeJson: '{"kind":"timeout","timeout":"queue"}',
+    outcome: { kind: 'timeout', timeout: 'queue' },
+  });
+  settle(core, run, job);
+}
+
+function attemptTimer(core: Core, entry: TimerEntry): void {
+  const attempt = liveAttemptOf(core, entry.run, entry.job);
+  if (attempt === undefined || attempt.fence !== entry.fence) return;
+  const { timeouts } = entry.run.definition(entry.job);
+  switch (entry.kind) {
+    case 'start-timeout':
+      if (attempt.startedAt === 0) killFor(core, attempt, 'start');
+      return;
+    case 'run-timeout':
+      killFor(core, attempt, 'run');
+      return;
+    case 'heartbeat':
+      heartbeatTimer(core, attempt, timeouts.heartbeatMs ?? 0);
+      return;
+    default:
+      if (attempt.phase === 'unreachable' || attempt.phase === 'cancelling') core.out.rechecks.push(attempt);
+  }
+}
+
+function heartbeatTimer(core: Core, attempt: LiveAttempt, heartbeatMs: number): void {
+  const due = attempt.lastSeen + heartbeatMs;
+  if (core.now.mono >= due) killFor(core, attempt, 'heartbeat');
+  else core.timers.add(due, 'heartbeat', attempt);
+}
+
+/** The wall clock jumped: what waits for a point in time is looked at again. */
+export function wallJumped(core: Core): void {
+  for (const run of core.runs.values()) for (const job of [...run.timeGated]) lookAgain(core, run, job);
+}
