@@ -24,11 +24,14 @@ export interface CommandValue {
   readonly outputs: Readonly<Record<string, CommandOutput>>;
 }
 
-/** One declared output as it was found. */
+/**
+ * One declared output as it was found. `at` is where the file lay then: relative to the store's directory
+ * when inside it, else absolute. It is a hint; the file's identity is its hash.
+ */
 export type CommandOutput =
-  | { readonly type: 'json'; readonly value: Json; readonly file: FileValue }
-  | { readonly type: 'text'; readonly value: string; readonly file: FileValue }
-  | { readonly type: 'file'; readonly file: FileValue };
+  | { readonly type: 'json'; readonly value: Json; readonly file: FileValue; readonly at: string }
+  | { readonly type: 'text'; readonly value: string; readonly file: FileValue; readonly at: string }
+  | { readonly type: 'file'; readonly file: FileValue; readonly at: string };
 
 /** Above this a result is kept in a file by its hash. */
 export const INLINE_VALUE_BYTES: number = 256 * 1024;
