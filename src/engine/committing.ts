@@ -1,4 +1,4 @@
-import type { EngineEvent, JobRow, OwnerId, RunCommit, Store } from '../model/index.ts';
+import type { EngineEvent, JobRow, RunCommit, Store } from '../model/index.ts';
 import type { Core } from './core.ts';
 import type { Outbox, RunDraft, TransitionDraft } from './outbox.ts';
 import type { RunState } from './run-state.ts';
@@ -22,23 +22,25 @@ export async function prepareCommit(core: Core, out: Outbox, store: Store): Prom
     run.seq += draft.transitions.length;
     if (!store.keepsJobs && draft.values.length === 0 && draft.patch === undefined && draft.segments.length === 0)
       continue;
-    commits.push(runCommit(draft, firstSeq, store.owner, await rowsOf(draft, store)));
+    commits.push(runCommit(draft, firstSeq, store, await rowsOf(draft, store)));
   }
   return { commits, firstSeqs };
 }
 
-function runCommit(draft: RunDraft, firstSeq: number, owner: OwnerId, jobs: readonly JobRow[]): RunCommit {
+/** A store that keeps no jobs is not given their steps either: its journal stays empty. */
+function runCommit(draft: RunDraft, firstSeq: number, store: Store, jobs: readonly JobRow[]): RunCommit {
   const { run } = draft;
+  const { keepsJobs } = store;
   return {
     run: run.id,
-    owner,
+    owner: store.owner,
     epoch: run.epoch,
     ...(draft.patch === undefined ? {} : { patch: draft.patch }),
     jobs,
     values: draft.values,
     submissions: draft.submissions,
-    firstSeq,
-    transitions: draft.transitions,
+    firstSeq: keepsJobs ? firstSeq : 1,
+    transitions: keepsJobs ? draft.transitions : [],
     segments: draft.segments,
   };
 }
