@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A Slurm cluster of one's own on one machine: slurm.sh up | down
 #
-# munged, slurmctld and two slurmd of four CPUs each (claimed, not there), without accounting. No systemd, no default
+# munged, slurmctld and two slurmd of eight CPUs each (claimed, not there), without accounting. No systemd, no default
 # ports, nothing under /etc. `up` is idempotent (about 3 s) and prints `NAME=value` lines for the clients:
 #   SLURM_CONF, MUNGE_SOCKET
 . "$(dirname "$0")/lib.sh"
@@ -98,7 +98,7 @@ TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
-$(for i in $(seq 1 "$nodes"); do echo "NodeName=n$i NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + i)) CPUs=4 RealMemory=2048"; done)
+$(for i in $(seq 1 "$nodes"); do echo "NodeName=n$i NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + i)) CPUs=8 RealMemory=2048"; done)
 PartitionName=main Nodes=n[1-$nodes] Default=YES MaxTime=INFINITE State=UP
 CONF
 mv "$lab/slurm.conf.new" "$SLURM_CONF"
