@@ -1,0 +1,97 @@
+import { FINAL_STATUSES, type FinalStatus, HeddleError } from '../model/index.ts';
+import type { OutputType, Outputs } from './output.ts';
+import {
+  guardPrototype,
+  jsonPart,
+  leafPart,
+  type Part,
+  type Placeholder,
+  placeholderUsed,
+  SOURCE,
+  sourceOf,
+  type Source,
+} from './placeholder.ts';
+import type { PolicyOptions } from './policy.ts';
+import { addOrderEdge, type NodeRecord } from './recorder.ts';
+
+/** The values of a command's outputs. */
+export type OutputValues<O extends Outputs> = { readonly [Name in keyof O]: OutputType<O[Name]> };
+
+/** What every handle can do. Each returns the handle, so that calls may follow one another. */
+export interface HandleMembers {
+  /** Names the job; else it is named by its task and a number. */
+  named(name: string): this;
+  /** Waits for the end of another job without needing its value. @default all three final statuses */
+  after(upstream: AnyHandle | readonly AnyHandle[], statuses?: readonly FinalStatus[]): this;
+  /** Runs this job on a backend of its own, or with other policies. */
+  on(backend: string, overrides?: Omit<PolicyOptions, 'backend'>): this;
+}
+
+/** What a call of a task inside a workflow gives: it stands for the job to be, and for its outputs. */
+export type Handle<O extends Outputs> = HandleMembers &
+  Placeholder<OutputValues<O>> & { readonly [Name in keyof O]: Part<OutputType<O[Name]>> };
+
+/** A handle of any task. */
+export type AnyHandle = HandleMembers;
+
+/** Gives a record the definition it has on another backend. */
+export type Redefine = (record: NodeRecord, backend: string, overrides: Omit<PolicyOptions, 'backend'>) => void;
+
+class JobHandle implements HandleMembers {
+  readonly [SOURCE]: Source;
+  readonly #redefine: Redefine;
+
+  constructor(record: NodeRecord, redefine: Redefine) {
+    this[SOURCE] = { record, path: [] };
+    this.#redefine = redefine;
+  }
+
+  named(name: string): this {
+    this[SOURCE].record.name = name;
+    return this;
+  }
+
+  after(upstream: AnyHandle | readonly AnyHandle[], statuses: readonly FinalStatus[] = FINAL_STATUSES): this {
+    const all: readonly unknown[] = Array.isArray(upstream) ? upstream : [upstream];
+    for (const handle of all) {
+      const source = sourceOf(handle);
+      if (source === undefined) {
+        throw new HeddleError(
+          'INPUT_INVALID',
+          `'${this[SOURCE].record.definition.name}' is to run after something that is no task`,
+          {
+            hint: 'give .after() what calling a task returned',
+          },
+        );
+      }
+      addOrderEdge(this[SOURCE].record, source.record, statuses);
+    }
+    return this;
+  }
+
+  on(backend: string, overrides: Omit<PolicyOptions, 'backend'> = {}): this {
+    this.#redefine(this[SOURCE].record, backend, overrides);
+    return this;
+  }
+
+  static {
+    guardPrototype(JobHandle.prototype);
+  }
+}
+
+/** Makes the handles of one definition: its outputs are getters on their prototype, so a handle itself is small. */
+export function handleMaker<O extends Outputs>(outputs: O, redefine: Redefine): (record: NodeRecord) => Handle<O> {
+  class TaskHandle extends JobHandle {}
+  for (const [name, { type }] of Object.entries(outputs)) {
+    Object.defineProperty(TaskHandle.prototype, name, {
+      get(this: TaskHandle): Placeholder<unknown> {
+        const source: Source = { record: this[SOURCE].record, path: [name] };
+        return type === 'json' ? jsonPart(source) : leafPart(source);
+      },
+      set(this: TaskHandle) {
+        throw placeholderUsed({ record: this[SOURCE].record, path: [name] }, 'is changed');
+      },
+    });
+  }
+  return (record) => new TaskHandle(record, redefine) as unknown as Handle<O>;
+}
