@@ -316,7 +316,7 @@ function takeRecovery(host: ActorHost, attempt: LiveAttempt, answer: RecoverAnsw
     case 'running':
       attempt.launched = true;
       if (answer.handle !== undefined) attempt.handle = answer.handle;
-      attemptPhase(core, attempt.id, answer.phase ?? 'active');
+      attemptPhase(core, attempt.id, answer.phase ?? 'active', answer.startedAt);
       if (attempt.cancel !== undefined || attempt.killedBy !== undefined) core.out.cancels.push(attempt);
       return;
     case 'ended':

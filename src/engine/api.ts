@@ -162,6 +162,8 @@ export interface EngineApi extends AsyncDisposable {
   /** Index of a job by its id; undefined when there is none. */
   indexOf(run: RunId, job: JobId): number | undefined;
   why(run: RunId, index: number): Explanation;
+  /** Jobs that nothing would ever wake: there must be none. */
+  stuck(run: RunId): readonly JobId[];
   /** Live attempts, for progress displays. */
   running(
     run: RunId,

@@ -37,6 +37,8 @@ export interface LiveAttempt {
   /** Monotonic: when it was granted, and its last sign of life. */
   readonly grantedMono: number;
   lastSeen: number;
+  /** It was started by an earlier engine. */
+  readonly adopted: boolean;
   /** The order has been handed to the backend: from then on the backend says how it ends. */
   launched: boolean;
   /** Somebody wants it ended, and why. */
@@ -73,6 +75,7 @@ function lateReport(core: Core, id: AttemptId, outcome: Outcome): void {
 function retire(core: Core, attempt: LiveAttempt): void {
   core.attempts.delete(attempt.id);
   attempt.run.live -= 1;
+  attempt.run.wakeAt.delete(attempt.job);
   giveBackGrant(core, attempt);
   core.out.releases.push({ attempt: attempt.id, backend: attempt.backend.name });
 }
@@ -191,6 +194,11 @@ export function attemptGone(
     applyEnd(core, attempt, wanted, core.now.wall);
     return;
   }
+  if (run.stopping && how.neverStarted === true) {
+    change(core, run, job, 'cancelled', 'run-abort', { attempt, outcome, outcomeJson: outcomeJson(outcome) });
+    settle(core, run, job);
+    return;
+  }
   if (how.neverStarted !== true && isSpent(core, attempt, how.placeDied === true)) {
     const said = quarantined(run, job)
       ? { kind: 'lost' as const, why: `${how.why}; quarantined: it took two places down with it` }
@@ -270,12 +278,18 @@ const PHASE_ORDER: Readonly<Record<Phase, number>> = {
   unreachable: 0,
 };
 
-/** The body runs now: its clocks start. */
+/**
+ * The body runs: its clocks start, counted from when it began. `at` is another machine's word, or
+ * an earlier engine's, so what has passed is never taken for less than nothing.
+ */
 export function beginActive(core: Core, attempt: LiveAttempt, at: number): void {
   attempt.startedAt = at;
   attempt.lastSeen = core.now.mono;
   const { runMs, heartbeatMs } = attempt.run.definition(attempt.job).timeouts;
-  if (runMs !== undefined) core.timers.add(core.now.mono + runMs, 'run-timeout', attempt);
+  if (runMs !== undefined) {
+    const passed = attempt.adopted ? Math.max(0, core.now.wall - at) : 0;
+    core.timers.add(core.now.mono + Math.max(0, runMs - passed), 'run-timeout', attempt);
+  }
   if (heartbeatMs !== undefined) core.timers.add(core.now.mono + heartbeatMs, 'heartbeat', attempt);
 }
 
@@ -286,8 +300,8 @@ export function attemptUnreachable(core: Core, id: AttemptId, why: string): void
   const { run, job } = attempt;
   run.wakeAt.set(job, core.now.wall + core.settings.recheckMs);
   core.timers.add(core.now.mono + core.settings.recheckMs, 'recheck', attempt);
-  if (attempt.phase === 'unreachable') return;
-  if (attempt.phase !== 'cancelling') attempt.phase = 'unreachable';
+  if (attempt.phase === 'unreachable' || attempt.phase === 'cancelling') return;
+  attempt.phase = 'unreachable';
   core.notice(
     'unreachable',
     `${run.nameOf(job)} does not answer: ${why}; looked at again in ${core.settings.recheckMs / 1000} s`,

@@ -48,5 +48,7 @@ export const SUCCESSOR = 8;
 export const DOOMED = 16;
 /** Waits for its condition, though its edges are satisfied. */
 export const GATED = 32;
+/** Its end has been told to every dependent: counted anew, its edges are judged by its status. */
+export const TOLD = 64;
 /** The flags that a row keeps. */
 export const KEPT_FLAGS: number = HELD | CANCEL_REQUESTED;

@@ -25,95 +25,88 @@ export interface CommitOutcomes {
   broken(error: Error): void;
 }
 
-/** Commits one outbox after the other. A store that is full or busy is waited for; nothing is given up. */
-export interface Committer {
-  readonly busy: boolean;
-  /** Why commits are waiting, when they are: nothing new is accepted meanwhile. */
-  readonly stalledBy: HeddleError | undefined;
-  commit(out: Outbox): void;
-  /** A commit under way holds the end of this run. */
-  holds(run: RunState): boolean;
-}
-
 const FIRST_RETRY_MS = 20;
 const LONGEST_RETRY_MS = 2000;
 
-export function openCommitter(host: CommitHost, outcomes: CommitOutcomes): Committer {
-  let current: Outbox | undefined;
-  let stalledBy: HeddleError | undefined;
+/** Commits one outbox after the other. A store that is full or busy is waited for; nothing is given up. */
+export class Committer {
+  readonly #host: CommitHost;
+  readonly #outcomes: CommitOutcomes;
+  #current: Outbox | undefined;
+  #stalledBy: HeddleError | undefined;
 
-  function finish(out: Outbox, prepared: PreparedCommit): void {
-    const events = host.hasListeners ? eventsOf(out, prepared, host.core.now.wall) : [];
-    const notices = out.notices;
-    for (const notice of notices) {
-      if (notice.kind === 'notice') (host.options.logger ?? silentLogger).info({ code: notice.code }, notice.message);
+  constructor(host: CommitHost, outcomes: CommitOutcomes) {
+    this.#host = host;
+    this.#outcomes = outcomes;
+  }
+
+  get busy(): boolean {
+    return this.#current !== undefined;
+  }
+
+  /** Why commits are waiting, when they are: nothing new is accepted meanwhile. */
+  get stalledBy(): HeddleError | undefined {
+    return this.#stalledBy;
+  }
+
+  /** A commit under way holds the end of this run. */
+  holds(run: RunState): boolean {
+    return this.#current?.drafts.get(run)?.settled === true;
+  }
+
+  commit(out: Outbox): void {
+    this.#current = out;
+    this.#write(out).catch((thrown: unknown) => this.#outcomes.broken(asError(thrown)));
+  }
+
+  async #write(out: Outbox): Promise<void> {
+    const prepared = await prepareCommit(this.#host.core, out, this.#host.store);
+    for (let delay = FIRST_RETRY_MS; ; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
+      const commits = prepared.commits.filter((commit) => this.#host.core.runs.has(commit.run));
+      try {
+        if (commits.length > 0) await this.#host.store.commit(commits);
+        break;
+      } catch (thrown) {
+        await this.#recover(asError(thrown), delay);
+      }
     }
-    current = undefined;
-    stalledBy = undefined;
-    outcomes.committed(out, notices.length === 0 ? events : [...events, ...notices]);
+    this.#finish(out, prepared);
   }
 
-  async function write(out: Outbox): Promise<void> {
-    const prepared = await prepareCommit(host.core, out, host.store);
-    await persist(out, prepared, FIRST_RETRY_MS);
-  }
-
-  async function persist(out: Outbox, prepared: PreparedCommit, delay: number): Promise<void> {
-    const commits = prepared.commits.filter((commit) => host.core.runs.has(commit.run));
-    try {
-      if (commits.length > 0) await host.store.commit(commits);
-    } catch (thrown) {
-      await failed(out, prepared, { thrown, delay });
-      return;
-    }
-    finish(out, prepared);
-  }
-
-  async function failed(
-    out: Outbox,
-    prepared: PreparedCommit,
-    failure: { thrown: unknown; delay: number },
-  ): Promise<void> {
-    const error = asError(failure.thrown);
+  /** Returns when the commit may be tried again; throws when it may not. */
+  async #recover(error: Error, delay: number): Promise<void> {
     const code = HeddleError.is(error) ? error.code : undefined;
-    if (code === 'RUN_NOT_OWNED' && disown(error)) return persist(out, prepared, failure.delay);
-    if (code !== 'STORE_BUSY' && code !== 'STORE_FULL') throw error;
-    if (stalledBy === undefined) tellStall(error);
-    if (HeddleError.is(error)) stalledBy = error;
-    await pauseFor(failure.delay);
-    await persist(out, prepared, Math.min(failure.delay * 2, LONGEST_RETRY_MS));
+    if (code === 'RUN_NOT_OWNED' && this.#disown(error)) return;
+    if (!HeddleError.is(error) || (code !== 'STORE_BUSY' && code !== 'STORE_FULL')) throw error;
+    if (this.#stalledBy === undefined) {
+      (this.#host.options.logger ?? silentLogger).warn(
+        { error },
+        'the store takes no commits; the engine waits for it',
+      );
+      this.#outcomes.stalled(error);
+    }
+    this.#stalledBy = error;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#host.options.clock.after(delay, resolve);
+    await promise;
   }
 
-  function disown(error: Error): boolean {
+  #disown(error: Error): boolean {
     const details = HeddleError.is(error) ? (error.details as { readonly run?: RunId } | undefined) : undefined;
-    const run = details?.run === undefined ? undefined : host.core.runs.get(details.run);
+    const run = details?.run === undefined ? undefined : this.#host.core.runs.get(details.run);
     if (run === undefined) return false;
-    outcomes.disowned(run);
+    this.#outcomes.disowned(run);
     return true;
   }
 
-  function tellStall(error: Error): void {
-    (host.options.logger ?? silentLogger).warn({ error }, 'the store takes no commits; the engine waits for it');
-    outcomes.stalled(error);
+  #finish(out: Outbox, prepared: PreparedCommit): void {
+    const { hasListeners, core, options } = this.#host;
+    const events = hasListeners ? eventsOf(out, prepared, core.now.wall) : [];
+    for (const notice of out.notices) {
+      if (notice.kind === 'notice') (options.logger ?? silentLogger).info({ code: notice.code }, notice.message);
+    }
+    this.#current = undefined;
+    this.#stalledBy = undefined;
+    this.#outcomes.committed(out, out.notices.length === 0 ? events : [...events, ...out.notices]);
   }
-
-  function pauseFor(delayMs: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    host.options.clock.after(delayMs, resolve);
-    return promise;
-  }
-
-  return {
-    get busy() {
-      return current !== undefined;
-    },
-    get stalledBy() {
-      return stalledBy;
-    },
-    holds: (run) => current?.drafts.get(run)?.settled === true,
-    commit(out) {
-      current = out;
-      write(out).catch((thrown: unknown) => outcomes.broken(asError(thrown)));
-    },
-  };
 }

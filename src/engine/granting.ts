@@ -33,7 +33,7 @@ function grantOn(core: Core, backend: BackendState, budget: number): number {
   if (backend.active.size === 0) return 0;
   dropStaleReservation(backend);
   let granted = 0;
-  if (!backend.places.some((place) => !place.leaving && place.freeCpus > 0)) return granted;
+  if (isFull(backend)) return granted;
   const heads = orderedHeads(core, backend);
   const steppedOver: Head[] = [];
   while (granted < budget) {
@@ -55,6 +55,13 @@ function grantOn(core: Core, backend: BackendState, budget: number): number {
     } else heads.sinkTop();
   }
   return granted;
+}
+
+/** No cpu is free, and everything that is ready wants some. */
+function isFull(backend: BackendState): boolean {
+  if (backend.places.some((place) => !place.leaving && place.freeCpus > 0)) return false;
+  for (const queue of backend.active) if (queue.request.cpus === 0) return false;
+  return true;
 }
 
 /** A reservation whose job no longer waits at the head of its queue is dropped. */
@@ -222,6 +229,7 @@ function newAttempt(
     startedAt: 0,
     grantedMono: core.now.mono,
     lastSeen: core.now.mono,
+    adopted: false,
     launched: false,
     cancel: undefined,
     killedBy: undefined,

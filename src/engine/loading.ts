@@ -132,9 +132,11 @@ function recallJob(
     handle: row.handle || (handles.get(row.submission) ?? ''),
     phase: 'unreachable',
     grantedAt: row.grantedAt,
-    startedAt: row.startedAt,
+    // Counted from what its place says, or from now.
+    startedAt: 0,
     grantedMono: core.now.mono,
     lastSeen: core.now.mono,
+    adopted: true,
     launched: false,
     cancel: cancelled ? 'user' : undefined,
     killedBy: undefined,

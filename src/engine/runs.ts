@@ -4,11 +4,12 @@ import {
   type FinalStatus,
   type Graph,
   HeddleError,
+  isFinal,
   type JobRow,
   type RunId,
 } from '../model/index.ts';
 import type { RunSettings } from './api.ts';
-import { CANCELLED, CREATED, DOOMED, FAILED, HELD, PENDING } from './codes.ts';
+import { CANCELLED, CREATED, DOOMED, FAILED, HELD, PENDING, TOLD } from './codes.ts';
 import { type Core, change } from './core.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { RunState } from './run-state.ts';
@@ -101,8 +102,9 @@ export function* release(core: Core, run: RunState, first: number, last: number)
 }
 
 /**
- * Derives from its upstream jobs what a pending job waits for. What an upstream's end has already
- * decided (cancel, can never run) is applied: a crash may have fallen between the end and that.
+ * Derives from its upstream jobs what a pending job waits for. An end that has not been told yet still
+ * counts as waited for, since telling will count it down. What a told end has already decided (cancel,
+ * can never run) is applied: a crash may have fallen between the end and that.
  */
 export function settleWaits(core: Core, run: RunState, job: number): void {
   const { table } = run;
@@ -112,7 +114,7 @@ export function settleWaits(core: Core, run: RunState, job: number): void {
   run.eachUpstream(job, (from, accept) => {
     const code = table.status[from] as number;
     const bit = acceptBit(run.statusOf(from));
-    if (bit === 0) waits += 1;
+    if (bit === 0 || ((table.flags[from] as number) & TOLD) === 0) waits += 1;
     else if (accept === DATA_EDGE) cancels ||= code === FAILED || code === CANCELLED;
     else if ((accept & bit) === 0) dooms = true;
   });
@@ -156,7 +158,7 @@ export function applyRow(
   table.fence[job] = row.fence;
   table.charged[job] = row.charged;
   table.losses[job] = row.losses;
-  table.flags[job] = row.flags & HELD;
+  table.flags[job] = isFinal(row.status) ? TOLD : row.flags & HELD;
 }
 
 /** Ends the run when nothing of it is left to do. */

@@ -1,6 +1,6 @@
 import { DATA_EDGE, isFinal, type ResourceRequest } from '../model/index.ts';
 import { cancelAttempt, declareLost, type LiveAttempt } from './attempts.ts';
-import { CANCELLED, DOOMED, FAILED, GATED, HELD, PENDING, QUEUED, RUNNING, SUCCESSOR } from './codes.ts';
+import { CANCELLED, DOOMED, FAILED, GATED, HELD, PENDING, QUEUED, RUNNING, SUCCESSOR, TOLD } from './codes.ts';
 import { type Core, change, keepRow } from './core.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import type { RunState } from './run-state.ts';
@@ -60,7 +60,7 @@ function awaited(run: RunState, job: number): LiveAttempt | undefined {
 
 function leaveQueues(run: RunState, job: number): void {
   const { flags } = run.table;
-  flags[job] = (flags[job] as number) & ~(QUEUED | GATED | DOOMED);
+  flags[job] = (flags[job] as number) & ~(QUEUED | GATED | DOOMED | TOLD);
   run.wakeAt.delete(job);
   run.timeGated.delete(job);
 }

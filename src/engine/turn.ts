@@ -26,10 +26,15 @@ export function turn(core: Core, budget: TurnBudget): void {
     fire(core, entry);
     if (core.out.size >= budget.size) break;
   }
-  if (core.out.size < budget.size) doChore(core);
+  if (core.out.size < budget.size && !isTellingPartly(core)) doChore(core);
   if (core.out.size < budget.size) takeFinals(core, budget.edges, (run, job) => jobSettled(core, run, job));
   if (core.out.size < budget.size) grantAll(core, budget.grants);
   for (const run of core.runs.values()) if (run.paused) settlePaused(core, run);
+}
+
+/** An end has been told to some of its dependents: what counts edges must wait until all know. */
+function isTellingPartly(core: Core): boolean {
+  return core.finals[core.finalsTaken]?.edge !== undefined;
 }
 
 function doChore(core: Core): void {

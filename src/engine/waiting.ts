@@ -1,5 +1,5 @@
 import { acceptBit, type Condition, DATA_EDGE, isFinal } from '../model/index.ts';
-import { CREATED, DOOMED, GATED, HELD, PENDING } from './codes.ts';
+import { CREATED, DOOMED, GATED, HELD, PENDING, TOLD } from './codes.ts';
 import { type Core, change } from './core.ts';
 import type { RunState } from './run-state.ts';
 
@@ -174,6 +174,12 @@ export function takeFinals(core: Core, budget: number, told: (run: RunState, job
 function tellDependents(core: Core, final: Core['finals'][number], budget: number): number {
   const { run, job } = final;
   const { table } = run;
+  const isStale = !isFinal(run.statusOf(job)) || ((table.flags[job] as number) & TOLD) !== 0;
+  if (isStale) {
+    // Run again meanwhile, and perhaps told again: this entry has nothing to say any more.
+    core.finalsTaken += 1;
+    return 1;
+  }
   let edge = final.edge ?? (table.firstOut[job] as number);
   let walked = 1;
   const status = run.statusOf(job);
@@ -186,6 +192,7 @@ function tellDependents(core: Core, final: Core['finals'][number], budget: numbe
     return walked;
   }
   core.finalsTaken += 1;
+  table.flags[job] = (table.flags[job] as number) | TOLD;
   const watchers = run.watchers.get(job);
   if (watchers !== undefined) {
     run.watchers.delete(job);

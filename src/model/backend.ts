@@ -63,7 +63,13 @@ export interface RecoverQuery {
 /** What a backend knows of an attempt it was asked about after a restart or a silence. */
 export type RecoverAnswer =
   /** It lives; its end will be reported. */
-  | { readonly kind: 'running'; readonly handle?: string; readonly phase?: Phase }
+  | {
+      readonly kind: 'running';
+      readonly handle?: string;
+      readonly phase?: Phase;
+      /** Epoch milliseconds at which the body began: deadlines count from there. */
+      readonly startedAt?: number;
+    }
   | { readonly kind: 'ended'; readonly outcome: Outcome; readonly startedAt?: number; readonly endedAt?: number }
   /** Fenced: it never ran, or it ran and left no record, and will not run or be published any more. */
   | {

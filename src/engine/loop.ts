@@ -1,0 +1,349 @@
+import {
+  asError,
+  attemptIds,
+  type Backend,
+  type Clock,
+  type EngineEvent,
+  HeddleError,
+  type Instant,
+  silentLogger,
+  type Store,
+  type Timer,
+} from '../model/index.ts';
+import {
+  type ActorHost,
+  assignSubmissions,
+  cancelEach,
+  launchAll,
+  recoverAll,
+  releaseEach,
+  takeReport,
+} from './acting.ts';
+import type { EngineOptions, RunView } from './api.ts';
+import { Committer } from './committer.ts';
+import { Core } from './core.ts';
+import { viewRun } from './explaining.ts';
+import type { Outbox } from './outbox.ts';
+import type { RunState } from './run-state.ts';
+import { addChore, turn, type TurnBudget, wallJumped } from './turn.ts';
+
+/** One turn's measure: a commit of some 500 rows, and some milliseconds of the loop. */
+const BUDGET: TurnBudget = { edges: 2000, grants: 250, size: 500 };
+/** Clocks that disagree by more than this have jumped. */
+const JUMP_MS = 1000;
+/** While jobs wait for points in time, the wall clock is looked at so often. */
+const JUMP_CHECK_MS = 30_000;
+
+interface EndWaiter {
+  resolve(view: RunView): void;
+  reject(error: Error): void;
+}
+
+/**
+ * Brings in what happens, lets the core decide, commits what was decided, and only then launches,
+ * cancels and tells.
+ *
+ * One turn: inputs of this turn of the event loop -> `turn()` -> one commit -> its effects. While a
+ * commit is under way, inputs gather for the next. States: running -> broken, when the store cannot be
+ * trusted or the core has a bug: then nothing more is decided and everybody who waits is told.
+ */
+export class EngineLoop implements ActorHost {
+  readonly core: Core;
+  readonly store: Store;
+  readonly options: EngineOptions;
+  readonly #clock: Clock;
+  readonly #committer: Committer;
+  readonly #listeners: Set<(events: readonly EngineEvent[]) => void> = new Set();
+  readonly #endWaiters: Map<RunState, EndWaiter[]> = new Map();
+  #idleWaiters: (() => void)[] = [];
+  #scheduled = false;
+  #timer: Timer | undefined;
+  #timerDue = Infinity;
+  #broken: Error | undefined;
+  #lastSkew: number;
+
+  constructor(options: EngineOptions) {
+    this.options = options;
+    this.store = options.store;
+    this.#clock = options.clock;
+    this.core = new Core(
+      {
+        strategy: options.strategy ?? 'priority',
+        reserveAfterMs: options.reserveAfterMs ?? 60_000,
+        recheckMs: options.recheckMs ?? 15_000,
+        refusalDelayMs: 1000,
+        keepRows: options.store.keepsJobs,
+        random: options.random,
+        newAttemptId: attemptIds(options.random),
+        judge: (name) => this.#judge(name),
+      },
+      options.tokens ?? {},
+    );
+    const now = options.clock.now();
+    this.core.now = now;
+    this.#lastSkew = now.wall - now.mono;
+    this.#committer = new Committer(this, {
+      committed: (out, events) => this.#committed(out, events),
+      disowned: (run) => this.#disown(run),
+      stalled: (error) => this.#stalled(error),
+      broken: (error) => this.#break(error),
+    });
+  }
+
+  /** Opens a backend and takes its places in. */
+  async openBackend(backend: Backend): Promise<void> {
+    const state = this.core.addBackend(backend);
+    const { options } = this;
+    const places = await backend.open({
+      clock: options.clock,
+      logger: options.logger ?? silentLogger,
+      directory: options.directory ?? '',
+      project: options.project ?? '',
+      ...(options.slots === undefined ? {} : { slots: options.slots }),
+      report: (event) => this.input(() => takeReport(this.core, backend.name, event)),
+    });
+    state.setPlaces(places);
+  }
+
+  /** Why nothing is accepted: the engine is broken, or its store takes no commits for now. */
+  get refusal(): Error | undefined {
+    return this.#broken ?? this.#committer.stalledBy;
+  }
+
+  get broken(): Error | undefined {
+    return this.#broken;
+  }
+
+  input(input: () => void): void {
+    this.core.now = this.#now();
+    input();
+    this.#poke();
+  }
+
+  /** Reads both clocks; when they have drifted apart, what waits for a point in time is looked at. */
+  #now(): Instant {
+    const now = this.#clock.now();
+    const skew = now.wall - now.mono;
+    if (Math.abs(skew - this.#lastSkew) > JUMP_MS) {
+      this.core.now = now;
+      this.core.notice('clock-jump', `the wall clock jumped by ${Math.round((skew - this.#lastSkew) / 1000)} s`);
+      wallJumped(this.core);
+    }
+    this.#lastSkew = skew;
+    return now;
+  }
+
+  /** Takes the time in. */
+  readClock(): void {
+    this.core.now = this.#now();
+  }
+
+  #poke(): void {
+    if (this.#scheduled || this.#broken !== undefined) return;
+    this.#scheduled = true;
+    this.#clock.soon(() => {
+      this.#scheduled = false;
+      this.#turn();
+    });
+  }
+
+  #turn(): void {
+    if (this.#committer.busy || this.#broken !== undefined) return;
+    const { core } = this;
+    core.now = this.#now();
+    try {
+      turn(core, BUDGET);
+    } catch (thrown) {
+      // A bug of ours must stop the engine aloud, never leave it half alive.
+      this.#break(new HeddleError('ENGINE_BROKEN', `the engine failed: ${asError(thrown).message}`, { cause: thrown }));
+      return;
+    }
+    assignSubmissions(core, core.out.launches, this.options.random);
+    this.#armTimer();
+    if (core.out.isEmpty && core.notices.length === 0) {
+      if (core.isBusy) this.#poke();
+      else this.#tellIdle();
+      return;
+    }
+    const out = core.takeOutbox();
+    this.#committer.commit(out);
+  }
+
+  #committed(out: Outbox, events: readonly EngineEvent[]): void {
+    if (events.length > 0) for (const listener of this.#listeners) this.#tell(listener, events);
+    for (const draft of out.drafts.values()) if (draft.settled) this.#settled(draft.run, draft.released);
+    for (const waiter of out.waiters) waiter();
+    if (out.launches.length > 0) launchAll(this, out.launches);
+    if (out.cancels.length > 0) cancelEach(this, out.cancels);
+    if (out.releases.length > 0) releaseEach(this, out.releases);
+    if (out.rechecks.length > 0) void recoverAll(this, out.rechecks);
+    this.#poke();
+  }
+
+  #tell(listener: (events: readonly EngineEvent[]) => void, events: readonly EngineEvent[]): void {
+    try {
+      listener(events);
+    } catch (thrown) {
+      (this.options.logger ?? silentLogger).error({ error: asError(thrown) }, 'a listener threw; the engine goes on');
+    }
+  }
+
+  #stalled(error: Error): void {
+    const code = HeddleError.is(error) ? error.code : 'STORE_BUSY';
+    const notice: EngineEvent = {
+      kind: 'notice',
+      code,
+      message: `${error.message}; nothing new is started until it takes commits again`,
+      at: this.core.now.wall,
+    };
+    for (const listener of this.#listeners) this.#tell(listener, [notice]);
+  }
+
+  #settled(run: RunState, released: boolean): void {
+    const view = viewRun(run);
+    for (const waiter of this.#endWaiters.get(run) ?? []) waiter.resolve(view);
+    this.#endWaiters.delete(run);
+    if (released) this.core.runs.delete(run.id);
+    void this.store.releaseRun(run.id, run.epoch).catch((thrown: unknown) => {
+      (this.options.logger ?? silentLogger).warn({ error: asError(thrown) }, 'a run could not be given up');
+    });
+  }
+
+  #armTimer(): void {
+    let due = this.core.timers.next();
+    if (due === undefined) return;
+    if ([...this.core.runs.values()].some((run) => run.timeGated.size > 0))
+      due = Math.min(due, this.core.now.mono + JUMP_CHECK_MS);
+    if (this.#timer !== undefined && this.#timerDue <= due) return;
+    this.#timer?.cancel();
+    this.#timerDue = due;
+    this.#timer = this.#clock.after(Math.max(0, due - this.core.now.mono), () => {
+      this.#timer = undefined;
+      this.#timerDue = Infinity;
+      this.#poke();
+    });
+  }
+
+  #judge(name: string): boolean {
+    try {
+      return this.options.conditions?.[name]?.() ?? false;
+    } catch (thrown) {
+      this.core.notice('condition-threw', `condition "${name}" threw and counts as false: ${asError(thrown).message}`);
+      return false;
+    }
+  }
+
+  #break(error: Error): void {
+    if (this.#broken !== undefined) return;
+    this.#broken = error;
+    this.core.draining = true;
+    this.#timer?.cancel();
+    (this.options.logger ?? silentLogger).error({ error }, 'the engine stops');
+    for (const waiters of this.#endWaiters.values()) for (const waiter of waiters) waiter.reject(error);
+    this.#endWaiters.clear();
+    for (const waiter of this.core.out.waiters) waiter(error);
+    this.#tellIdle();
+  }
+
+  /** Another owner has the run: its work here is stopped, and nothing of it is written any more. */
+  #disown(run: RunState): void {
+    this.core.runs.delete(run.id);
+    run.interrupting = true;
+    for (const attempt of [...this.core.attempts.values()]) {
+      if (attempt.run === run) cancelEach(this, [attempt]);
+    }
+    const error = new HeddleError('RUN_NOT_OWNED', `run ${run.id} was taken over by another engine`, {
+      details: { run: run.id },
+    });
+    for (const waiter of this.#endWaiters.get(run) ?? []) waiter.reject(error);
+    this.#endWaiters.delete(run);
+  }
+
+  #tellIdle(): void {
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const waiter of waiters) waiter();
+  }
+
+  // ---- for those who wait ---------------------------------------------------------------------
+
+  listen(listener: (events: readonly EngineEvent[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Whether anybody listens: events are not made for nobody. */
+  get hasListeners(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  /** Resolves after the commit that ends a run, or gives it up unfinished. */
+  ended(run: RunState): Promise<RunView> {
+    if (this.#broken !== undefined) return Promise.reject(this.#broken);
+    const isUncommitted = this.core.out.drafts.get(run)?.settled === true || this.#committer.holds(run);
+    if (run.endedAt !== 0 && !isUncommitted) return Promise.resolve(viewRun(run));
+    const { promise, resolve, reject } = Promise.withResolvers<RunView>();
+    const waiters = this.#endWaiters.get(run) ?? [];
+    waiters.push({ resolve, reject });
+    this.#endWaiters.set(run, waiters);
+    return promise;
+  }
+
+  /** Changes the core and waits until that is durable. */
+  steer(change: () => void): Promise<void> {
+    this.input(change);
+    return this.durable();
+  }
+
+  /** Does work that is spread over turns, and waits until it is durable. */
+  async chore(run: RunState, steps: Generator<void>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    function* whole(): Generator<void> {
+      yield* steps;
+      resolve();
+    }
+    this.input(() => addChore(this.core, run, whole()));
+    await promise;
+    await this.durable();
+  }
+
+  /** Resolves when everything decided so far is durable. */
+  durable(): Promise<void> {
+    if (this.#broken !== undefined) return Promise.reject(this.#broken);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.input(() => {
+      this.core.out.waiters.push((failure) => (failure === undefined ? resolve() : reject(failure)));
+    });
+    return promise;
+  }
+
+  /** Resolves when the dependents of everything that ended have been told. */
+  async quiet(): Promise<void> {
+    while (this.core.finals.length > 0 || this.core.chores.length > 0) await this.soon();
+  }
+
+  /** Resolves the next time there is nothing to do. */
+  nextIdle(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#idleWaiters.push(resolve);
+    this.#poke();
+    return promise;
+  }
+
+  /** Lets the event loop breathe. */
+  soon(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#clock.soon(resolve);
+    return promise;
+  }
+
+  async inSlices(steps: Generator<void>): Promise<void> {
+    for (const _ of steps) await this.soon();
+  }
+
+  /** No timer of the engine's fires any more. */
+  stopClock(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+}
