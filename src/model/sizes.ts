@@ -53,6 +53,7 @@ export function parseDuration(value: DurationInput, field = 'duration'): number 
     if (Number.isFinite(value) && value >= 0) return value;
     throw unreadable(field, value, hint);
   }
+  if (typeof value !== 'string') throw unreadable(field, value, hint);
   let ms = 0;
   DURATION_PART.lastIndex = value.length - value.trimStart().length;
   let read = 0;
@@ -77,6 +78,7 @@ export function parseBytes(value: BytesInput, field = 'size'): number {
     if (Number.isSafeInteger(value) && value >= 0) return value;
     throw unreadable(field, value, hint);
   }
+  if (typeof value !== 'string') throw unreadable(field, value, hint);
   const read = BYTES.exec(value);
   const unit = BYTE_UNITS[(read?.[2] ?? 'b').toLowerCase()];
   const bytes = read === null || unit === undefined ? Number.NaN : Math.ceil(Number(read[1]) * unit);

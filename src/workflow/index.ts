@@ -7,3 +7,5 @@ export type { Part, Placeholder, Symbolic } from './placeholder.ts';
 export type { PolicyOptions, ResourcesInput, RetryInput, TimeoutsInput } from './policy.ts';
 export { type Interpolation, project, raw, sh, type ShellCommand } from './shell.ts';
 export * from './workflow.ts';
+export * from './fingerprint.ts';
+export * from './graph-json.ts';

@@ -1,0 +1,77 @@
+import { checkScript, HeddleError, type Json, staysInside, type TemplatePart } from '../model/index.ts';
+import { RESERVED_PATHS } from './output.ts';
+import type { Shape } from './shape.ts';
+
+/**
+ * Reads a payload that came as JSON: the same promises are kept that the typed builder keeps.
+ *
+ * @throws {HeddleError} INPUT_INVALID with the path of what is wrong
+ */
+export function readPayload(payload: Shape): Json {
+  if (payload.has('call')) readCall(payload);
+  else readCommand(payload);
+  return payload.json();
+}
+
+function readCall(payload: Shape): void {
+  payload.fields(['call', 'args']);
+  const call = payload.get('call');
+  call.get('kind').equals('builtin');
+  call.get('name').oneOf(['noop', 'wait']);
+  payload.get('args').elements();
+}
+
+function readCommand(payload: Shape): void {
+  payload.fields(['script', 'argv', 'inputs', 'outputs', 'environment', 'replay']);
+  if (payload.has('script') === payload.has('argv')) throw payload.wrong('has either a script or an argv');
+  if (payload.has('script')) {
+    const script = payload.get('script');
+    readTemplate(script);
+    readScript(script);
+  } else {
+    const argv = payload.get('argv').elements();
+    if (argv.length === 0) throw payload.get('argv').wrong('names a program');
+    argv.forEach(readTemplate);
+  }
+  if (payload.has('inputs')) payload.get('inputs').elements().forEach(readInput);
+  if (payload.has('outputs')) payload.get('outputs').elements().forEach(readOutput);
+  if (payload.has('environment')) {
+    const environment = payload.get('environment');
+    for (const name of environment.keys()) environment.get(name).text();
+  }
+  if (payload.has('replay')) payload.get('replay').get('seconds').number(0);
+}
+
+function readTemplate(template: Shape): void {
+  for (const part of template.elements())
+    if (!part.isText() && !part.has('value') && !part.has('raw')) throw part.wrong('is text, a value or raw');
+}
+
+function readScript(script: Shape): void {
+  try {
+    checkScript(script.json() as unknown as readonly TemplatePart[]);
+  } catch (cause) {
+    if (!HeddleError.is(cause)) throw cause;
+    throw script.wrong(`is a command in which ${cause.message}`);
+  }
+}
+
+function readInput(input: Shape): void {
+  const name = input.get('name');
+  if (!staysInside(name.text())) throw name.wrong('is a path below inputs/, without ..');
+  const from = input.get('from');
+  if (!from.has('$ref') && !from.has('$file')) throw from.wrong('is a ref or a file');
+}
+
+function readOutput(output: Shape): void {
+  output.fields(['name', 'path', 'type', 'publish']);
+  output.get('name').text();
+  output.get('type').oneOf(['file', 'json', 'text']);
+  const path = output.get('path');
+  if (!staysInside(path.text()) || RESERVED_PATHS.has(path.text().split('/')[0] as string)) {
+    throw path.wrong("is a path below the work directory, without .., and none of the engine's own");
+  }
+  if (output.has('publish') && !staysInside(output.get('publish').text())) {
+    throw output.get('publish').wrong('is a path below the results folder, without ..');
+  }
+}
