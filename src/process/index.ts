@@ -1,1 +1,33 @@
+export { type Capacity, readCapacity } from './capacity.ts';
+export { baseEnvironment, isVariableName } from './environment.ts';
+export { type EndTarget, type Escalation, escalate, type EscalationHandle } from './escalation.ts';
+export { identify, isAlive, type ProcessIdentity, type ProcessStat, readProcess } from './identity.ts';
+export {
+  CLAIM_FILE,
+  COMMAND_FILE,
+  EXIT_FILE,
+  FENCED_FILE,
+  STDERR_FILE,
+  STDOUT_FILE,
+} from './launcher-script.ts';
+export { Launcher, type LauncherAnswer, type LauncherOptions, type LauncherOrder } from './launcher.ts';
+export {
+  childrenOf,
+  groupMembers,
+  isGroupAlive,
+  listProcesses,
+  sessionMembers,
+  signalGroup,
+  signalProcess,
+} from './members.ts';
+export { MemoryKills } from './memory-kills.ts';
+export {
+  CommandError,
+  type CommandFailure,
+  type CommandOptions,
+  type CommandResult,
+  runCommand,
+} from './run-command.ts';
+export { findLauncherShell, type Isolation, type LauncherShell, which } from './shells.ts';
 export { systemClock, systemRandom } from './system-clock.ts';
+export { ProcessTable, UsageMeter } from './usage.ts';

@@ -1,0 +1,67 @@
+import { type AttemptOrder, HeddleError, quoteWord, refuseNul, type ResolvedWork } from '../../model/index.ts';
+import { isVariableName } from '../../process/index.ts';
+
+/** A resolved command. */
+export type CommandWork = Extract<ResolvedWork, { readonly kind: 'command' }>;
+
+/** What is written into `command.sh`, and how a launcher has to run it. */
+export interface CommandFile {
+  readonly text: string;
+  /** `direct`: it ends in an `exec` of one program, so that no shell is needed for it alone. */
+  readonly kind: 'direct' | 'shell';
+}
+
+/** Words a shell takes for itself, and those whose builtin says or does something else than the program of that name. */
+const SHELL_WORDS = new Set(
+  `. : [ alias bg break case cd command continue declare do done echo elif else esac eval exec exit export fc fg fi for
+  function getopts hash if in jobs kill let local printf pwd read readonly return select set shift source test then time
+  times trap type typeset ulimit umask unalias unset until wait while`.split(/\s+/),
+);
+
+/** Plain words, or words wholly in single quotes, between blanks: what every shell hands on as it stands. */
+const SIMPLE = /^(?:[\w@%+:,./-]+|'[^'\0]*')(?: +(?:[\w@%+=:,./-]+|'[^'\0]*'))*$/;
+
+/** Says whether shell text is one program with plain arguments, which needs no shell. */
+export function isOneProgram(text: string): boolean {
+  if (!SIMPLE.test(text)) return false;
+  const first = /^[^ ]+/.exec(text)?.[0] ?? '';
+  return !first.startsWith("'") && !first.startsWith('-') && !SHELL_WORDS.has(first);
+}
+
+/**
+ * Writes the command of an attempt as a script: `sh command.sh` in the attempt's directory does by hand what the
+ * launcher does. A script of several lines stops at the first that fails.
+ *
+ * @throws {HeddleError} INPUT_INVALID for a variable no shell can have, TEMPLATE_INVALID for a NUL
+ */
+export function commandFile(order: AttemptOrder, work: CommandWork, project: string): CommandFile {
+  const { run, job, attempt, fence, grant } = order;
+  const lines = [
+    '#!/bin/sh',
+    `# ${oneLine(job)}, attempt ${fence} of run ${run}. By hand, in this directory: sh command.sh`,
+    `export HEDDLE_RUN_ID=${word(run)} HEDDLE_JOB_ID=${word(job)} HEDDLE_ATTEMPT=${word(attempt)}`,
+    `export project=${word(project)}`,
+    'export PATH="$project/bin:$PATH"',
+  ];
+  if (grant.gpus !== undefined) lines.push(`export CUDA_VISIBLE_DEVICES=${word(grant.gpus.join(','))}`);
+  for (const [name, value] of Object.entries(work.environment)) {
+    if (!isVariableName(name)) {
+      throw new HeddleError('INPUT_INVALID', `${JSON.stringify(name)} cannot be the name of an environment variable`, {
+        hint: 'letters, digits and underscores, no digit first',
+      });
+    }
+    lines.push(`export ${name}=${word(value)}`);
+  }
+  const text = refuseNul(work.text);
+  const direct = work.argv === undefined ? isOneProgram(text.trim()) : true;
+  lines.push(direct ? `exec ${text.trim()}` : `set -e\n${text}`, '');
+  return { text: lines.join('\n'), kind: direct ? 'direct' : 'shell' };
+}
+
+function word(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : quoteWord(text);
+}
+
+function oneLine(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, 120);
+}

@@ -1,0 +1,13 @@
+export { CaptureGuard, stderrTail, truncationMark } from './capture.ts';
+export { collectOutputs, type Collection, EMPTY_VALUE } from './collect.ts';
+export { type CommandFile, type CommandWork, commandFile, isOneProgram } from './command-file.ts';
+export { WorkDirectories, type WorkPlaces } from './prepare.ts';
+export {
+  type Claim,
+  type ClaimState,
+  type ExitRecord,
+  isFenced,
+  readClaim,
+  readExitRecord,
+  writeFence,
+} from './records.ts';

@@ -1,0 +1,59 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, isAbsolute, join } from 'node:path';
+import { linkFiles } from '../../files/index.ts';
+import type { AttemptOrder } from '../../model/index.ts';
+import { COMMAND_FILE } from '../../process/index.ts';
+import { type CommandFile, type CommandWork, commandFile } from './command-file.ts';
+
+/** Where a backend's work directories are, and what they belong to. */
+export interface WorkPlaces {
+  /** The store's directory, absolute; relative places of inputs start here. Empty when there is none. */
+  readonly store: string;
+  /** The project's directory, absolute. */
+  readonly project: string;
+}
+
+/** Makes work directories. Remembers which parents it made: a run's thousands of attempts share a few. */
+export class WorkDirectories {
+  readonly #places: WorkPlaces;
+  #parent = '';
+
+  constructor(places: WorkPlaces) {
+    this.#places = places;
+  }
+
+  /**
+   * Makes the directory of an attempt: the command as a script, inputs linked at `inputs/<name>`.
+   *
+   * @throws {HeddleError} INPUT_INVALID, FILE_NOT_FOUND, TEMPLATE_INVALID: this work can never start here.
+   * Errors of the file system are thrown as they are.
+   */
+  prepare(order: AttemptOrder, work: CommandWork): CommandFile {
+    const { directory } = order;
+    const command = commandFile(order, work, this.#places.project);
+    this.#make(directory);
+    linkFiles(
+      join(directory, 'inputs'),
+      work.inputs.map(({ name, at }) => ({ name, at: isAbsolute(at) ? at : join(this.#places.store, at) })),
+    );
+    writeFileSync(join(directory, COMMAND_FILE), command.text);
+    return command;
+  }
+
+  #make(directory: string): void {
+    const parent = dirname(directory);
+    if (parent !== this.#parent) {
+      mkdirSync(parent, { recursive: true });
+      this.#parent = parent;
+    }
+    try {
+      mkdirSync(directory);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      // The parent was removed since, by a deletion of an older run: make it again. An own directory that is there
+      // already was made by a launch whose answer was lost.
+      if (code !== 'ENOENT' && code !== 'EEXIST') throw error;
+      mkdirSync(directory, { recursive: true });
+    }
+  }
+}

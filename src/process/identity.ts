@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+
+/**
+ * One process for good: a pid comes again, a pid with the moment it started does not.
+ * `start` is field 22 of `/proc/<pid>/stat`, clock ticks since boot; 0 where there is no `/proc`.
+ */
+export interface ProcessIdentity {
+  readonly pid: number;
+  readonly start: number;
+}
+
+/** What `/proc/<pid>/stat` says of a process. */
+export interface ProcessStat extends ProcessIdentity {
+  /** One letter; `Z` and `X` are dead. */
+  readonly state: string;
+  readonly parent: number;
+  readonly group: number;
+  readonly session: number;
+  /** CPU used, and that of children that were waited for, in clock ticks. */
+  readonly userTicks: number;
+  readonly systemTicks: number;
+  readonly childUserTicks: number;
+  readonly childSystemTicks: number;
+  readonly rssPages: number;
+}
+
+/** Reads a process's state; undefined when there is none. A zombie is still there. */
+export function readProcess(pid: number): ProcessStat | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch {
+    return undefined;
+  }
+  // The name stands in parentheses and may hold spaces and parentheses itself.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const field = (number: number): number => Number(fields[number - 3]);
+  return {
+    pid,
+    state: fields[0] ?? 'X',
+    parent: field(4),
+    group: field(5),
+    session: field(6),
+    userTicks: field(14),
+    systemTicks: field(15),
+    childUserTicks: field(16),
+    childSystemTicks: field(17),
+    start: field(22),
+    rssPages: field(24),
+  };
+}
+
+/** Says whether a state letter means that nothing runs there any more. */
+export function isDead(stat: ProcessStat): boolean {
+  return stat.state === 'Z' || stat.state === 'X';
+}
+
+/** The identity of a running process; undefined when it is dead, or a zombie nobody has waited for. */
+export function identify(pid: number): ProcessIdentity | undefined {
+  const stat = readProcess(pid);
+  return stat === undefined || isDead(stat) ? undefined : { pid, start: stat.start };
+}
+
+/** Says whether this very process runs: not another with its pid, and no zombie. */
+export function isAlive(identity: ProcessIdentity): boolean {
+  const stat = readProcess(identity.pid);
+  return stat !== undefined && !isDead(stat) && stat.start === identity.start;
+}

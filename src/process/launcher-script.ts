@@ -1,0 +1,123 @@
+import type { Isolation } from './shells.ts';
+
+/**
+ * The files a launcher writes into an attempt's directory, and those it reads there.
+ * `claim` is taken exclusively before a start; `fenced` forbids start and publication.
+ */
+export const CLAIM_FILE = 'claim';
+export const FENCED_FILE = 'fenced';
+export const EXIT_FILE = 'exit.json';
+export const STDOUT_FILE = 'stdout';
+export const STDERR_FILE = 'stderr';
+export const COMMAND_FILE = 'command.sh';
+
+/*
+ * What the scripts below hold to, each learnt from a trap:
+ * - Orders come as lines on fd 0, `<seq> <kind> <attempt> <fence> <directory>`; answers leave on fd 1; the shell's own
+ *   stderr is a file, read back on fd 3. A job has none of the three.
+ * - Signals are trapped with `:` and never `''`: what is ignored stays ignored in the jobs.
+ * - A shell gives 128+n both for `exit 128+n` and for death by signal n. It says "Killed" on its own stderr only for
+ *   a signal, so what can be read from fd 3 tells them apart. (bash with job control says so of every signal; dash
+ *   and busybox keep silent of INT and PIPE, which are then reported as exit codes.)
+ * - The claim is on disk before the fork, and is looked at together with `fenced`: whoever writes `fenced` first and
+ *   then finds no claim knows that nothing will start. It names the launcher (pid and start), and the job's group
+ *   is found as the launcher's child, or in its session once it is dead; so nothing has to be read for a start.
+ * - The record is one write of one line: whole when it ends in a newline. It comes before the answer.
+ * - No program is started but the command itself: everything here is a builtin.
+ */
+
+const CLAIM = `printf '{"attempt":"%s","fence":%s,"launcher":%s,"start":%s,"started":%s,"host":"%s"}\\n' "$a" "$f" $$ "$HEDDLE_START" "$t0" "$HEDDLE_HOST" >"$d/${CLAIM_FILE}"`;
+
+const RECORD = `printf '{"attempt":"%s","fence":%s,%s,"started":%s,"ended":%s,"pid":%s,"host":"%s"}\\n' "$a" "$f" "$e" "$t0" "$t1" "$p" "$HEDDLE_HOST" >"$d/${EXIT_FILE}"`;
+
+/** Reads what the shell itself said since the last look: `told` says whether it was anything. */
+const SAID = 'said() { told=; while read -r _ <&3; do told=1; done; }; said';
+
+/**
+ * From the status in `c` and what the shell said: `e` for the record and `s` for the answer. A redirection that
+ * failed never started the job.
+ */
+const JUDGE = `
+e="\\"code\\":$c" s=$c
+if [ "$c" -ne 0 ]; then said; if [ -n "$told" ]; then
+if [ "$c" -gt 128 ]; then s=SIG$(kill -l "$c"); e="\\"signal\\":\\"$s\\""; else echo "$q refused"; continue; fi
+fi; fi`;
+
+/** Publishes the end unless the attempt is fenced by now, then answers. */
+const PUBLISH = `
+if [ -e "$d/${FENCED_FILE}" ]; then echo "$q fenced $l $p"; continue; fi
+w=1; ${RECORD} || { w=0; said; }
+echo "$q ended $s $t0 $t1 $p $l $w"`;
+
+const TAKE = `
+${CLAIM} || { said; echo "$q refused"; continue; }
+if [ -e "$d/${FENCED_FILE}" ]; then echo "$q fenced 0 0"; continue; fi`;
+
+/** bash 5: job control gives each background job its own group; \`wait -f\` waits past stops. */
+const GROUPS = `set -m
+set -C
+trap : HUP INT QUIT PIPE TERM
+read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ HEDDLE_START _ </proc/$$/stat
+HEDDLE_HOST=$1
+${SAID}
+job() {
+cd "$d" || exit 1
+case $k in shell) exec /bin/sh ./${COMMAND_FILE};; esac
+. ./${COMMAND_FILE}
+}
+while read -r q k a f d; do
+t0=\${EPOCHREALTIME/[.,]/} t0=\${t0%???}${TAKE}
+job </dev/null >>"$d/${STDOUT_FILE}" 2>>"$d/${STDERR_FILE}" 3<&- &
+p=$!
+wait -f $p; c=$?
+if [ $c -gt 128 ] && kill -0 $p 2>&-; then
+while kill -0 $p 2>&-; do wait -f $p; done
+wait -f $p; c=$?
+fi
+t1=\${EPOCHREALTIME/[.,]/} t1=\${t1%???}
+${JUDGE}
+l=0; kill -0 -$p 2>&- && l=1
+${PUBLISH}
+done
+exit
+`;
+
+/** What runs a job where the launcher cannot fork it into a group: it says its pid in the claim, then becomes the job. */
+const INNER = `cd "$2" || exit 1
+printf '{"pid":%s}\\n' $$ >>${CLAIM_FILE} || exit 1
+case $1 in shell) exec /bin/sh ./${COMMAND_FILE};; esac
+. ./${COMMAND_FILE}`;
+
+/** Any POSIX shell. The job runs in the foreground: a background job of such a shell ignores INT and QUIT. */
+function plain(prefix: string): string {
+  return `set -C
+trap : HUP INT QUIT PIPE TERM
+read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ HEDDLE_START _ </proc/$$/stat
+HEDDLE_HOST=$1 boot=$2
+${SAID}
+now() { read -r u _ </proc/uptime; c=\${u#*.}; t=$((boot + \${u%.*} * 1000 + (1$c - 100) * 10)); }
+while read -r q k a f d; do
+now; t0=$t${TAKE}
+${prefix}/bin/sh -c '${INNER.replaceAll("'", `'\\''`)}' sh "$k" "$d" </dev/null >>"$d/${STDOUT_FILE}" 2>>"$d/${STDERR_FILE}" 3<&-
+r=$?
+now; t1=$t c=$r
+p=0; { read -r _; read -r p; } <"$d/${CLAIM_FILE}"; p=\${p#*:}; p=\${p%\\}}
+${JUDGE}
+l=0; ${prefix === '' ? ':' : 'kill -0 "-$p" 2>&- && l=1'}
+${PUBLISH}
+done
+exit
+`;
+}
+
+/** The script of a launcher. Arguments: host name, and for all but `groups` the moment of boot in epoch milliseconds. */
+export function launcherScript(isolation: Isolation): string {
+  switch (isolation) {
+    case 'groups':
+      return GROUPS;
+    case 'setsid':
+      return plain('setsid ');
+    case 'bare':
+      return plain('');
+  }
+}

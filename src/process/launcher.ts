@@ -1,0 +1,252 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, fstatSync, openSync, readFileSync, readSync, unlinkSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Clock, HeddleError } from '../model/index.ts';
+import { isAlive, type ProcessIdentity, readProcess } from './identity.ts';
+import { launcherScript } from './launcher-script.ts';
+import { signalProcess } from './members.ts';
+import type { LauncherShell } from './shells.ts';
+
+/** One job for a launcher. */
+export interface LauncherOrder {
+  readonly attempt: string;
+  readonly fence: number;
+  /** The attempt's directory: absolute, or relative to the launcher's. */
+  readonly directory: string;
+  /** `direct`: `command.sh` ends in one `exec`, so the launcher reads it itself. `shell`: a new `sh` runs it. */
+  readonly kind: 'direct' | 'shell';
+}
+
+/** What a launcher says of the order it was given. Times are epoch milliseconds. */
+export type LauncherAnswer =
+  | {
+      readonly kind: 'ended';
+      /** Exit code, or the name of the signal it died by. */
+      readonly status: number | string;
+      readonly startedAt: number;
+      readonly endedAt: number;
+      readonly pid: number;
+      /** Something of its group was still there. */
+      readonly leftover: boolean;
+      /** False when `exit.json` could not be written: the disk is full. */
+      readonly recorded: boolean;
+    }
+  /** Fenced before it started (`pid` 0) or before its end was published. */
+  | { readonly kind: 'fenced'; readonly pid: number; readonly leftover: boolean }
+  /** It never started; nothing of it will. */
+  | { readonly kind: 'refused' }
+  /** The launcher is dead. What became of the order its directory must say. */
+  | { readonly kind: 'died'; readonly why: string };
+
+export interface LauncherOptions {
+  readonly shell: LauncherShell;
+  readonly clock: Clock;
+  /** Where it stands; relative directories of orders start here. */
+  readonly cwd: string;
+  /** The environment of all its jobs. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const HOST = hostname().replace(/[^A-Za-z0-9._-]/g, '_');
+
+/**
+ * A long-lived shell that runs one job after another: a slot. It is a session of its own, so a terminal's signals
+ * pass it by. Fed over stdin; when that closes, because we stop it or because we die, it finishes the job in hand,
+ * writes its record and leaves.
+ *
+ * idle -> (give) busy -> (answer) idle; any -> (stop, or death) gone.
+ */
+export class Launcher {
+  readonly identity: ProcessIdentity;
+  readonly isolation: LauncherShell['isolation'];
+  /** Resolves when its process is gone. */
+  readonly gone: Promise<void>;
+  readonly #child: ChildProcess;
+  /** Our end of the file its shell complains to; -1 once closed. */
+  #complaints: number;
+  #answer: ((answer: LauncherAnswer) => void) | undefined;
+  #sequence = 0;
+  #text = '';
+  #dead = false;
+
+  /**
+   * Starts one.
+   *
+   * @throws {HeddleError} BACKEND_UNAVAILABLE when no process or descriptor can be had; worth trying again
+   */
+  static start(options: LauncherOptions): Launcher {
+    const { isolation, command } = options.shell;
+    const [file = '/bin/sh', ...first] = command;
+    const script = launcherScript(isolation);
+    const boot = String(bootMoment(options.clock));
+    const args =
+      isolation === 'groups' ? [...first, '-s', '--', HOST] : [...first, '-c', script, 'heddle-launcher', HOST, boot];
+    const complaints = openComplaints();
+    try {
+      const child = spawn(file, args, {
+        detached: true,
+        cwd: options.cwd,
+        env: options.env,
+        stdio: ['pipe', 'pipe', complaints.write, complaints.read],
+      });
+      // Said again with 'exit' or by the missing pid; without a listener it would be thrown.
+      child.on('error', () => undefined);
+      if (child.pid === undefined) throw unavailable(file);
+      return new Launcher(child, child.pid, { isolation, complaints: complaints.read, script });
+    } catch (error) {
+      closeSync(complaints.read);
+      throw HeddleError.is(error) ? error : unavailable(file, error);
+    } finally {
+      closeSync(complaints.write);
+    }
+  }
+
+  private constructor(
+    child: ChildProcess,
+    pid: number,
+    init: { readonly isolation: LauncherShell['isolation']; readonly complaints: number; readonly script: string },
+  ) {
+    this.#child = child;
+    this.#complaints = init.complaints;
+    this.isolation = init.isolation;
+    this.identity = { pid, start: readProcess(pid)?.start ?? 0 };
+    // A write to a launcher that just died breaks the pipe; its exit tells us.
+    child.stdin?.on('error', () => undefined);
+    child.stdout?.on('error', () => undefined);
+    child.stdout?.setEncoding('latin1').on('data', (text: string) => this.#hear(text));
+    if (init.isolation === 'groups') child.stdin?.write(init.script);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.gone = promise;
+    // 'close' and not 'exit': answers written before its death are still in the pipe.
+    child.once('close', (code, signal) => {
+      this.#dead = true;
+      const why = `the launcher ended by itself (${signal ?? code})${this.#lastWords()}`;
+      this.#closeComplaints();
+      this.#say({ kind: 'died', why });
+      resolve();
+    });
+  }
+
+  get idle(): boolean {
+    return this.#answer === undefined && !this.#dead;
+  }
+
+  /** Runs one job; the answer comes once. A launcher has one job at a time. */
+  give(order: LauncherOrder, answer: (answer: LauncherAnswer) => void): void {
+    this.#sequence += 1;
+    this.#answer = answer;
+    const { attempt, fence, directory, kind } = order;
+    this.#child.stdin?.write(`${this.#sequence} ${kind} ${attempt} ${fence} ${directory}\n`);
+  }
+
+  /** Lets it finish the job in hand and leave. Its answer is still heard while this process lives. */
+  stop(): void {
+    this.#child.stdin?.end();
+  }
+
+  /** Stops it and hears no more of it: neither holds this process alive. */
+  abandon(): void {
+    this.#answer = undefined;
+    this.stop();
+    this.#child.stdout?.destroy();
+    this.#child.unref();
+    this.#closeComplaints();
+  }
+
+  /** Ends the shell at once, not its job. For a launcher whose group is not clean. */
+  kill(): void {
+    if (isAlive(this.identity)) signalProcess(this.identity.pid, 'SIGKILL');
+  }
+
+  #hear(text: string): void {
+    this.#text += text;
+    for (let end = this.#text.indexOf('\n'); end !== -1; end = this.#text.indexOf('\n')) {
+      const line = this.#text.slice(0, end);
+      this.#text = this.#text.slice(end + 1);
+      const [sequence, ...words] = line.split(' ');
+      if (Number(sequence) === this.#sequence) this.#say(parseAnswer(words));
+    }
+  }
+
+  #say(answer: LauncherAnswer): void {
+    const tell = this.#answer;
+    this.#answer = undefined;
+    tell?.(answer);
+  }
+
+  #lastWords(): string {
+    if (this.#complaints === -1) return '';
+    const size = fstatSync(this.#complaints).size;
+    const bytes = Buffer.alloc(Math.min(size, 300));
+    readSync(this.#complaints, bytes, 0, bytes.length, size - bytes.length);
+    const last = bytes.toString('utf8').trim().split('\n').at(-1) ?? '';
+    return last === '' ? '' : `: ${last}`;
+  }
+
+  #closeComplaints(): void {
+    if (this.#complaints !== -1) closeSync(this.#complaints);
+    this.#complaints = -1;
+  }
+}
+
+function parseAnswer(words: readonly string[]): LauncherAnswer {
+  const [kind, first = '', second = '', third = '', fourth = '', fifth = '', sixth = ''] = words;
+  if (kind === 'fenced') return { kind, leftover: first === '1', pid: Number(second) };
+  if (kind !== 'ended') return { kind: 'refused' };
+  return {
+    kind,
+    status: first.startsWith('SIG') ? first : Number(first),
+    startedAt: Number(second),
+    endedAt: Number(third),
+    pid: Number(fourth),
+    leftover: fifth === '1',
+    recorded: sixth === '1',
+  };
+}
+
+let complaintFiles = 0;
+
+/** A file without a name: the shell appends to it, and reads it from the beginning through a descriptor of its own. */
+function openComplaints(): { readonly write: number; readonly read: number } {
+  complaintFiles += 1;
+  const path = join(tmpdir(), `heddle-launcher-${process.pid}-${complaintFiles}`);
+  let write = -1;
+  try {
+    // A name left by a dead process with our pid would be somebody else's: never opened, always made.
+    unlinkQuietly(path);
+    write = openSync(path, 'ax', 0o600);
+    return { write, read: openSync(path, 'r') };
+  } catch (error) {
+    if (write !== -1) closeSync(write);
+    throw unavailable('a launcher', error);
+  } finally {
+    if (write !== -1) unlinkQuietly(path);
+  }
+}
+
+function unlinkQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Not there.
+  }
+}
+
+function unavailable(what: string, cause?: unknown): HeddleError {
+  const why = cause instanceof Error ? cause.message : 'no process could be started';
+  return new HeddleError('BACKEND_UNAVAILABLE', `cannot start ${what}: ${why}`, {
+    cause,
+    hint: 'the machine is out of processes, descriptors or space; it is tried again',
+  });
+}
+
+/** Epoch milliseconds at which the machine came up; 0 where there is no `/proc`. */
+function bootMoment(clock: Clock): number {
+  try {
+    const seconds = Number(readFileSync('/proc/uptime', 'latin1').split(' ')[0]);
+    return Math.round(clock.now().wall - seconds * 1000);
+  } catch {
+    return 0;
+  }
+}
