@@ -1,2 +1,7 @@
+export { type FileSystemType, networkFileSystem } from './file-system.ts';
 export { MemoryMedium, MemoryStore, type MemoryStoreOptions } from './memory-store.ts';
+export { openStore, type StoreOptions } from './open-store.ts';
+export type { Host } from './ownership.ts';
+export { SqliteStore, type StoreNotice } from './sqlite-store.ts';
+export type { WriteHook } from './sqlite-writer.ts';
 export { VolatileStore } from './volatile-store.ts';

@@ -11,6 +11,7 @@ export const APPLICATION_ID = 0x4864646c;
  * Times are REAL, since a clock may tell fractions of a millisecond; SQLite keeps whole ones as integers.
  * `run_key` stands for a run in all tables, so that what a run has is one range of keys in each, and
  * removing it is a range delete. It is never used twice (AUTOINCREMENT): a writer may remember it.
+ * The last sequence number of a run is that of its journal: a commit leaves the row of `runs`, which may be large, alone.
  * `runs.state`: `writing` (its graph is still being written), `ready`, `deleting`. Only `ready` ones are seen.
  */
 export const MIGRATIONS: readonly string[] = [
@@ -29,7 +30,6 @@ export const MIGRATIONS: readonly string[] = [
     settings TEXT NOT NULL,
     owner TEXT NOT NULL,
     epoch INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
     segments INTEGER NOT NULL
   ) STRICT;
   CREATE TABLE graphs (
@@ -114,8 +114,15 @@ export const MIGRATIONS: readonly string[] = [
 /** The schema this program writes and reads. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
-/** Tables whose rows belong to a run, each with the run's key first. */
-export const RUN_TABLES = ['journal', 'jobs', 'attempts', 'vals', 'submissions', 'graphs'] as const;
+/** Tables whose rows belong to a run: their keys, and how many rows go in one slice of a removal. */
+export const RUN_TABLES: readonly { readonly name: string; readonly key: string; readonly slice: number }[] = [
+  { name: 'journal', key: 'first_seq', slice: 500 },
+  { name: 'jobs', key: 'job', slice: 5000 },
+  { name: 'attempts', key: 'job, fence', slice: 5000 },
+  { name: 'vals', key: 'job', slice: 1000 },
+  { name: 'submissions', key: 'id', slice: 5000 },
+  { name: 'graphs', key: 'segment, position', slice: 8 },
+];
 
 /**
  * Brings a store up to this program's schema; a step that another process is at is waited for by the caller

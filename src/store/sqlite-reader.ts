@@ -1,0 +1,193 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type {
+  AttemptRow,
+  JobRow,
+  OwnerId,
+  OwnerRecord,
+  RunFilter,
+  RunId,
+  RunRow,
+  Status,
+  SubmissionRow,
+  Transition,
+  Value,
+} from '../model/index.ts';
+import { type Row, Statements } from './connection.ts';
+import type { GraphPart } from './graph-format.ts';
+import { unpackTransitions } from './journal-format.ts';
+import { isOwnerAlive, type OwnerJudge } from './ownership.ts';
+import {
+  ATTEMPT_COLUMNS,
+  attemptOf,
+  JOB_COLUMNS,
+  jobOf,
+  RUN_COLUMNS,
+  runOf,
+  statusOf,
+  submissionOf,
+  valueOf,
+} from './rows.ts';
+import { corrupt } from './sqlite-errors.ts';
+import { keptOwner } from './sqlite-writer.ts';
+import { runNotFound } from './store-rules.ts';
+
+/**
+ * The key of a run, inside the statement that uses it: a run that is being removed is out of sight before its
+ * first row goes, so such a statement finds everything or nothing.
+ */
+const KEY = "(SELECT run_key FROM runs WHERE id = ? AND state = 'ready')";
+
+/**
+ * Reads, each in one statement and in a few milliseconds; long listings are asked for in batches, so that no
+ * read stays open and holds the WAL back. Throws what SQLite throws, and:
+ *
+ * @throws {HeddleError} RUN_NOT_FOUND also when the run goes while it is read, STORE_CORRUPT
+ */
+export class SqliteReader {
+  readonly #statements: Statements;
+  readonly #judge: OwnerJudge;
+
+  constructor(db: DatabaseSync, judge: OwnerJudge) {
+    this.#statements = new Statements(db);
+    this.#judge = judge;
+  }
+
+  run(id: RunId): RunRow | undefined {
+    const row = this.#statements.row(`SELECT ${RUN_COLUMNS} FROM runs WHERE id = ? AND state = 'ready'`, id);
+    return row === undefined ? undefined : runOf(row);
+  }
+
+  runs(filter: RunFilter): readonly RunRow[] {
+    const { statuses, name, before, limit = -1 } = filter;
+    const conditions = ["state = 'ready'"];
+    const values: (string | number)[] = [];
+    if (statuses !== undefined) {
+      conditions.push(`status IN (${statuses.map(() => '?').join(', ')})`);
+      values.push(...statuses);
+    }
+    if (name !== undefined) {
+      conditions.push('name = ?');
+      values.push(name);
+    }
+    if (before !== undefined) {
+      conditions.push('id < ?');
+      values.push(before);
+    }
+    const where = conditions.join(' AND ');
+    const sql = `SELECT ${RUN_COLUMNS} FROM runs WHERE ${where} ORDER BY id DESC LIMIT ?`;
+    return this.#statements.rows(sql, ...values, limit).map(runOf);
+  }
+
+  ownerOf(run: RunId): (OwnerRecord & { readonly alive: boolean }) | undefined {
+    const named = this.#statements.row("SELECT owner FROM runs WHERE id = ? AND state = 'ready'", run);
+    if (named === undefined) throw runNotFound(run);
+    const owner = named[0] as OwnerId | '';
+    if (owner === '') return undefined;
+    const row = this.#statements.row('SELECT owner, host, pid, socket, boot FROM owners WHERE owner = ?', owner);
+    if (row === undefined) return { owner, host: '', pid: 0, socket: '', alive: false };
+    const kept = keptOwner(row);
+    const { host, pid, socket } = kept;
+    return { owner, host, pid, socket, alive: isOwnerAlive(kept, this.#judge) };
+  }
+
+  /** Rows from an index on, at most `limit`. */
+  jobs(run: RunId, from: number, limit: number): readonly JobRow[] {
+    const sql = `SELECT ${JOB_COLUMNS} FROM jobs WHERE run_key = ${KEY} AND job >= ? ORDER BY job LIMIT ?`;
+    const rows = this.#statements.rows(sql, run, from, limit);
+    if (rows.length < limit) this.#requireRun(run);
+    return rows.map(jobOf);
+  }
+
+  /** Jobs by status among those with an index from `from` on and below `end`. */
+  counts(run: RunId, from: number, end: number): readonly (readonly [Status, number])[] {
+    const sql = `SELECT status, count(*) FROM jobs WHERE run_key = ${KEY} AND job >= ? AND job < ? GROUP BY status`;
+    const rows = this.#statements.rows(sql, run, from, end);
+    if (rows.length === 0) this.#requireRun(run);
+    return rows.map((row) => [statusOf(row[0], `of ${run} from job ${from}`), row[1] as number]);
+  }
+
+  job(run: RunId, index: number): JobRow | undefined {
+    const row = this.#statements.row(`SELECT ${JOB_COLUMNS} FROM jobs WHERE run_key = ${KEY} AND job = ?`, run, index);
+    if (row === undefined) this.#requireRun(run);
+    return row === undefined ? undefined : jobOf(row);
+  }
+
+  attempts(run: RunId, index: number): readonly AttemptRow[] {
+    const sql = `SELECT ${ATTEMPT_COLUMNS} FROM attempts WHERE run_key = ${KEY} AND job = ? ORDER BY fence`;
+    const rows = this.#statements.rows(sql, run, index);
+    if (rows.length === 0) this.#requireRun(run);
+    return rows.map(attemptOf);
+  }
+
+  values(run: RunId, jobs: readonly number[]): readonly (Value | undefined)[] {
+    const sql = `SELECT job, codec, body, inner_codec, size FROM vals WHERE run_key = ${KEY} AND job = ?`;
+    const found = jobs.map((job) => {
+      const row = this.#statements.row(sql, run, job);
+      return row === undefined ? undefined : valueOf(row);
+    });
+    if (found.includes(undefined)) this.#requireRun(run);
+    return found;
+  }
+
+  /** Submissions whose id follows `after`, at most `limit`. */
+  submissions(run: RunId, after: string, limit: number): readonly SubmissionRow[] {
+    const sql = `SELECT id, backend, handle, at FROM submissions WHERE run_key = ${KEY} AND id > ? ORDER BY id LIMIT ?`;
+    const rows = this.#statements.rows(sql, run, after, limit);
+    if (rows.length < limit) this.#requireRun(run);
+    return rows.map(submissionOf);
+  }
+
+  transitions(run: RunId, afterSeq: number, limit: number): readonly (Transition & { readonly seq: number })[] {
+    const sql = `SELECT first_seq, count, data FROM journal WHERE run_key = ${KEY} AND first_seq >= coalesce((
+      SELECT max(first_seq) FROM journal WHERE run_key = ${KEY} AND first_seq <= ?), 1) ORDER BY first_seq`;
+    const found: (Transition & { readonly seq: number })[] = [];
+    const rows = this.#statements.get(sql).iterate(run, run, afterSeq + 1);
+    let next: number | undefined;
+    for (const row of rows as Iterable<unknown> as Iterable<Row>) {
+      const [firstSeq, count, data] = row as [number, number, Uint8Array];
+      if (next !== undefined && firstSeq !== next) throw corrupt('journal', `(${run}, ${next})`, 'the row is missing');
+      next = firstSeq + count;
+      found.push(...unpackTransitions({ run, firstSeq, count, data }, afterSeq, limit - found.length));
+      if (found.length >= limit) break;
+    }
+    if (found.length < limit) this.#requireRun(run);
+    return found;
+  }
+
+  /** How many segments the graph has. */
+  segments(run: RunId): number {
+    const row = this.#statements.row("SELECT segments FROM runs WHERE id = ? AND state = 'ready'", run);
+    if (row === undefined) throw runNotFound(run);
+    return row[0] as number;
+  }
+
+  /** The part of a segment that says where the others are: the last. */
+  graphTrailer(run: RunId, segment: number): GraphPart {
+    const sql = `SELECT position, data, crc FROM graphs
+      WHERE run_key = ${KEY} AND segment = ? ORDER BY position DESC LIMIT 1`;
+    const row = this.#statements.row(sql, run, segment);
+    if (row !== undefined) return partOf(row);
+    this.#requireRun(run);
+    throw corrupt('graphs', `(${run}, ${segment})`, 'the segment is missing');
+  }
+
+  /** Parts of a segment from a position on, at most `limit`. */
+  graphParts(run: RunId, segment: number, from: number, limit: number): readonly GraphPart[] {
+    const sql = `SELECT position, data, crc FROM graphs
+      WHERE run_key = ${KEY} AND segment = ? AND position >= ? ORDER BY position LIMIT ?`;
+    const rows = this.#statements.rows(sql, run, segment, from, limit);
+    if (rows.length === 0) this.#requireRun(run);
+    return rows.map(partOf);
+  }
+
+  #requireRun(run: RunId): void {
+    const there = this.#statements.row("SELECT 1 FROM runs WHERE id = ? AND state = 'ready'", run);
+    if (there === undefined) throw runNotFound(run);
+  }
+}
+
+/** A part from a row of `position, data, crc`. */
+function partOf(row: Row): GraphPart {
+  const [position, data, crc] = row as [number, Uint8Array, number];
+  return { position, data, crc };
+}

@@ -1,0 +1,382 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type {
+  ClaimAnswer,
+  JobRow,
+  NewRun,
+  OwnerId,
+  RunCommit,
+  RunId,
+  RunPatch,
+  SubmissionRow,
+  ValueRow,
+} from '../model/index.ts';
+import { type ConnectionOptions, connectWriter, Statements } from './connection.ts';
+import { type GraphPart, graphParts } from './graph-format.ts';
+import { packTransitions } from './journal-format.ts';
+import { isOwnerAlive, type KeptOwner, type OwnerJudge } from './ownership.ts';
+import { LAST_SEQ, valueColumns } from './rows.ts';
+import { migrate, RUN_TABLES } from './schema.ts';
+import { isBusy, sqliteCode, storeError, uncertain } from './sqlite-errors.ts';
+import { type CommitGround, fittingGround, notYours, runExists, runNotFound, runOwned } from './store-rules.ts';
+
+/** What the writer needs. Plain data: it travels to the writer's thread. */
+export interface WriterOptions {
+  readonly connection: ConnectionOptions;
+  readonly judge: OwnerJudge;
+  /** How long others are waited for before `STORE_BUSY`, in milliseconds. */
+  readonly busyMs: number;
+}
+
+/** Called before a transaction begins and before it commits: where tests let the disk fail or be slow. */
+export type WriteHook = (point: 'begin' | 'commit') => void;
+
+/** After so many rows of one transaction the loop may turn. */
+const ROWS_A_TURN = 1000;
+
+const JOB_VALUES = Array.from({ length: 19 }, () => '?').join(', ');
+
+/** Writes a row whatever was there. */
+const PUT_JOB = `INSERT INTO jobs VALUES (${JOB_VALUES}) ON CONFLICT DO UPDATE SET
+  status = excluded.status, detail = excluded.detail, fence = excluded.fence, charged = excluded.charged,
+  losses = excluded.losses, attempt = excluded.attempt, backend = excluded.backend, "grant" = excluded."grant",
+  submission = excluded.submission, element = excluded.element, handle = excluded.handle,
+  granted_at = excluded.granted_at, started_at = excluded.started_at, ended_at = excluded.ended_at,
+  wake_at = excluded.wake_at, flags = excluded.flags, outcome = excluded.outcome`;
+
+/** What changes while an attempt goes on: a tenth cheaper for a step than writing all. */
+const MOVE_JOB = `UPDATE jobs SET status = ?, detail = ?, charged = ?, losses = ?, "grant" = ?, handle = ?,
+  started_at = ?, ended_at = ?, wake_at = ?, flags = ?, outcome = ?
+  WHERE run_key = ? AND job = ? AND attempt = ? AND submission = ? AND granted_at = ?`;
+
+/** Keeps what the row said of an earlier attempt. */
+const ARCHIVE = `INSERT OR REPLACE INTO attempts
+  SELECT run_key, job, fence, attempt, backend, "grant", handle, granted_at, started_at, ended_at, outcome
+  FROM jobs WHERE run_key = ? AND job = ? AND fence > 0 AND fence < ?`;
+
+interface Ground extends CommitGround {
+  readonly key: number;
+  readonly segments: number;
+}
+
+/**
+ * The one connection of a store that writes. Every method is one transaction and never waits: when another
+ * process writes it throws SQLITE_BUSY, having done nothing, and the caller tries again.
+ *
+ * States: usable, then after an input or output error in a commit broken for good (`STORE_UNCERTAIN`).
+ */
+export class SqliteWriter {
+  readonly db: DatabaseSync;
+  readonly #options: WriterOptions;
+  readonly #statements: Statements;
+  readonly #hook: WriteHook | undefined;
+  #put: StatementSync | undefined;
+  #move: StatementSync | undefined;
+  #broken: unknown;
+  #committing = false;
+
+  /** May throw SQLITE_BUSY. */
+  constructor(options: WriterOptions, hook?: WriteHook) {
+    this.#options = options;
+    this.#hook = hook;
+    this.db = connectWriter(options.connection);
+    try {
+      migrate(this.db, options.connection.path);
+    } catch (error) {
+      this.db.close();
+      throw error;
+    }
+    this.#statements = new Statements(this.db);
+  }
+
+  /** True when it is not known what the last commit did: nothing more is written. */
+  get isBroken(): boolean {
+    return this.#broken !== undefined;
+  }
+
+  close(): void {
+    this.db.close();
+  }
+
+  /** Makes an owner known. Its lock is held already. */
+  register(owner: KeptOwner, at: number): void {
+    this.#transaction(() => {
+      const { owner: id, host, boot, pid, socket } = owner;
+      this.#statements
+        .get('INSERT OR REPLACE INTO owners VALUES (?, ?, ?, ?, ?, ?)')
+        .run(id, host, boot, pid, socket, at);
+    });
+  }
+
+  /** Adds a run with the first parts of its graph; it is seen at once when these are all. Returns its key. */
+  addRun(run: NewRun, parts: readonly GraphPart[], areAll: boolean): number {
+    return this.#transaction(() => {
+      const { id, name, status, detail, size, createdAt, startedAt, endedAt, fingerprint, settings } = run;
+      if (this.#statements.row('SELECT 1 FROM runs WHERE id = ?', id) !== undefined) throw runExists(id);
+      const state = areAll ? 'ready' : 'writing';
+      const columns =
+        'id, state, name, status, detail, size, created_at, started_at, ended_at, fingerprint, settings, owner, epoch, segments';
+      const added = this.#statements
+        .get(`INSERT INTO runs (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1)`)
+        .run(id, state, name, status, detail, size, createdAt, startedAt, endedAt, fingerprint, settings, this.#self);
+      const key = Number(added.lastInsertRowid);
+      this.#putParts(key, 0, parts);
+      return key;
+    });
+  }
+
+  /** Adds parts of a graph to a run that is not seen yet. */
+  addGraphParts(key: number, parts: readonly GraphPart[]): void {
+    this.#transaction(() => this.#putParts(key, 0, parts));
+  }
+
+  /** Lets a run be seen whose graph is written. */
+  publishRun(key: number): void {
+    this.#transaction(() => this.#statements.get("UPDATE runs SET state = 'ready' WHERE run_key = ?").run(key));
+  }
+
+  claim(run: RunId): ClaimAnswer {
+    return this.#transaction((): ClaimAnswer => {
+      const ground = this.#ground(run);
+      if (ground === undefined) return { kind: 'not-found' };
+      if (ground.owner === this.#self) return { kind: 'claimed', epoch: ground.epoch };
+      const owner = ground.owner === '' ? undefined : this.#ownerAlive(ground.owner);
+      if (owner !== undefined) return { kind: 'owned', owner: owner.owner, host: owner.host, pid: owner.pid };
+      const epoch = ground.epoch + 1;
+      this.#statements.get('UPDATE runs SET owner = ?, epoch = ? WHERE run_key = ?').run(this.#self, epoch, ground.key);
+      return { kind: 'claimed', epoch };
+    });
+  }
+
+  release(run: RunId, epoch: number): void {
+    this.#transaction(() => {
+      const ground = this.#ground(run);
+      if (ground === undefined) throw runNotFound(run);
+      if (ground.owner !== this.#self || ground.epoch !== epoch) throw notYours(run, this.#self, epoch);
+      this.#statements.get("UPDATE runs SET owner = '' WHERE run_key = ?").run(ground.key);
+    });
+  }
+
+  /** Writes commits in one transaction; yields now and then where it is long, so that the loop may turn. */
+  *commit(commits: readonly RunCommit[]): Generator<undefined, void> {
+    this.#begin();
+    try {
+      for (const commit of commits) {
+        const ground = fittingGround(commit, this.#ground(commit.run));
+        yield* this.#write(ground, commit);
+      }
+      this.#end();
+    } catch (error) {
+      throw this.#abandoned(error);
+    }
+  }
+
+  /** Takes a run out of sight, to be removed slice by slice; returns its key. */
+  hideRun(run: RunId): number {
+    return this.#transaction(() => {
+      const ground = this.#ground(run);
+      if (ground === undefined) throw runNotFound(run);
+      if (ground.owner !== '' && this.#ownerAlive(ground.owner) !== undefined) throw runOwned(run, ground.owner);
+      this.#statements
+        .get("UPDATE runs SET state = 'deleting', owner = ? WHERE run_key = ?")
+        .run(this.#self, ground.key);
+      return ground.key;
+    });
+  }
+
+  /** Removes some rows of a run that is out of sight; true when there was nothing left and its own row is gone. */
+  removeSlice(key: number): boolean {
+    return this.#transaction(() => {
+      for (const { name, key: columns, slice } of RUN_TABLES) {
+        const found = `SELECT ${columns} FROM ${name} WHERE run_key = ? LIMIT ${slice}`;
+        const removed = this.#statements
+          .get(`DELETE FROM ${name} WHERE run_key = ? AND (${columns}) IN (${found})`)
+          .run(key, key);
+        if (Number(removed.changes) > 0) return false;
+      }
+      this.#statements.get("DELETE FROM runs WHERE run_key = ? AND state <> 'ready'").run(key);
+      return true;
+    });
+  }
+
+  /** Gives some free pages back to the disk; true when few are left and will be used again. */
+  vacuumSlice(): boolean {
+    return this.#transaction(() => {
+      const free = this.#pragma('freelist_count');
+      if (free < 1000 || free * 4 < this.#pragma('page_count')) return true;
+      this.db.exec('PRAGMA incremental_vacuum(500)');
+      return false;
+    });
+  }
+
+  /**
+   * What nobody will finish: keys of runs whose writing or removal was broken off, and owners that are gone and
+   * own nothing; these are forgotten at once.
+   */
+  sweep(): { readonly keys: readonly number[]; readonly owners: readonly KeptOwner[] } {
+    return this.#transaction(() => {
+      const hidden = this.#statements.rows("SELECT run_key, owner FROM runs WHERE state <> 'ready'");
+      const keys = hidden
+        .filter((row) => this.#ownerAlive(row[1] as OwnerId) === undefined)
+        .map((row) => row[0] as number);
+      for (const key of keys) this.#statements.get('UPDATE runs SET owner = ? WHERE run_key = ?').run(this.#self, key);
+      const idle = this.#statements
+        .rows('SELECT owner, host, pid, socket, boot FROM owners WHERE owner NOT IN (SELECT owner FROM runs)')
+        .map(keptOwner);
+      const owners = idle.filter((owner) => !isOwnerAlive(owner, this.#options.judge));
+      for (const { owner } of owners) this.#statements.get('DELETE FROM owners WHERE owner = ?').run(owner);
+      return { keys, owners };
+    });
+  }
+
+  get #self(): OwnerId {
+    return this.#options.judge.self;
+  }
+
+  #pragma(name: string): number {
+    return Number(this.#statements.row(`PRAGMA ${name}`)?.[0]);
+  }
+
+  #ground(run: RunId): Ground | undefined {
+    const sql = `SELECT run_key, owner, epoch, ${LAST_SEQ}, size, segments FROM runs WHERE id = ? AND state = 'ready'`;
+    const row = this.#statements.row(sql, run);
+    if (row === undefined) return undefined;
+    const [key, owner, epoch, seq, size, segments] = row as [number, OwnerId | '', number, number, number, number];
+    return { key, owner, epoch, seq, size, segments };
+  }
+
+  #ownerAlive(owner: OwnerId): KeptOwner | undefined {
+    const row = this.#statements.row('SELECT owner, host, pid, socket, boot FROM owners WHERE owner = ?', owner);
+    if (row === undefined) return undefined;
+    const kept = keptOwner(row);
+    return isOwnerAlive(kept, this.#options.judge) ? kept : undefined;
+  }
+
+  *#write(ground: Ground, commit: RunCommit): Generator<undefined, void> {
+    const { key } = ground;
+    if (commit.patch !== undefined) this.#patch(key, commit.patch);
+    yield* inTurns(commit.jobs, (row) => this.#putJob(key, row));
+    yield* inTurns(commit.values, (row) => this.#putValue(key, row));
+    yield* inTurns(commit.submissions, (row) => this.#putSubmission(key, row));
+    if (commit.transitions.length > 0) {
+      const { firstSeq, transitions } = commit;
+      this.#statements
+        .get('INSERT INTO journal VALUES (?, ?, ?, ?)')
+        .run(key, firstSeq, transitions.length, packTransitions(transitions));
+    }
+    let segment = ground.segments;
+    let size = ground.size;
+    for (const graph of commit.segments) {
+      for (const part of graphParts(graph)) {
+        this.#putParts(key, segment, [part]);
+        if (part.position > 0) yield;
+      }
+      segment += 1;
+      size += graph.size;
+    }
+    if (segment > ground.segments) {
+      this.#statements.get('UPDATE runs SET size = ?, segments = ? WHERE run_key = ?').run(size, segment, key);
+    }
+  }
+
+  #patch(key: number, patch: RunPatch): void {
+    const { status = null, detail = null, startedAt = null, endedAt = null, settings = null } = patch;
+    this.#statements
+      .get(`UPDATE runs SET status = coalesce(?, status), detail = coalesce(?, detail), started_at = coalesce(?, started_at),
+        ended_at = coalesce(?, ended_at), settings = coalesce(?, settings) WHERE run_key = ?`)
+      .run(status, detail, startedAt, endedAt, settings, key);
+  }
+
+  #putJob(key: number, row: JobRow): void {
+    const { job, status, detail, fence, charged, losses, attempt, backend, grant, submission, element, handle } = row;
+    const { grantedAt, startedAt, endedAt, wakeAt, flags, outcome } = row;
+    const isNew = startedAt === 0 && status === 'running';
+    if (!isNew && fence > 0) {
+      const moved = (this.#move ??= this.#statements.get(MOVE_JOB));
+      // biome-ignore format: bound by position
+      const { changes } = moved.run(status, detail, charged, losses, grant, handle, startedAt, endedAt, wakeAt, flags,
+        outcome, key, job, attempt, submission, grantedAt);
+      if (changes !== 0) return;
+    }
+    if (fence > 1) this.#statements.get(ARCHIVE).run(key, job, fence);
+    const put = (this.#put ??= this.#statements.get(PUT_JOB));
+    // biome-ignore format: bound by position
+    put.run(key, job, status, detail, fence, charged, losses, attempt, backend, grant, submission, element, handle,
+      grantedAt, startedAt, endedAt, wakeAt, flags, outcome);
+  }
+
+  #putValue(key: number, row: ValueRow): void {
+    this.#statements
+      .get(`INSERT INTO vals VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET codec = excluded.codec,
+        body = excluded.body, inner_codec = excluded.inner_codec, size = excluded.size`)
+      .run(key, row.job, ...valueColumns(row.value));
+  }
+
+  #putSubmission(key: number, row: SubmissionRow): void {
+    this.#statements
+      .get(`INSERT INTO submissions VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET backend = excluded.backend,
+        handle = excluded.handle, at = excluded.at`)
+      .run(key, row.id, row.backend, row.handle, row.at);
+  }
+
+  #putParts(key: number, segment: number, parts: readonly GraphPart[]): void {
+    const put = this.#statements.get('INSERT INTO graphs VALUES (?, ?, ?, ?, ?)');
+    for (const { position, crc, data } of parts) put.run(key, segment, position, crc, data);
+  }
+
+  #transaction<Answer>(work: () => Answer): Answer {
+    this.#begin();
+    try {
+      const answer = work();
+      this.#end();
+      return answer;
+    } catch (error) {
+      throw this.#abandoned(error);
+    }
+  }
+
+  #begin(): void {
+    if (this.#broken !== undefined) throw uncertain(this.#options.connection.path, this.#broken);
+    try {
+      this.#hook?.('begin');
+      this.db.exec('BEGIN IMMEDIATE');
+    } catch (error) {
+      throw this.#abandoned(error);
+    }
+  }
+
+  #end(): void {
+    this.#committing = true;
+    this.#hook?.('commit');
+    this.db.exec('COMMIT');
+    this.#committing = false;
+  }
+
+  /** Undoes what was begun; what cannot be undone for certain ends the writer. Returns what to throw. */
+  #abandoned(error: unknown): unknown {
+    const inCommit = this.#committing;
+    this.#committing = false;
+    try {
+      if (this.db.isTransaction) this.db.exec('ROLLBACK');
+    } catch (rollback) {
+      this.#broken = rollback;
+    }
+    if (inCommit && ((sqliteCode(error) ?? 0) & 0xff) === 10) this.#broken = error;
+    if (this.#broken !== undefined) return uncertain(this.#options.connection.path, error);
+    return isBusy(error) ? error : storeError(error, inCommit ? 'commit' : 'work', this.#options.connection.path);
+  }
+}
+
+function* inTurns<Item>(items: readonly Item[], each: (item: Item) => void): Generator<undefined, void> {
+  let done = 0;
+  for (const item of items) {
+    each(item);
+    done += 1;
+    if (done % ROWS_A_TURN === 0) yield;
+  }
+}
+
+/** An owner from a row of `owner, host, pid, socket, boot`. */
+export function keptOwner(row: readonly unknown[]): KeptOwner {
+  const [owner, host, pid, socket, boot] = row as [OwnerId, string, number, string, string];
+  return { owner, host, pid, socket, boot };
+}

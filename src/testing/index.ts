@@ -1,0 +1,1 @@
+export { type StoreCase, storeCases, storeCasesFor, type StoreFixture, type StoreTrait } from './store-conformance.ts';

@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict';
+import {
+  asSubmissionId,
+  DETAILS_OF,
+  JOB_CANCEL_REQUESTED,
+  JOB_HELD,
+  type JobRow,
+  type RunId,
+  STATUSES,
+  type Store,
+  type Value,
+} from '../model/index.ts';
+import type { StoreCase } from './store-conformance.ts';
+import {
+  addSample,
+  doneRow,
+  gathered,
+  grantedRow,
+  grantedTransition,
+  SAMPLE_TIME,
+  sampleCommit,
+} from './store-samples.ts';
+
+/** Jobs, values, submissions. */
+export const rowCases: readonly StoreCase[] = [
+  {
+    name: 'gives back every word and number of a job',
+    needs: ['jobs'],
+    async run(open) {
+      await using fixture = await open();
+      const { store } = fixture;
+      const run = await addSample(store);
+      const rows: JobRow[] = [];
+      for (const status of STATUSES) {
+        for (const detail of DETAILS_OF[status]) rows.push(grantedRow(rows.length, { status, detail }));
+      }
+      rows.push(
+        grantedRow(rows.length, { flags: JOB_HELD | JOB_CANCEL_REQUESTED, fence: 3, charged: 2, losses: 4 }),
+        grantedRow(rows.length + 1, { handle: '4711 12345\n漢', wakeAt: SAMPLE_TIME + 0.125, element: 99_999 }),
+        grantedRow(rows.length + 2, { fence: 0, attempt: '', submission: '', backend: '', grant: '', grantedAt: 0 }),
+      );
+
+      await store.commit([sampleCommit(store, run, { jobs: rows })]);
+
+      assert.deepEqual(await gathered(store.jobs(run)), rows);
+      assert.deepEqual(await store.job(run, 3), rows[3]);
+      assert.equal(await store.job(run, rows.length), undefined);
+    },
+  },
+  {
+    name: 'keeps the latest row of a job',
+    needs: ['jobs'],
+    async run(open) {
+      await using fixture = await open();
+      const { store } = fixture;
+      const run = await addSample(store);
+      const held = grantedRow(1, { status: 'pending', detail: 'held', fence: 0, attempt: '', flags: JOB_HELD });
+      const active = grantedRow(1, { detail: 'active', handle: '42', startedAt: SAMPLE_TIME + 9 });
+      const moved = grantedRow(1, {
+        detail: 'starting',
+        submission: asSubmissionId('hsother'),
+        element: 7,
+        backend: 'b',
+      });
+
+      await store.commit([sampleCommit(store, run, { jobs: [grantedRow(2), held] })]);
+      for (const row of [grantedRow(1), active, moved, doneRow(1)]) {
+        await store.commit([sampleCommit(store, run, { jobs: [row] })]);
+        assert.deepEqual(await store.job(run, 1), row);
+      }
+      await store.commit([sampleCommit(store, run, { jobs: [grantedRow(3), active, doneRow(3)] })]);
+
+      assert.deepEqual(await gathered(store.jobs(run)), [active, grantedRow(2), doneRow(3)]);
+    },
+  },
+  {
+    name: 'lists jobs by index from where it is asked, in batches, however many',
+    needs: ['jobs'],
+    async run(open) {
+      await using fixture = await open();
+      const { store } = fixture;
+      const run = await addSample(store);
+      const rows = Array.from({ length: 9000 }, (_, i) => grantedRow(i * 2));
+
+      await store.commit([sampleCommit(store, run, { jobs: rows.toReversed() })]);
+
+      assert.deepEqual(await gathered(store.jobs(run)), rows);
+      assert.deepEqual(await gathered(store.jobs(run, 101)), rows.slice(51));
+      assert.deepEqual(await gathered(store.jobs(run, 18_000)), []);
+      for await (const batch of store.jobs(run)) assert.ok(batch.length > 0 && batch.length < 9000);
+    },
+  },
+  {
+    name: 'counts the jobs that have a row by status',
+    needs: ['jobs'],
+    async run(open) {
+      await using fixture = await open();
+      const { store } = fixture;
+      const run = await addSample(store);
+      assert.deepEqual(await store.counts(run), new Map());
+
+      const jobs = [doneRow(0), doneRow(1), grantedRow(2), doneRow(9, { status: 'failed', detail: 'exit' })];
+      await store.commit([sampleCommit(store, run, { jobs })]);
+
+      const expected = { done: 2, running: 1, failed: 1 };
+      assert.deepEqual(Object.fromEntries(await store.counts(run)), expected);
+    },
+  },
+  {
+    name: 'keeps the last value of each job, of each kind, in the order asked',
+    needs: [],
+    async run(open) {
+      await using fixture = await open();
+      const { store } = fixture;
+      const run = await addSample(store);
+      const json: Value = { codec: 'json', json: '{"a":[1,"漢\\u0000"]}' };
+      const v8: Value = { codec: 'v8', bytes: Uint8Array.of(255, 15, 0, 1) };
+      const file: Value = { codec: 'file', inner: 'v8', sha256: 'ab'.repeat(32), size: 5_000_000_000 };
+
+      await store.commit([
+        sampleCommit(store, run, {
+          values: [
+            { job: 0, value: json },
+            { job: 5, value: v8 },
+            { job: 7, value: file },
+          ],
+        }),
+      ]);
+      await store.commit([sampleCommit(store, run, { values: [{ job: 0, value: { codec: 'json', json: '' } }] })]);
+
+      const [last, bytes, ...rest] = await store.values(run, [0, 5, 7, 1, 7]);
+      assert.deepEqual(last, { codec: 'json', json: '' });
+      assert.ok(bytes?.codec === 'v8');
+      assert.deepEqual([...bytes.bytes], [255, 15, 0, 1]);
+      assert.deepEqual(rest, [file, undefined, file]);
+      assert.deepEqual(await store.values(run, []), []);
+    },
+  },
+  {
+    name: 'gives many values at once',
+    needs: [],
+    async run(open) {
+      await using fixture = await open();
+      const { store } = fixture;
+      const run = await addSample(store);
+      const values = Array.from({ length: 3000 }, (_, job) => ({
+        job,
+        value: { codec: 'json', json: `${job}` } as const,
+      }));
+
+      await store.commit([sampleCommit(store, run, { values })]);
+
+      const found = await store.values(
+        run,
+        values.map((row) => row.job),
+      );
+      assert.deepEqual(
+        found,
+        values.map((row) => row.value),
+      );
+    },
+  },
+  {
+    name: 'keeps submissions, and their handle once it is known',
+    needs: ['jobs'],
+    async run(open) {
+      await using fixture = await open();
+      const { store } = fixture;
+      const run = await addSample(store);
+      const first = { id: asSubmissionId('hs1'), backend: 'slurm', handle: '', at: SAMPLE_TIME };
+      const second = { id: asSubmissionId('hs0'), backend: 'slurm', handle: '', at: SAMPLE_TIME + 1.5 };
+
+      await store.commit([sampleCommit(store, run, { submissions: [first, second] })]);
+      await store.commit([sampleCommit(store, run, { submissions: [{ ...first, handle: '4711' }] })]);
+
+      const found = (await store.submissions(run)).toSorted((a, b) => a.at - b.at);
+      assert.deepEqual(found, [{ ...first, handle: '4711' }, second]);
+    },
+  },
+  {
+    name: 'keeps what was committed, whatever becomes of the objects it was given',
+    needs: ['jobs'],
+    async run(open) {
+      await using fixture = await open();
+      const { store } = fixture;
+      const run = await addSample(store);
+      const row = { ...grantedRow(1) };
+      const transition = { ...grantedTransition(1) };
+      await store.commit([sampleCommit(store, run, { jobs: [row], transitions: [transition] })]);
+
+      Object.assign(row, doneRow(1));
+      Object.assign(transition, { to: 'failed' });
+
+      assert.deepEqual(await store.job(run, 1), grantedRow(1));
+      assert.deepEqual(await store.transitions(run, 0, 5), [{ ...grantedTransition(1), seq: 1 }]);
+    },
+  },
+  {
+    name: 'fails a listing of a run that is removed meanwhile, rather than end it early',
+    needs: ['jobs', 'another'],
+    async run(open) {
+      await using fixture = await open();
+      const { store } = fixture;
+      const other = await fixture.another?.();
+      assert.ok(other !== undefined);
+      const run = await addSample(store);
+      const rows = Array.from({ length: 20_000 }, (_, i) => doneRow(i));
+      await store.commit([sampleCommit(store, run, { jobs: rows })]);
+      await store.releaseRun(run, 1);
+
+      const listing = store.jobs(run)[Symbol.asyncIterator]();
+      const first = await listing.next();
+      await other.deleteRun(run);
+
+      assert.equal(first.done, false);
+      await assert.rejects(listing.next(), { code: 'RUN_NOT_FOUND' });
+    },
+  },
+  {
+    name: 'has everything still when it is opened again',
+    needs: ['jobs', 'reopen'],
+    async run(open) {
+      await using fixture = await open();
+      const run = await addSample(fixture.store);
+      await fixture.store.commit([
+        sampleCommit(fixture.store, run, {
+          patch: { status: 'running', detail: '' },
+          jobs: [grantedRow(1), doneRow(2), grantedRow(1, { fence: 2 })],
+          values: [{ job: 2, value: { codec: 'json', json: '"two"' } }],
+          submissions: [{ id: asSubmissionId('hs1'), backend: 'b', handle: 'h', at: 1 }],
+          transitions: [grantedTransition(1), grantedTransition(2)],
+        }),
+      ]);
+      const before = await everything(fixture.store, run);
+
+      const store = await fixture.reopen?.();
+
+      assert.ok(store !== undefined);
+      assert.notEqual(store.owner, fixture.store.owner);
+      assert.deepEqual(await everything(store, run), before);
+    },
+  },
+];
+
+async function everything(store: Store, run: RunId): Promise<object> {
+  return {
+    run: await store.run(run),
+    names: (await store.graph(run)).map((graph) => Buffer.from(graph.names.bytes).toString()),
+    jobs: await gathered(store.jobs(run)),
+    attempts: await store.attempts(run, 1),
+    values: await store.values(run, [1, 2]),
+    submissions: await store.submissions(run),
+    transitions: await store.transitions(run, 0, 100),
+  };
+}
