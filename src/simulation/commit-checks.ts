@@ -1,0 +1,282 @@
+import {
+  DETAILS_OF,
+  type Detail,
+  type Grant,
+  isFinal,
+  type JobRow,
+  type Place,
+  type RunCommit,
+  type Status,
+  TRANSITIONS,
+  type Transition,
+} from '../model/index.ts';
+import { isAlive, type Ledger } from './body.ts';
+import { attemptOf, chargedEnds, isHolding, type RunFacts, storedStatus, truthOf } from './facts.ts';
+import type { DiskWatcher, StoredRun } from './simulated-disk.ts';
+import type { World } from './world.ts';
+
+export interface CommitChecksOptions {
+  readonly world: World;
+  readonly ledger: Ledger;
+  readonly factsOf: (run: string) => RunFacts | undefined;
+  /** All runs the store has. */
+  readonly stored: () => Iterable<StoredRun>;
+  /** The largest each place has been, by backend and name. */
+  readonly placeOf: (backend: string, place: string) => Place | undefined;
+  readonly tokens: Readonly<Record<string, number>>;
+  /** Wall clock from which the custom condition is true. */
+  readonly isGateOpen: () => boolean;
+}
+
+/** Where phases may go: forward, and to `cancelling` and `unreachable` and back from the latter at any time. */
+const PHASE_RANK: Readonly<Partial<Record<Detail, number>>> = {
+  'staging-in': 1,
+  starting: 2,
+  active: 3,
+  ready: 4,
+  streaming: 4,
+  'staging-out': 5,
+  cancelling: 6,
+};
+
+/** What the journal and the rows must be at each commit (I1, I2, I3, and what an end must rest on). */
+export class CommitChecks implements DiskWatcher {
+  readonly #options: CommitChecksOptions;
+
+  constructor(options: CommitChecksOptions) {
+    this.#options = options;
+  }
+
+  onCommit(commit: RunCommit, before: StoredRun): void {
+    const facts = this.#options.factsOf(commit.run);
+    if (facts === undefined) return;
+    if (commit.transitions.length > 0 && commit.firstSeq !== before.row.seq + 1) {
+      this.#fail('I2', `${facts.plan.name}: transitions start at ${commit.firstSeq} after ${before.row.seq}`);
+    }
+    const statuses = new Map<number, Status>();
+    const fences = new Map<number, number>();
+    for (const step of commit.transitions) {
+      const { job } = step;
+      const old = before.jobs.get(job);
+      this.#checkStep(facts, step, {
+        status: statuses.get(job) ?? old?.status ?? lastStatus(before, job),
+        fence: fences.get(job) ?? old?.fence ?? 0,
+      });
+      statuses.set(job, step.to);
+      fences.set(job, step.fence);
+    }
+    this.#checkRows(facts, commit, before, statuses);
+  }
+
+  onCommitted(commit: RunCommit, after: StoredRun): void {
+    const facts = this.#options.factsOf(commit.run);
+    if (facts === undefined) return;
+    const granted: JobRow[] = [];
+    for (const step of commit.transitions) {
+      if (step.from === 'pending' && step.to === 'running') this.#checkStart(facts, after, step);
+      if (step.from === 'running' && step.to !== 'running') this.#checkEnd(facts, after, { step, commit });
+      if (isFinal(step.from) && !facts.rerunWished) {
+        this.#fail('never-again', `${facts.plan.name}/j${step.job} left ${step.from} though nobody asked for it`);
+      }
+    }
+    for (const row of commit.jobs) {
+      if (row.grant !== '' && row.status === 'running') granted.push(row);
+      this.#checkOthers(facts, row);
+    }
+    if (granted.length > 0) this.#checkCapacity(granted, after);
+    this.#checkRun(facts, commit, after);
+  }
+
+  /** No earlier attempt of a job lives when a later one is granted, nor any when the job is over. */
+  #checkOthers(facts: RunFacts, row: JobRow): void {
+    if (facts.powerLost) return;
+    for (const body of this.#options.ledger.ofJob(facts.id, row.job)) {
+      const isCurrent = row.status === 'running' && body.order.attempt === row.attempt;
+      if (isAlive(body) && !isCurrent) {
+        this.#fail(
+          'fencing',
+          `${body.order.job} is ${row.status} #${row.fence} while the body of #${body.order.fence} lives`,
+        );
+      }
+    }
+  }
+
+  #fail(invariant: string, message: string): void {
+    this.#options.world.fail(invariant, message);
+  }
+
+  #checkStep(facts: RunFacts, step: Transition, was: { readonly status: Status; readonly fence: number }): void {
+    const said = `${facts.plan.name}/j${step.job}: ${step.from} -> ${step.to} (${step.detail}) #${step.fence}`;
+    const isFirst = was.status === 'pending' && was.fence === 0 && step.from === 'created';
+    if (step.from !== was.status && !isFirst) this.#fail('I2', `${said}, but it was ${was.status}`);
+    if (step.from !== step.to && !TRANSITIONS[step.from].includes(step.to)) this.#fail('I2', `${said} is no step`);
+    if (step.from === step.to && isFinal(step.to)) this.#fail('I2', `${said}: it ended twice`);
+    if (!DETAILS_OF[step.to].includes(step.detail)) this.#fail('I2', `${said}: the word does not go with the status`);
+    const next = step.from === 'pending' && step.to === 'running' ? was.fence + 1 : was.fence;
+    if (step.fence !== next) this.#fail('I2', `${said}: the ordinal after ${was.fence} must be ${next}`);
+  }
+
+  #checkRows(facts: RunFacts, commit: RunCommit, before: StoredRun, statuses: ReadonlyMap<number, Status>): void {
+    // A job may pass through several rows in one commit; the last one stands.
+    const rows = new Map(commit.jobs.map((row) => [row.job, row]));
+    for (const row of rows.values()) {
+      const status = statuses.get(row.job) ?? before.jobs.get(row.job)?.status ?? lastStatus(before, row.job);
+      const said = `${facts.plan.name}/j${row.job}`;
+      if (row.status !== status) this.#fail('I2', `${said}: its row says ${row.status}, its journal ${status}`);
+      if (isFinal(row.status) && row.wakeAt !== 0) this.#fail('I2', `${said}: it is ${row.status} and has a wake-up`);
+      const old = before.jobs.get(row.job);
+      if (old !== undefined && row.fence < old.fence) this.#fail('I2', `${said}: its ordinal fell`);
+      if (old !== undefined && old.fence === row.fence && old.attempt !== '' && row.attempt !== old.attempt) {
+        this.#fail(
+          'I2',
+          `${said}: attempt #${row.fence} changed its id from ${old.attempt} to ${row.attempt || 'none'}`,
+        );
+      }
+    }
+    for (const [job, status] of statuses) {
+      const old = before.jobs.get(job)?.status ?? 'pending';
+      if (!rows.has(job) && status !== old) {
+        this.#fail('I2', `${facts.plan.name}/j${job} became ${status} and its row still says ${old}`);
+      }
+    }
+    for (const value of commit.values) {
+      if (statuses.get(value.job) !== 'done')
+        this.#fail('I2', `${facts.plan.name}/j${value.job}: a value without an end`);
+    }
+  }
+
+  /** I3, as it was when it was granted. */
+  #checkStart(facts: RunFacts, after: StoredRun, step: Transition): void {
+    const plan = facts.job(step.job);
+    const said = `${facts.plan.name}/${plan.name}#${step.fence}`;
+    for (const from of plan.data) {
+      const status = storedStatus(after, from);
+      if (status !== 'done')
+        this.#fail('I3', `${said} was granted though j${from}, whose value it takes, is ${status}`);
+    }
+    if (facts.cancelled.has(step.job)) {
+      this.#fail('cancel-kept', `${said} was granted after its cancel was acknowledged`);
+    }
+    const { condition, retry } = plan.definition;
+    const charged = chargedEnds(after, step.job, this.#options.ledger).sinceReset;
+    if (charged >= retry.maxAttempts) this.#fail('retries', `${said} was granted after ${charged} charged failures`);
+    // A successor of a lost attempt goes on under the verdict its predecessor had.
+    if (condition === undefined || step.fence > 1) return;
+    const statusOf = (job: string): Status => storedStatus(after, facts.indexOf(job));
+    const truth = truthOf(condition, { wall: step.at, gateOpen: this.#options.isGateOpen(), statusOf });
+    if (truth !== 'true') this.#fail('I3', `${said} was granted while its condition was ${truth}`);
+  }
+
+  /** An end rests on what happened: nothing lives any more, and the outcome is the body's own. */
+  #checkEnd(facts: RunFacts, after: StoredRun, end: { readonly step: Transition; readonly commit: RunCommit }): void {
+    const { step, commit } = end;
+    const { ledger } = this.#options;
+    const attempt = attemptOf(after, step.job, step.fence);
+    const body = ledger.bodies.get(attempt);
+    const said = `${facts.plan.name}/j${step.job}#${step.fence} ${step.to} (${step.detail})`;
+    if (body !== undefined && isAlive(body)) this.#fail('I7', `${said} while its body is ${body.state}`);
+    if (step.to === 'done') {
+      if (body?.outcome?.kind !== 'ok')
+        this.#fail('truth', `${said}, but its body says ${body?.outcome?.kind ?? 'nothing'}`);
+      const value = commit.values.find((row) => row.job === step.job)?.value;
+      const json = value?.codec === 'json' ? value.json : undefined;
+      if (json !== valueJson(attempt))
+        this.#fail('fencing', `${said} with the value ${json}, not its own attempt's (${attempt})`);
+    }
+    if (step.to === 'failed' || (step.to === 'pending' && step.detail === 'backoff'))
+      this.#checkFailure(facts, after, step);
+    if (step.to === 'cancelled' && step.detail === 'user' && !facts.cancelWished.has(step.job)) {
+      this.#fail('truth', `${said}, but nobody asked for it`);
+    }
+  }
+
+  /** A failure is what the body said, and is tried again exactly as often as its policy allows. */
+  #checkFailure(facts: RunFacts, after: StoredRun, step: Transition): void {
+    const { ledger } = this.#options;
+    const body = ledger.bodies.get(attemptOf(after, step.job, step.fence));
+    const { retry, timeouts } = facts.job(step.job).definition;
+    const said = `${facts.plan.name}/j${step.job}#${step.fence} ${step.to} (${step.detail})`;
+    const own = body?.outcome;
+    if (body?.cancelled === true || own === undefined || own.kind === 'preempted') return;
+    if (own.kind === 'ok') return this.#fail('truth', `${said}, but its body ended well`);
+    if (step.to === 'failed' && step.detail !== own.kind && !(step.detail === 'timeout' && hasAny(timeouts))) {
+      this.#fail('truth', `${said}, but its body ended with ${own.kind}`);
+    }
+    const { sinceReset } = chargedEnds(after, step.job, ledger);
+    const code = own.kind === 'error' ? own.error.code : undefined;
+    const isRetried = retry.retryOn === undefined || retry.retryOn.some((word) => word === own.kind || word === code);
+    const may = isRetried && sinceReset < retry.maxAttempts;
+    if (step.to === 'pending' && !may)
+      this.#fail('retries', `${said}: ${sinceReset} of ${retry.maxAttempts} tries are spent`);
+    const mayStop = facts.plan.onFailure !== 'continue' || facts.cancelWished.size > 0;
+    if (step.to === 'failed' && may && !mayStop) {
+      this.#fail('retries', `${said}: only ${sinceReset} of ${retry.maxAttempts} tries are spent`);
+    }
+  }
+
+  /** I1: what is in use of a place where something was granted, over all runs of its owner. */
+  #checkCapacity(granted: readonly JobRow[], after: StoredRun): void {
+    const { ledger, placeOf } = this.#options;
+    const places = new Set(granted.map((row) => `${row.backend}\n${(JSON.parse(row.grant) as Grant).place}`));
+    const used = new Map<string, { cpus: number; memory: number; gpus: number[] }>();
+    const tokens = new Map<string, number>();
+    for (const stored of this.#options.stored()) {
+      if (stored.row.owner !== after.row.owner) continue;
+      for (const row of stored.jobs.values()) {
+        if (row.grant === '' || !isHolding(row, ledger)) continue;
+        const grant = JSON.parse(row.grant) as Grant;
+        const key = `${row.backend}\n${grant.place}`;
+        const sum = used.get(key) ?? { cpus: 0, memory: 0, gpus: [] };
+        sum.cpus += grant.cpus;
+        sum.memory += grant.memoryBytes ?? 0;
+        sum.gpus.push(...(grant.gpus ?? []));
+        used.set(key, sum);
+        for (const [name, count] of Object.entries(grant.tokens ?? {}))
+          tokens.set(name, (tokens.get(name) ?? 0) + count);
+      }
+    }
+    for (const key of places) {
+      const [backend = '', name = ''] = key.split('\n');
+      const place = placeOf(backend, name);
+      const sum = used.get(key);
+      if (place === undefined || sum === undefined) continue;
+      const isOver = sum.cpus > place.cpus + 1e-6 || sum.memory > (place.memoryBytes ?? Number.POSITIVE_INFINITY);
+      if (isOver || new Set(sum.gpus).size < sum.gpus.length) {
+        this.#fail('I1', `${backend}/${name} holds ${JSON.stringify(sum)} of ${JSON.stringify(place)}`);
+      }
+    }
+    for (const [name, count] of tokens) {
+      if (count > (this.#options.tokens[name] ?? 0)) this.#fail('I1', `${count} of token ${name} are held`);
+    }
+  }
+
+  #checkRun(facts: RunFacts, commit: RunCommit, after: StoredRun): void {
+    const status = commit.patch?.status;
+    if (status === undefined || !isFinal(status)) return;
+    const ends = new Set<Status>();
+    for (let job = 0; job < after.row.size; job += 1) ends.add(storedStatus(after, job));
+    const open = [...ends].find((end) => !isFinal(end));
+    if (open !== undefined) this.#fail('I5', `${facts.plan.name} ended ${status} while a job is ${open}`);
+    const right = ends.has('failed') ? 'failed' : ends.has('cancelled') ? 'cancelled' : 'done';
+    if (status !== right) this.#fail('I5', `${facts.plan.name} ended ${status}, but its jobs make it ${right}`);
+  }
+}
+
+function hasAny(timeouts: object): boolean {
+  return Object.keys(timeouts).length > 0;
+}
+
+function lastStatus(stored: StoredRun, job: number): Status {
+  return stored.transitions.findLast((step) => step.job === job)?.to ?? 'pending';
+}
+
+/** Says whether a phase may follow another in one attempt. */
+export function mayFollow(phase: Detail, before: Detail): boolean {
+  if (phase === 'unreachable' || before === 'unreachable') return true;
+  return (PHASE_RANK[phase] ?? 0) > (PHASE_RANK[before] ?? 0);
+}
+
+/** The value every body makes: its own attempt's id, so that a foreign one is known. */
+export function valueJson(attempt: string): string {
+  return JSON.stringify({ by: attempt });
+}

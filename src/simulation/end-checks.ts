@@ -1,0 +1,61 @@
+import { acceptBit, type Condition, isFinal, type Status } from '../model/index.ts';
+import { type Ledger } from './body.ts';
+import { chargedEnds, type RunFacts, storedStatus, truthOf } from './facts.ts';
+import type { StoredRun } from './simulated-disk.ts';
+import type { World } from './world.ts';
+
+/**
+ * How a run must have ended, given how its jobs' upstreams ended and what its bodies do: an oracle that
+ * knows nothing of the engine (I5, I9). Every job is judged from those before it, so all are.
+ */
+export function checkEnd(world: World, facts: RunFacts, stored: StoredRun, ledger: Ledger): void {
+  for (let job = 0; job < stored.row.size; job += 1) {
+    const row = stored.jobs.get(job);
+    const status = storedStatus(stored, job);
+    const said = `${facts.plan.name}/j${job} ended ${status} (${row?.detail ?? ''})`;
+    if (!isFinal(status)) {
+      world.fail('I5', `${said}, which is no end`);
+      continue;
+    }
+    const why = whyWrong(facts, stored, ledger, job);
+    if (why !== '') world.fail('I9', `${said}, ${why}`);
+    if (status === 'done' && !stored.values.has(job)) world.fail('I9', `${said} without a value`);
+  }
+}
+
+function whyWrong(facts: RunFacts, stored: StoredRun, ledger: Ledger, job: number): string {
+  const plan = facts.job(job);
+  const status = storedStatus(stored, job);
+  const detail = stored.jobs.get(job)?.detail ?? '';
+  const missing = plan.data.find((from) => storedStatus(stored, from) !== 'done');
+  const refused = plan.order.find(({ from, accept }) => (acceptBit(storedStatus(stored, from)) & accept) === 0);
+  const isStopped = facts.plan.onFailure !== 'continue' && anyFailed(stored);
+  if (status === 'done') {
+    if (missing !== undefined) return `though j${missing}, whose value it took, is not done`;
+    if (refused !== undefined) return `though j${refused.from} ended in a way it does not accept`;
+    const { life } = chargedEnds(stored, job, ledger);
+    return life < plan.failures ? `though its body fails ${plan.failures} times and did so ${life}` : '';
+  }
+  if (status === 'cancelled') {
+    if (detail === 'user') return facts.cancelWished.has(job) ? '' : 'which nobody asked for';
+    if (detail === 'run-abort') return isStopped ? '' : 'though nothing failed';
+    return missing === undefined ? 'though all its inputs are done' : '';
+  }
+  if (detail === 'unsatisfiable') {
+    if (refused !== undefined || mayBeNever(facts, stored, plan.definition.condition)) return '';
+    return 'though all it waits for came';
+  }
+  if (missing !== undefined && stored.jobs.get(job)?.fence === 0) return `though j${missing} is not done`;
+  return '';
+}
+
+function anyFailed(stored: StoredRun): boolean {
+  return [...stored.jobs.values()].some((row) => row.status === 'failed');
+}
+
+/** Deadlines may have passed at any time; what was awaited is judged as it ended. */
+function mayBeNever(facts: RunFacts, stored: StoredRun, condition: Condition | undefined): boolean {
+  if (condition === undefined) return false;
+  const statusOf = (name: string): Status => storedStatus(stored, facts.indexOf(name));
+  return truthOf(condition, { wall: Number.POSITIVE_INFINITY, gateOpen: false, statusOf }) === 'never';
+}

@@ -1,0 +1,138 @@
+import type { Condition, FinalStatus, JobRow, RunId, Status, Transition } from '../model/index.ts';
+import { acceptBit, isFinal } from '../model/index.ts';
+import { type Body, isAlive, type Ledger } from './body.ts';
+import type { JobPlan, RunPlan } from './scenario.ts';
+import type { StoredRun } from './simulated-disk.ts';
+
+/** What is known of one run beside what the engine wrote: the plan, and what users asked for. */
+export class RunFacts {
+  readonly id: RunId;
+  readonly plan: RunPlan;
+  /** Jobs of the graph and of the segments that were asked to be appended. */
+  jobs: readonly JobPlan[];
+  /** The cancel of these was acknowledged, and nothing was asked since that takes it back. */
+  readonly cancelled: Set<number> = new Set();
+  /** A cancel of these was asked for, acknowledged or not. */
+  readonly cancelWished: Set<number> = new Set();
+  /** How often a rerun or a retry was asked for. */
+  anew = 0;
+  /** Segments that are to be appended, in order. */
+  readonly appendWished: number[] = [];
+  /** It was paused at some time. */
+  wasPaused = false;
+  /** Power was lost after this run began: what was acknowledged may be forgotten. */
+  powerLost = false;
+
+  constructor(id: RunId, plan: RunPlan) {
+    this.id = id;
+    this.plan = plan;
+    this.jobs = plan.jobs;
+  }
+
+  /** A rerun or a retry was asked for: final jobs may go back to pending. */
+  get rerunWished(): boolean {
+    return this.anew > 0;
+  }
+
+  /** A rerun or a retry is asked for now. */
+  begunAnew(): void {
+    this.anew += 1;
+    this.cancelled.clear();
+  }
+
+  /** The power failed: what was promised since the last sync is not owed any more. */
+  losePower(): void {
+    this.powerLost = true;
+    this.cancelled.clear();
+  }
+
+  wishSegment(segment: number): void {
+    if (this.appendWished.includes(segment)) return;
+    this.appendWished.push(segment);
+    this.jobs = [...this.jobs, ...(this.plan.segments[segment] ?? [])];
+  }
+
+  job(index: number): JobPlan {
+    const job = this.jobs[index];
+    if (job === undefined) throw new Error(`no plan for job ${index} of ${this.plan.name}`);
+    return job;
+  }
+
+  indexOf(name: string): number {
+    return this.jobs.findIndex((job) => job.name === name);
+  }
+}
+
+/** Status of a job as the store has it; one without a row has not begun. */
+export function storedStatus(stored: StoredRun, job: number): Status {
+  return stored.jobs.get(job)?.status ?? 'pending';
+}
+
+/** The attempt id of an ordinal, from the latest row or the history. */
+export function attemptOf(stored: StoredRun, job: number, fence: number): string {
+  const row = stored.jobs.get(job);
+  if (row?.fence === fence) return row.attempt;
+  return stored.attempts.get(job)?.find((attempt) => attempt.fence === fence)?.attempt ?? '';
+}
+
+/** Outcomes that count against `maxAttempts`. */
+const CHARGED = new Set(['error', 'exit', 'signal', 'timeout', 'memory', 'output-missing']);
+
+/** True when a step of the journal is the end of an attempt that spends a try. */
+export function isChargedEnd(step: Transition, body: Body | undefined): boolean {
+  if (step.from !== 'running' || body === undefined) return false;
+  const own = body.outcome?.kind;
+  if (own === undefined || own === 'preempted' || own === 'ok') return false;
+  return step.to === 'failed' ? CHARGED.has(step.detail) : step.to === 'pending' && step.detail === 'backoff';
+}
+
+/** Charged ends of a job so far: in its life, and since it last began anew. */
+export function chargedEnds(stored: StoredRun, job: number, ledger: Ledger): { life: number; sinceReset: number } {
+  let life = 0;
+  let sinceReset = 0;
+  for (const step of stored.transitions) {
+    if (step.job !== job) continue;
+    if (isFinal(step.from) && step.to === 'pending') sinceReset = 0;
+    if (!isChargedEnd(step, ledger.bodies.get(attemptOf(stored, job, step.fence)))) continue;
+    life += 1;
+    sinceReset += 1;
+  }
+  return { life, sinceReset };
+}
+
+/** True when what a row was granted is in use in the outside world, or is about to be. */
+export function isHolding(row: JobRow, ledger: Ledger): boolean {
+  if (row.status !== 'running' || row.attempt === '' || ledger.fenced.has(row.attempt)) return false;
+  const body = ledger.bodies.get(row.attempt);
+  return body === undefined || isAlive(body);
+}
+
+/** The judge's own view of a condition. `never`: it can not become true any more. */
+export function truthOf(
+  condition: Condition,
+  now: { readonly wall: number; readonly gateOpen: boolean; readonly statusOf: (job: string) => Status },
+): 'true' | 'false' | 'never' {
+  switch (condition.kind) {
+    case 'after': {
+      const ends = condition.jobs.map(now.statusOf).filter((status): status is FinalStatus => isFinal(status));
+      const accepted = ends.filter((status) => (condition.accept & acceptBit(status)) !== 0).length;
+      const refused = ends.length - accepted;
+      const count = condition.jobs.length;
+      if (condition.mode === 'all') return accepted === count ? 'true' : refused > 0 ? 'never' : 'false';
+      return accepted > 0 ? 'true' : refused === count ? 'never' : 'false';
+    }
+    case 'after-time':
+      return now.wall > condition.at ? 'true' : 'false';
+    case 'before-time':
+      return now.wall < condition.at ? 'true' : 'never';
+    case 'custom':
+      return now.gateOpen ? 'true' : 'false';
+    case 'all':
+    case 'any': {
+      const parts = condition.conditions.map((part) => truthOf(part, now));
+      const [decides, needs] = condition.kind === 'all' ? (['never', 'true'] as const) : (['true', 'never'] as const);
+      if (parts.includes(decides)) return decides;
+      return parts.every((part) => part === needs) ? needs : 'false';
+    }
+  }
+}

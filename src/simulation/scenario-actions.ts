@@ -1,0 +1,102 @@
+import type { Durability } from '../model/index.ts';
+import type { Dice } from './dice.ts';
+import type { RunPlan } from './scenario.ts';
+import type { SiteProfile } from './simulated-site.ts';
+
+/** What users do to an engine, other than give it work. */
+export type UserAction =
+  | { readonly kind: 'cancel-run'; readonly run: number }
+  | { readonly kind: 'cancel-jobs'; readonly run: number; readonly jobs: readonly number[] }
+  | { readonly kind: 'pause'; readonly run: number; readonly forMs: number }
+  | { readonly kind: 'hold'; readonly run: number; readonly jobs: readonly number[]; readonly forMs: number }
+  | { readonly kind: 'retry'; readonly run: number }
+  | { readonly kind: 'rerun'; readonly run: number; readonly jobs: readonly number[] }
+  | { readonly kind: 'append'; readonly run: number; readonly segment: number }
+  | { readonly kind: 'start-again'; readonly run: number };
+
+/** What operators and the world do to it. */
+export type WorldAction =
+  | { readonly kind: 'drain' }
+  | { readonly kind: 'shutdown'; readonly detach: boolean }
+  | { readonly kind: 'crash' }
+  | { readonly kind: 'power-loss' }
+  | { readonly kind: 'zombie'; readonly forMs: number }
+  | { readonly kind: 'stall'; readonly forMs: number }
+  | { readonly kind: 'wall-jump'; readonly byMs: number }
+  | { readonly kind: 'silence'; readonly site: string; readonly forMs: number; readonly dies: boolean }
+  | { readonly kind: 'places'; readonly site: string; readonly lose: string; readonly forMs: number }
+  | { readonly kind: 'disk-full'; readonly forMs: number };
+
+export type Action = UserAction | WorldAction;
+
+export interface TimedAction {
+  readonly atMs: number;
+  readonly action: Action;
+}
+
+export interface ActionContext {
+  readonly runs: readonly RunPlan[];
+  readonly sites: readonly SiteProfile[];
+  readonly faultsUntilMs: number;
+  readonly isCalm: boolean;
+  readonly durability: Durability;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Draws what will be done to the engine, and when. */
+export function planActions(dice: Dice, context: ActionContext): TimedAction[] {
+  const { runs, faultsUntilMs, isCalm } = context;
+  const actions: TimedAction[] = [];
+  const add = (action: Action): void => {
+    actions.push({ atMs: dice.int(0, faultsUntilMs), action });
+  };
+  runs.forEach((plan, run) => {
+    plan.segments.forEach((_, segment) => {
+      add({ kind: 'append', run, segment });
+    });
+    if (dice.chance(0.1)) add({ kind: 'start-again', run });
+    for (const action of userActions(dice, plan, run)) add(action);
+  });
+  if (!isCalm) for (const action of worldActions(dice, context)) add(action);
+  return actions.sort((a, b) => a.atMs - b.atMs);
+}
+
+function userActions(dice: Dice, plan: RunPlan, run: number): UserAction[] {
+  const all = plan.jobs.map((_, i) => i);
+  const some = (): number[] => all.filter(() => dice.chance(0.3));
+  const actions: UserAction[] = [];
+  if (dice.chance(0.08)) actions.push({ kind: 'cancel-run', run });
+  if (dice.chance(0.2)) actions.push({ kind: 'cancel-jobs', run, jobs: some() });
+  if (dice.chance(0.15)) actions.push({ kind: 'pause', run, forMs: dice.int(1, 5000) });
+  if (dice.chance(0.15)) actions.push({ kind: 'hold', run, jobs: some(), forMs: dice.int(1, 5000) });
+  if (dice.chance(0.2)) actions.push({ kind: 'retry', run });
+  if (dice.chance(0.15)) actions.push({ kind: 'rerun', run, jobs: some() });
+  return actions;
+}
+
+function worldActions(dice: Dice, context: ActionContext): WorldAction[] {
+  const { sites, durability } = context;
+  const actions: WorldAction[] = [];
+  if (dice.chance(0.05)) actions.push({ kind: 'drain' });
+  if (dice.chance(0.12)) actions.push({ kind: 'shutdown', detach: dice.chance(0.5) });
+  if (dice.chance(0.3)) actions.push({ kind: 'crash' });
+  if (dice.chance(0.2)) actions.push({ kind: 'crash' });
+  if (dice.chance(durability === 'normal' ? 0.15 : 0.05)) actions.push({ kind: 'power-loss' });
+  // Work that lives inside a stopped engine cannot be taken over: its lease is the kernel's, and is not lost.
+  const mayTakeOver = sites.every((site) => site.recoverable);
+  if (mayTakeOver && dice.chance(0.15)) actions.push({ kind: 'zombie', forMs: dice.int(500, 20_000) });
+  if (dice.chance(0.1)) actions.push({ kind: 'stall', forMs: dice.int(10, 30_000) });
+  if (dice.chance(0.15)) actions.push({ kind: 'wall-jump', byMs: dice.pick([-HOUR_MS, HOUR_MS, -500, 500]) });
+  if (dice.chance(0.15)) actions.push({ kind: 'disk-full', forMs: dice.int(10, 5000) });
+  for (const site of sites) {
+    if (!site.local && dice.chance(0.25)) {
+      actions.push({ kind: 'silence', site: site.name, forMs: dice.int(100, 40_000), dies: dice.chance(0.4) });
+    }
+    const spare = site.places[1];
+    if (spare !== undefined && dice.chance(0.5)) {
+      actions.push({ kind: 'places', site: site.name, lose: spare.name, forMs: dice.int(100, 10_000) });
+    }
+  }
+  return actions;
+}

@@ -1,0 +1,163 @@
+import type { EngineApi, JobView } from '../engine/index.ts';
+import { type Grant, isFinal, type Place, type ResourceRequest } from '../model/index.ts';
+import { isAlive, type Ledger } from './body.ts';
+import { isHolding, type RunFacts, storedStatus, truthOf } from './facts.ts';
+import type { Life } from './life.ts';
+import type { SimulatedDisk, StoredRun } from './simulated-disk.ts';
+import type { SimulatedSite } from './simulated-site.ts';
+import type { World } from './world.ts';
+
+export interface SettledContext {
+  readonly world: World;
+  readonly disk: SimulatedDisk;
+  readonly ledger: Ledger;
+  readonly sites: readonly SimulatedSite[];
+  readonly facts: ReadonlyMap<string, RunFacts>;
+  readonly tokens: Readonly<Record<string, number>>;
+  readonly isGateOpen: boolean;
+}
+
+/**
+ * What must be true when an engine has nothing under way at this instant: what it believes is what the
+ * store has, and every job that is not final waits for something that is so (I4, and the rule that
+ * each has a live attempt, a dated wake-up or a named wait).
+ */
+export function checkSettled(life: Life, context: SettledContext): void {
+  const { engine } = life;
+  if (engine === undefined || life.closing) return;
+  for (const facts of context.facts.values()) {
+    const stored = context.disk.get(facts.id);
+    if (stored === undefined || stored.row.owner !== life.owner || isFinal(stored.row.status)) continue;
+    if (!life.holds.has(facts.id)) continue;
+    for (let job = 0; job < stored.row.size; job += 1) {
+      checkJob({ life, engine, facts, stored, context }, engine.job(facts.id, job));
+      if (context.world.violation !== undefined) return;
+    }
+  }
+}
+
+interface JobContext {
+  readonly life: Life;
+  readonly engine: EngineApi;
+  readonly facts: RunFacts;
+  readonly stored: StoredRun;
+  readonly context: SettledContext;
+}
+
+function checkJob(at: JobContext, view: JobView): void {
+  const { facts, stored, context } = at;
+  const said = `${facts.plan.name}/${view.id} is ${view.status} (${view.detail}) #${view.fence}`;
+  const fail = (invariant: string, message: string): void => context.world.fail(invariant, `${said} ${message}`);
+  const status = storedStatus(stored, view.index);
+  if (view.status !== status) fail('view', `to the engine, and ${status} in the store`);
+  const row = stored.jobs.get(view.index);
+  if (row !== undefined && row.fence !== view.fence) fail('view', `to the engine, and #${row.fence} in the store`);
+  if (view.status === 'running') checkRunning(at, view, fail);
+  if (view.status === 'pending') checkPending(at, view, fail);
+}
+
+/** A running job has a body that lives, news of it on the way, or a dated look at it. */
+function checkRunning(at: JobContext, view: JobView, fail: (invariant: string, message: string) => void): void {
+  const row = at.stored.jobs.get(view.index);
+  const body = row === undefined ? undefined : at.context.ledger.bodies.get(row.attempt);
+  if (row !== undefined && row.grant === '' && view.detail !== 'unreachable') fail('I1', 'without a grant in its row');
+  if (body !== undefined && isAlive(body)) return;
+  if (view.detail === 'unreachable' || view.detail === 'cancelling') return;
+  if (at.context.sites.some((site) => site.hasNewsFor(row?.attempt ?? ''))) return;
+  fail('waits', 'though no body of it lives, and no news of it is on the way');
+}
+
+function checkPending(at: JobContext, view: JobView, fail: (invariant: string, message: string) => void): void {
+  const { facts, stored, context } = at;
+  const plan = facts.job(view.index);
+  switch (view.detail) {
+    case 'blocked': {
+      const upstream = [...plan.data, ...plan.order.map(({ from }) => from)];
+      if (upstream.every((from) => isFinal(storedStatus(stored, from)))) fail('waits', 'though all it needs has ended');
+      return;
+    }
+    case 'condition':
+    case 'time': {
+      const { condition } = plan.definition;
+      if (condition === undefined) return fail('waits', 'without a condition');
+      const truth = truthOf(condition, {
+        wall: context.world.wall,
+        gateOpen: false,
+        statusOf: (name) => storedStatus(stored, facts.indexOf(name)),
+      });
+      if (truth === 'true') fail('waits', 'though its condition is true');
+      return;
+    }
+    case 'backoff':
+      if ((stored.jobs.get(view.index)?.wakeAt ?? 0) === 0) fail('waits', 'without a dated wake-up');
+      return;
+    case 'queued':
+      checkQueued(at, view, fail);
+      return;
+    default:
+  }
+}
+
+/** I4: nothing that fits waits while it fits, but for what is being kept. */
+function checkQueued(at: JobContext, view: JobView, fail: (invariant: string, message: string) => void): void {
+  const { facts, context, engine } = at;
+  const { definition } = facts.job(view.index);
+  const mayStop = facts.plan.onFailure !== 'continue' || facts.cancelWished.size === facts.jobs.length;
+  if (facts.wasPaused || mayStop) return;
+  const request = definition.resources;
+  const site = context.sites.find((each) => each.profile.name === definition.backend);
+  if (site === undefined || !site.isPlain || !tokensFree(request, at)) return;
+  if (engine.why(facts.id, view.index).reservedFor !== undefined) return;
+  for (const place of site.places) {
+    if (fits(request, place, held(place.name, site.profile.name, at))) {
+      fail('I4', `though ${place.name} has room for it: ${JSON.stringify(request)}`);
+      return;
+    }
+  }
+}
+
+interface Held {
+  cpus: number;
+  memory: number;
+  gpus: number;
+}
+
+/** What of a place is in use by runs of this engine, by the rows: all that says `running` counts. */
+function held(place: string, backend: string, at: JobContext): Held {
+  const sum: Held = { cpus: 0, memory: 0, gpus: 0 };
+  for (const grant of liveGrants(at, backend)) {
+    if (grant.place !== place) continue;
+    sum.cpus += grant.cpus;
+    sum.memory += grant.memoryBytes ?? 0;
+    sum.gpus += grant.gpus?.length ?? 0;
+  }
+  return sum;
+}
+
+function* liveGrants(at: JobContext, backend: string | undefined): Generator<Grant> {
+  for (const stored of at.context.disk.runs.values()) {
+    if (stored.row.owner !== at.life.owner) continue;
+    for (const row of stored.jobs.values()) {
+      if (row.status !== 'running' || row.grant === '' || (backend !== undefined && row.backend !== backend)) continue;
+      const mayHold = row.detail !== 'unreachable' || isHolding(row, at.context.ledger);
+      if (mayHold) yield JSON.parse(row.grant) as Grant;
+    }
+  }
+}
+
+function fits(request: ResourceRequest, place: Place, used: Held): boolean {
+  return (
+    request.cpus <= place.cpus - used.cpus + 1e-9 &&
+    (request.memoryBytes ?? 0) <= (place.memoryBytes ?? Number.POSITIVE_INFINITY) - used.memory &&
+    (request.gpus ?? 0) <= (place.gpus?.length ?? 0) - used.gpus
+  );
+}
+
+function tokensFree(request: ResourceRequest, at: JobContext): boolean {
+  for (const [name, count] of Object.entries(request.tokens ?? {})) {
+    let free = at.context.tokens[name] ?? 0;
+    for (const grant of liveGrants(at, undefined)) free -= grant.tokens?.[name] ?? 0;
+    if (free < count) return false;
+  }
+  return true;
+}

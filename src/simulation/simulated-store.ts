@@ -1,0 +1,318 @@
+import type {
+  AttemptRow,
+  ClaimAnswer,
+  Durability,
+  Graph,
+  JobRow,
+  NewRun,
+  OwnerId,
+  OwnerRecord,
+  RunCommit,
+  RunFilter,
+  RunId,
+  RunRow,
+  Status,
+  Store,
+  SubmissionRow,
+  Transition,
+  Value,
+} from '../model/index.ts';
+import { HeddleError } from '../model/index.ts';
+import type { Dice } from './dice.ts';
+import type { SimulatedDisk, StoredRun } from './simulated-disk.ts';
+import type { SimulatedProcess } from './simulated-process.ts';
+
+/** How often and how a store misbehaves. Probabilities are per commit, times in virtual milliseconds. */
+export interface StoreFaults {
+  readonly commitMs: readonly [low: number, high: number];
+  readonly readMs: readonly [low: number, high: number];
+  readonly busy: number;
+  readonly uncertain: number;
+  /** True while the disk is full. */
+  readonly isFull: () => boolean;
+}
+
+export const NO_STORE_FAULTS: StoreFaults = {
+  commitMs: [0, 0],
+  readMs: [0, 0],
+  busy: 0,
+  uncertain: 0,
+  isFull: () => false,
+};
+
+/** Who has the disk open, and whether others may take what it owns. */
+export class Openings {
+  readonly #openings = new Map<OwnerId, { readonly process: SimulatedProcess; leaseLost: boolean }>();
+
+  add(owner: OwnerId, process: SimulatedProcess): void {
+    this.#openings.set(owner, { process, leaseLost: false });
+  }
+
+  /** The others no longer believe that this process lives, though it may (a stopped engine). */
+  loseLease(process: SimulatedProcess): void {
+    for (const opening of this.#openings.values()) if (opening.process === process) opening.leaseLost = true;
+  }
+
+  close(owner: OwnerId): void {
+    this.#openings.delete(owner);
+  }
+
+  isAlive(owner: OwnerId | ''): boolean {
+    const opening = owner === '' ? undefined : this.#openings.get(owner);
+    return opening !== undefined && opening.process.alive && !opening.leaseLost;
+  }
+
+  processOf(owner: OwnerId | ''): SimulatedProcess | undefined {
+    return owner === '' ? undefined : this.#openings.get(owner)?.process;
+  }
+}
+
+export interface SimulatedStoreOptions {
+  readonly disk: SimulatedDisk;
+  readonly openings: Openings;
+  readonly process: SimulatedProcess;
+  readonly owner: OwnerId;
+  readonly dice: Dice;
+  /** Asked before each commit and read: faults may come and go. */
+  readonly faults: () => StoreFaults;
+}
+
+/** One opening of the simulated disk by one process: takes virtual time, and fails as it is told to. */
+export class SimulatedStore implements Store {
+  readonly durability: Durability;
+  readonly keepsJobs = true;
+  readonly owner: OwnerId;
+  readonly #options: SimulatedStoreOptions;
+  #lastCommitAt = 0;
+  #refused = false;
+
+  constructor(options: SimulatedStoreOptions) {
+    this.#options = options;
+    this.durability = options.disk.durability;
+    this.owner = options.owner;
+    options.openings.add(options.owner, options.process);
+  }
+
+  /** True while the last commit was refused: its writer has more to say than the store has heard. */
+  get isRefusing(): boolean {
+    return this.#refused;
+  }
+
+  createRun(run: NewRun, graph: Graph): Promise<void> {
+    const { process, disk, dice } = this.#options;
+    return this.#commit(
+      (settle) => {
+        if (process.passes('before-create')) return;
+        disk.write({ kind: 'create', run, graph, owner: this.owner });
+        if (process.passes('after-create')) return;
+        settle();
+      },
+      dice.int(0, 2),
+    );
+  }
+
+  async claimRun(run: RunId): Promise<ClaimAnswer> {
+    const { process, disk, openings } = this.#options;
+    return this.#read((): ClaimAnswer => {
+      if (process.passes('before-claim')) return { kind: 'not-found' };
+      const stored = disk.get(run);
+      if (stored === undefined) return { kind: 'not-found' };
+      const { owner, epoch } = stored.row;
+      if (owner === this.owner) return { kind: 'claimed', epoch };
+      if (owner !== '' && openings.isAlive(owner)) return { kind: 'owned', owner, host: 'simulated', pid: 1 };
+      disk.write({ kind: 'claim', run, owner: this.owner });
+      process.passes('after-claim');
+      return { kind: 'claimed', epoch: epoch + 1 };
+    });
+  }
+
+  ownerOf(run: RunId): Promise<(OwnerRecord & { readonly alive: boolean }) | undefined> {
+    const { disk, openings } = this.#options;
+    return this.#read(() => {
+      const owner = disk.get(run)?.row.owner ?? '';
+      if (owner === '') return undefined;
+      return { owner, host: 'simulated', pid: 1, socket: '', alive: openings.isAlive(owner) };
+    });
+  }
+
+  releaseRun(run: RunId, epoch: number): Promise<void> {
+    const { process, disk } = this.#options;
+    return this.#commit((settle) => {
+      if (process.passes('before-give-up')) return;
+      const row = disk.get(run)?.row;
+      if (row?.owner === this.owner && row.epoch === epoch) disk.write({ kind: 'claim', run, owner: '' });
+      settle();
+    }, 0);
+  }
+
+  commit(commits: readonly RunCommit[]): Promise<void> {
+    const { process, disk, dice } = this.#options;
+    const faults = this.#options.faults();
+    // A real store has bound the rows when the call returns; whoever changes them later changes nothing here.
+    const copies = commits.map((commit) => ({ ...commit, jobs: commit.jobs.map((row) => ({ ...row })) }));
+    const hasIntent = copies.some((commit) => commit.jobs.some((row) => row.grant !== '' && row.startedAt === 0));
+    return this.#commit(
+      (settle, reject) => {
+        if (process.passes(hasIntent ? 'before-intent' : 'before-commit')) return;
+        if (dice.chance(faults.busy)) return reject(new HeddleError('STORE_BUSY', 'another writer holds the lock'));
+        if (faults.isFull()) return reject(new HeddleError('STORE_FULL', 'no space left on the device'));
+        const isUncertain = dice.chance(faults.uncertain);
+        const uncertain = new HeddleError('STORE_UNCERTAIN', 'the answer to the commit was lost');
+        if (isUncertain && dice.chance(0.5)) return reject(uncertain);
+        for (const commit of copies) {
+          const row = disk.get(commit.run)?.row;
+          if (row?.owner !== this.owner || row.epoch !== commit.epoch) {
+            return reject(
+              new HeddleError('RUN_NOT_OWNED', `run ${commit.run} has changed hands`, { details: { run: commit.run } }),
+            );
+          }
+        }
+        disk.write({ kind: 'commit', commits: copies });
+        if (process.passes(hasIntent ? 'after-intent' : 'after-commit')) return;
+        if (isUncertain) reject(uncertain);
+        else settle();
+      },
+      dice.int(...faults.commitMs),
+    );
+  }
+
+  run(id: RunId): Promise<RunRow | undefined> {
+    return this.#read(() => this.#options.disk.get(id)?.row);
+  }
+
+  runs(filter: RunFilter): Promise<readonly RunRow[]> {
+    return this.#read(() => {
+      const { statuses, name, before } = filter;
+      return [...this.#options.disk.runs.values()]
+        .map((stored) => stored.row)
+        .filter((row) => statuses === undefined || statuses.includes(row.status))
+        .filter((row) => (name === undefined || row.name === name) && (before === undefined || row.id < before))
+        .sort((a, b) => (a.id < b.id ? 1 : -1))
+        .slice(0, filter.limit ?? Number.POSITIVE_INFINITY);
+    });
+  }
+
+  graph(run: RunId): Promise<readonly Graph[]> {
+    return this.#of(run, (stored) => [...stored.graphs], []);
+  }
+
+  async *jobs(run: RunId, from = 0): AsyncIterable<readonly JobRow[]> {
+    const rows = await this.#of<readonly JobRow[]>(
+      run,
+      (stored) => [...stored.jobs.values()].filter((row) => row.job >= from).sort((a, b) => a.job - b.job),
+      [],
+    );
+    if (rows.length > 0) yield rows;
+  }
+
+  counts(run: RunId): Promise<ReadonlyMap<Status, number>> {
+    return this.#of(run, countStatuses, new Map());
+  }
+
+  job(run: RunId, index: number): Promise<JobRow | undefined> {
+    return this.#of(run, (stored) => stored.jobs.get(index), undefined);
+  }
+
+  attempts(run: RunId, index: number): Promise<readonly AttemptRow[]> {
+    return this.#of(run, (stored) => [...(stored.attempts.get(index) ?? [])], []);
+  }
+
+  values(run: RunId, jobs: readonly number[]): Promise<readonly (Value | undefined)[]> {
+    return this.#of(
+      run,
+      (stored) => jobs.map((job) => stored.values.get(job)),
+      jobs.map(() => undefined),
+    );
+  }
+
+  submissions(run: RunId): Promise<readonly SubmissionRow[]> {
+    return this.#of(run, (stored) => [...stored.submissions.values()], []);
+  }
+
+  transitions(
+    run: RunId,
+    afterSeq: number,
+    limit: number,
+  ): Promise<readonly (Transition & { readonly seq: number })[]> {
+    return this.#of(
+      run,
+      (stored) =>
+        stored.transitions
+          .slice(afterSeq, afterSeq + limit)
+          .map((transition, i) => ({ ...transition, seq: afterSeq + i + 1 })),
+      [],
+    );
+  }
+
+  deleteRun(run: RunId): Promise<void> {
+    const { disk, openings } = this.#options;
+    return this.#commit((settle, reject) => {
+      const owner = disk.get(run)?.row.owner ?? '';
+      if (openings.isAlive(owner))
+        return reject(new HeddleError('RUN_OWNED', `run ${run} is owned by a living engine`));
+      disk.write({ kind: 'delete', run });
+      settle();
+    }, 0);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#options.openings.close(this.owner);
+    return Promise.resolve();
+  }
+
+  #of<T>(run: RunId, read: (stored: StoredRun) => T, absent: T): Promise<T> {
+    return this.#read(() => {
+      const stored = this.#options.disk.get(run);
+      return stored === undefined ? absent : read(stored);
+    });
+  }
+
+  #read<T>(read: () => T): Promise<T> {
+    const { process, dice } = this.#options;
+    return new Promise((resolve, reject) => {
+      process.answer(dice.int(...this.#options.faults().readMs), () => {
+        try {
+          const value = read();
+          if (process.alive) resolve(value);
+        } catch (error) {
+          reject(error as Error);
+        }
+      });
+    });
+  }
+
+  /**
+   * Does a write after a while, writes of one opening in the order they were asked for, and answers
+   * the process if it still lives. What was on its way when the process died happens or not.
+   */
+  #commit(write: (settle: () => void, reject: (error: Error) => void) => void, delayMs: number): Promise<void> {
+    const { process, dice } = this.#options;
+    const at = Math.max(process.world.mono + delayMs, this.#lastCommitAt);
+    this.#lastCommitAt = at;
+    return new Promise((resolve, reject) => {
+      const attempt = (): void => {
+        try {
+          write(
+            () => {
+              this.#refused = false;
+              process.answer(dice.int(0, 1), resolve);
+            },
+            (error) => {
+              this.#refused = true;
+              process.answer(0, () => reject(error));
+            },
+          );
+        } catch (error) {
+          process.answer(0, () => reject(error as Error));
+        }
+      };
+      process.answer(at - process.world.mono, attempt);
+    });
+  }
+}
+
+function countStatuses(stored: StoredRun): ReadonlyMap<Status, number> {
+  const counts = new Map<Status, number>();
+  for (const row of stored.jobs.values()) counts.set(row.status, (counts.get(row.status) ?? 0) + 1);
+  return counts;
+}

@@ -1,0 +1,368 @@
+import type { EngineEvent, OwnerId } from '../model/index.ts';
+import { type Behaviour, Ledger } from './body.ts';
+import { CommitChecks, valueJson } from './commit-checks.ts';
+import type { Dice } from './dice.ts';
+import { checkEnd } from './end-checks.ts';
+import { chargedEnds } from './facts.ts';
+import { checkLaunch } from './launch-checks.ts';
+import { type Life, newLife, openLife } from './life.ts';
+import { probeOf } from './probe.ts';
+import type { Scenario } from './scenario.ts';
+import type { Action, WorldAction } from './scenario-actions.ts';
+import { checkSettled } from './settled-checks.ts';
+import { SimulatedDisk } from './simulated-disk.ts';
+import { type Boundary, SimulatedProcess } from './simulated-process.ts';
+import { NO_SITE_FAULTS, SimulatedSite, type SiteWatcher } from './simulated-site.ts';
+import { NO_STORE_FAULTS, Openings, type StoreFaults } from './simulated-store.ts';
+import { ToldChecks } from './told-checks.ts';
+import { Users } from './users.ts';
+import { type Violation, World } from './world.ts';
+
+/** How a simulated world ended. */
+export interface Verdict {
+  readonly seed: number;
+  /** Absent: every promise was kept. */
+  readonly violation: Violation | undefined;
+  readonly events: number;
+  readonly virtualMs: number;
+  /** How many engines died. */
+  readonly deaths: number;
+  /** Labelled boundaries that were passed, in order. */
+  readonly boundaries: readonly Boundary[];
+  /** Attempts that reached the outside world. */
+  readonly bodies: number;
+}
+
+export interface SimulationOptions {
+  /** Called with each line of what happens. */
+  readonly trace?: (line: string) => void;
+}
+
+/** After the faults are over everything must end within so much virtual time. */
+const PATIENCE_MS = 6 * 3_600_000;
+
+/** Plays a scenario: the production engine in a simulated world, its promises checked at every step. */
+export function simulate(scenario: Scenario, options: SimulationOptions = {}): Promise<Verdict> {
+  return new Simulation(scenario, options).run();
+}
+
+class Simulation {
+  readonly #scenario: Scenario;
+  readonly #world: World;
+  readonly #disk: SimulatedDisk;
+  readonly #openings = new Openings();
+  readonly #ledger = new Ledger();
+  readonly #sites: readonly SimulatedSite[];
+  readonly #users: Users;
+  readonly #launched = new Set<string>();
+  readonly #boundaries: Boundary[] = [];
+  readonly #crashDice: Dice;
+  readonly #bodyDice: Dice;
+  /** All engines there were; the last one is whom users talk to. */
+  readonly #lives: Life[] = [];
+  #deaths = 0;
+  #actionsLeft: number;
+  #isCalm = false;
+  #fullUntil = -1;
+
+  constructor(scenario: Scenario, options: SimulationOptions) {
+    this.#scenario = scenario;
+    this.#world = new World({ seed: scenario.seed, ...options });
+    this.#disk = new SimulatedDisk(scenario.durability);
+    this.#crashDice = this.#world.dice('crash');
+    this.#bodyDice = this.#world.dice('bodies');
+    this.#actionsLeft = scenario.actions.length;
+    this.#users = new Users(this.#world, this.#disk, () => this.#lives.at(-1));
+    for (const plan of scenario.runs) this.#users.addRun(plan);
+    this.#sites = this.#makeSites();
+    this.#disk.watcher = this.#makeCommitChecks();
+  }
+
+  async run(): Promise<Verdict> {
+    const { actions, faultsUntilMs, probes } = this.#scenario;
+    const world = this.#world;
+    for (const { atMs, action } of actions) {
+      world.after(atMs, () => {
+        this.#actionsLeft -= 1;
+        this.#act(action);
+      });
+    }
+    world.after(faultsUntilMs, () => this.#becomeCalm());
+    this.#begin();
+    await this.#until(() => this.#isOver(), faultsUntilMs + PATIENCE_MS);
+    for (const facts of this.#users.facts.values()) {
+      const stored = this.#disk.get(facts.id);
+      if (stored !== undefined && world.violation === undefined) checkEnd(world, facts, stored, this.#ledger);
+    }
+    if (probes && world.violation === undefined) await this.#probe();
+    if (world.violation === undefined) await this.#close();
+    return {
+      seed: this.#scenario.seed,
+      violation: world.violation,
+      events: world.events,
+      virtualMs: world.mono,
+      deaths: this.#deaths,
+      boundaries: this.#boundaries,
+      bodies: this.#ledger.bodies.size,
+    };
+  }
+
+  /** Steps until it is done; a world that stands still or goes on for ever has broken a promise. */
+  async #until(done: () => boolean, limitMs: number): Promise<void> {
+    const world = this.#world;
+    const ended = await world.run(done, limitMs, () => this.#checkSettled());
+    if (ended === 'idle') world.fail('liveness', 'nothing will ever happen any more, and not everything has ended');
+    if (ended === 'late') world.fail('liveness', `not over ${PATIENCE_MS / 3_600_000} h after the last fault`);
+  }
+
+  #isOver(): boolean {
+    if (this.#actionsLeft > 0 && !this.#isCalm) return false;
+    const life = this.#lives.at(-1);
+    if (life?.engine === undefined || !life.process.alive || life.closing || life.process.isBusy) return false;
+    if (this.#lives.some((each) => each.process.stopped && each.process.alive)) return false;
+    if (this.#users.areContent) return true;
+    this.#users.askWhenFinal();
+    return false;
+  }
+
+  #checkSettled(): void {
+    const context = {
+      world: this.#world,
+      disk: this.#disk,
+      ledger: this.#ledger,
+      sites: this.#sites,
+      facts: this.#users.facts,
+      tokens: this.#scenario.tokens,
+      isGateOpen: this.#isGateOpen(),
+    };
+    const life = this.#lives.at(-1);
+    if (life === undefined || !life.process.alive || life.process.stopped || life.process.isBusy) return;
+    if (life.store.isRefusing) return;
+    checkSettled(life, context);
+  }
+
+  #isGateOpen(): boolean {
+    return this.#world.mono >= this.#scenario.gateOpensMs;
+  }
+
+  /** A new engine in a new process. */
+  #begin(): void {
+    const { crash } = this.#scenario;
+    const name = `engine${this.#lives.length}`;
+    const process = new SimulatedProcess(this.#world, name, (boundary) => {
+      this.#boundaries.push(boundary);
+      if (crash.at.includes(this.#boundaries.length - 1)) return true;
+      return !this.#isCalm && this.#deaths < crash.most && this.#crashDice.chance(crash.perBoundary);
+    });
+    const life = newLife(process, {
+      scenario: this.#scenario,
+      disk: this.#disk,
+      openings: this.#openings,
+      sites: this.#sites,
+      storeFaults: () => this.#storeFaults(),
+      isGateOpen: () => this.#isGateOpen(),
+    });
+    process.onDeath(() => {
+      this.#deaths += 1;
+      if (this.#lives.at(-1) !== life) return;
+      this.#world.after(this.#crashDice.int(...crash.restartMs), () => this.#begin());
+    });
+    this.#lives.push(life);
+    this.#world.trace(() => `${name} begins`);
+    void openLife(life, (engine) => {
+      const told = new ToldChecks(this.#world, this.#disk);
+      engine.listen((events) => this.#hear(life, told, events));
+      if (this.#scenario.hasBadListener) {
+        engine.listen(() => {
+          throw new Error('a listener that throws');
+        });
+      }
+      this.#users.tend();
+    });
+  }
+
+  #hear(life: Life, told: ToldChecks, events: readonly EngineEvent[]): void {
+    if (life.process.passes('before-told')) return;
+    told.check(events);
+    life.process.passes('after-told');
+  }
+
+  #act(action: Action): void {
+    this.#world.trace(() => `action ${JSON.stringify(action)}`);
+    if ('run' in action) this.#users.act(action);
+    else this.#actOnWorld(action);
+  }
+
+  #actOnWorld(action: WorldAction): void {
+    const world = this.#world;
+    const life = this.#lives.at(-1);
+    switch (action.kind) {
+      case 'crash':
+        life?.process.crash('kill -9');
+        return;
+      case 'power-loss':
+        this.#losePower();
+        return;
+      case 'drain':
+        if (life !== undefined) this.#stop(life, (engine) => engine.drain());
+        return;
+      case 'shutdown':
+        if (life !== undefined) this.#stop(life, (engine) => engine.shutdown({ detach: action.detach }));
+        return;
+      case 'zombie':
+        if (life === undefined || !life.process.alive || life.closing) return;
+        life.process.stop();
+        this.#openings.loseLease(life.process);
+        this.#begin();
+        world.after(action.forMs, () => life.process.continue());
+        return;
+      case 'stall':
+        life?.process.stop();
+        world.after(action.forMs, () => life?.process.continue());
+        return;
+      case 'wall-jump':
+        world.jumpWall(action.byMs);
+        return;
+      case 'silence':
+        this.#site(action.site)?.fallSilent(action.forMs, action.dies);
+        return;
+      case 'places':
+        this.#takePlace(action.site, action.lose, action.forMs);
+        return;
+      case 'disk-full':
+        this.#fullUntil = world.mono + action.forMs;
+    }
+  }
+
+  #site(name: string): SimulatedSite | undefined {
+    return this.#sites.find((site) => site.profile.name === name);
+  }
+
+  #takePlace(name: string, lost: string, forMs: number): void {
+    const site = this.#site(name);
+    if (site === undefined) return;
+    site.setPlaces(site.profile.places.filter((place) => place.name !== lost));
+    this.#world.after(forMs, () => site.setPlaces(site.profile.places));
+  }
+
+  #losePower(): void {
+    for (const life of this.#lives) life.process.crash('power loss');
+    this.#disk.losePower(this.#crashDice.int(0, this.#disk.unsynced));
+    for (const site of this.#sites) if (site.profile.local) site.losePower();
+    for (const facts of this.#users.facts.values()) facts.losePower();
+  }
+
+  /** An engine is told to end, and another one begins when it has. */
+  #stop(life: Life, how: (engine: NonNullable<Life['engine']>) => Promise<void>): void {
+    const { engine, process } = life;
+    if (engine === undefined || !process.alive || process.stopped || life.closing) return;
+    life.closing = true;
+    const failed = (error: unknown): void => this.#world.fail('answer', `an engine does not stop: ${String(error)}`);
+    how(engine)
+      .then(() => engine.shutdown())
+      .then(() => process.crash('it ended'), failed);
+  }
+
+  #becomeCalm(): void {
+    this.#world.trace(() => 'nothing goes wrong any more');
+    this.#isCalm = true;
+    this.#fullUntil = -1;
+    // A drain waits for work that may never end: the operator loses patience.
+    const life = this.#lives.at(-1);
+    if (life?.closing === true) this.#world.after(60_000, () => life.process.crash('the operator is impatient'));
+    this.#users.becomeCalm();
+  }
+
+  #storeFaults(): StoreFaults {
+    const { commitMs, busy, uncertain } = this.#scenario.store;
+    if (this.#isCalm) return { ...NO_STORE_FAULTS, commitMs };
+    return { commitMs, readMs: [0, commitMs[0]], busy, uncertain, isFull: () => this.#world.mono < this.#fullUntil };
+  }
+
+  /** I1 at the end: one job that needs each place whole can only start when nothing holds any of it. */
+  async #probe(): Promise<void> {
+    const life = this.#lives.at(-1) as Life;
+    const facts = this.#users.addRun(probeOf(this.#scenario));
+    this.#users.tend();
+    await this.#until(
+      () => this.#disk.get(facts.id)?.row.status === 'done' && !life.process.isBusy,
+      this.#world.mono + PATIENCE_MS,
+    );
+  }
+
+  /** In the end an engine that is told to stop stops, and nothing of anybody's lives. */
+  async #close(): Promise<void> {
+    const life = this.#lives.at(-1) as Life;
+    let isClosed = false;
+    life.closing = true;
+    life.engine?.[Symbol.asyncDispose]().then(() => {
+      isClosed = true;
+    });
+    await this.#until(() => isClosed, this.#world.mono + PATIENCE_MS);
+    const alive = this.#ledger.live()[0];
+    const isStray = alive !== undefined && !this.#mayBeStray();
+    if (isStray) this.#world.fail('I7', `the body of ${alive.order.job}#${alive.order.fence} outlives every run`);
+  }
+
+  /** After a power loss bodies may live of which no row tells any more. */
+  #mayBeStray(): boolean {
+    return this.#disk.losses > 0;
+  }
+
+  #makeSites(): SimulatedSite[] {
+    const world = this.#world;
+    const watcher: SiteWatcher = {
+      behaviourOf: (order) => this.#behaviourOf(order),
+      onLaunch: (order, process) => {
+        const facts = this.#users.facts.get(order.run);
+        checkLaunch(order, {
+          world,
+          disk: this.#disk,
+          facts,
+          owner: this.#ownerOf(process),
+          launched: this.#launched,
+        });
+      },
+    };
+    const faults = () => (this.#isCalm ? NO_SITE_FAULTS : this.#scenario.siteFaults);
+    return this.#scenario.sites.map(
+      (profile) => new SimulatedSite({ world, profile, ledger: this.#ledger, watcher, faults }),
+    );
+  }
+
+  #ownerOf(process: SimulatedProcess): OwnerId | undefined {
+    return this.#lives.find((life) => life.process === process)?.owner;
+  }
+
+  #makeCommitChecks(): CommitChecks {
+    const { sites, tokens } = this.#scenario;
+    return new CommitChecks({
+      world: this.#world,
+      ledger: this.#ledger,
+      factsOf: (run) => this.#users.facts.get(run),
+      stored: () => this.#disk.runs.values(),
+      placeOf: (backend, name) =>
+        sites.find((site) => site.name === backend)?.places.find((place) => place.name === name),
+      tokens,
+      isGateOpen: () => this.#isGateOpen(),
+    });
+  }
+
+  /** What the body of an attempt will do: its job's plan, by how often it has failed before. */
+  #behaviourOf(order: Parameters<SiteWatcher['behaviourOf']>[0]): Behaviour {
+    const plan = this.#users.facts.get(order.run)?.job(order.index);
+    const stored = this.#disk.get(order.run);
+    const startMs = this.#bodyDice.int(
+      0,
+      this.#site(plan?.definition.backend ?? '')?.profile.local === true ? 5 : 2000,
+    );
+    const value = { codec: 'json', json: valueJson(order.attempt) } as const;
+    if (plan === undefined) {
+      return { startMs, durationMs: 0, outcome: { kind: 'ok', value }, obeysTerm: true };
+    }
+    const failed = stored === undefined ? 0 : chargedEnds(stored, order.index, this.#ledger).life;
+    const { durationMs, obeysTerm, poisonous } = plan;
+    const outcome = failed < plan.failures ? plan.failure : ({ kind: 'ok', value } as const);
+    return { startMs, durationMs, outcome, obeysTerm, poisonous };
+  }
+}

@@ -1,0 +1,276 @@
+import type { EngineApi } from '../engine/index.ts';
+import { asRunId, HeddleError, isFinal, type RunId } from '../model/index.ts';
+import { RunFacts } from './facts.ts';
+import { graphOf } from './graph-of.ts';
+import type { Life } from './life.ts';
+import type { RunPlan } from './scenario.ts';
+import type { UserAction } from './scenario-actions.ts';
+import type { SimulatedDisk } from './simulated-disk.ts';
+import type { World } from './world.ts';
+
+/** What an engine may answer to a wish, other than to fulfil it: the user tries again, or lets it be. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'STATE_CONFLICT',
+  'ENGINE_CLOSED',
+  'RUN_NOT_FOUND',
+  'RUN_OWNED',
+  'RUN_NOT_OWNED',
+  'JOB_NOT_FOUND',
+  'STORE_FULL',
+  'STORE_BUSY',
+  'STORE_UNCERTAIN',
+]);
+
+const FIRST_LOOK_MS = 500;
+const LONGEST_LOOK_MS = 600_000;
+
+/** The people in front of the engine: they start runs, look after them, and change their minds. */
+export class Users {
+  readonly facts: Map<string, RunFacts> = new Map();
+  readonly #world: World;
+  readonly #disk: SimulatedDisk;
+  readonly #current: () => Life | undefined;
+  /** Wishes for a finished run that wait for it to be one. */
+  #whenOver: UserAction[] = [];
+  /** Runs being started or taken over right now, by whom. */
+  readonly #taking = new Map<string, Life>();
+  #calm = false;
+  #lookMs = FIRST_LOOK_MS;
+
+  constructor(world: World, disk: SimulatedDisk, current: () => Life | undefined) {
+    this.#world = world;
+    this.#disk = disk;
+    this.#current = current;
+  }
+
+  addRun(plan: RunPlan): RunFacts {
+    const id = asRunId(`r-${this.facts.size}`);
+    const facts = new RunFacts(id, plan);
+    this.facts.set(id, facts);
+    return facts;
+  }
+
+  /** Nothing goes wrong any more: what was kept back is let go, and looked after until it ends. */
+  becomeCalm(): void {
+    this.#calm = true;
+    this.#look();
+  }
+
+  /** Every run is final, and nobody wants anything more of one. */
+  get areContent(): boolean {
+    return this.#areAllFinal && this.#whenOver.length === 0;
+  }
+
+  get #areAllFinal(): boolean {
+    for (const id of this.facts.keys()) {
+      const row = this.#disk.get(id as RunId)?.row;
+      if (row === undefined || !isFinal(row.status)) return false;
+    }
+    return true;
+  }
+
+  /** Starts what is not there yet and takes over what nobody has. */
+  tend(): void {
+    const life = this.#usable();
+    if (life === undefined) return;
+    for (const facts of this.facts.values()) this.#take(life, facts);
+  }
+
+  /** Asks for what was wanted of finished runs, one thing at a time, once all are finished. */
+  askWhenFinal(): void {
+    if (!this.#areAllFinal || this.#usable() === undefined) return;
+    const wish = this.#whenOver.shift();
+    if (wish !== undefined) this.#wish(wish);
+  }
+
+  act(action: UserAction): void {
+    if (action.kind === 'retry' || (action.kind === 'rerun' && !this.#isFinal(action.run))) {
+      this.#whenOver.push(action);
+      return;
+    }
+    this.#wish(action);
+  }
+
+  #usable(): Life | undefined {
+    const life = this.#current();
+    const isUsable = life?.engine !== undefined && life.process.alive && !life.process.stopped && !life.closing;
+    return isUsable ? life : undefined;
+  }
+
+  #isFinal(run: number): boolean {
+    const row = this.#disk.get(this.#factsOf(run).id)?.row;
+    return row !== undefined && isFinal(row.status);
+  }
+
+  #factsOf(run: number): RunFacts {
+    return this.facts.get(`r-${run}`) as RunFacts;
+  }
+
+  #take(life: Life, facts: RunFacts): void {
+    const { engine } = life;
+    const stored = this.#disk.get(facts.id);
+    if (engine === undefined || this.#taking.get(facts.id) === life || life.holds.has(facts.id)) return;
+    if (stored !== undefined && isFinal(stored.row.status)) return;
+    this.#taking.set(facts.id, life);
+    const what = stored === undefined ? 'start' : 'resume';
+    const asked = () =>
+      stored === undefined
+        ? engine.start(graphOf(facts.plan.jobs, facts.plan.name), {
+            id: facts.id,
+            name: facts.plan.name,
+            fingerprint: facts.plan.name,
+            onFailure: facts.plan.onFailure,
+          })
+        : engine.resume(facts.id);
+    this.#ask(life, `${what} ${facts.plan.name}`, asked, {
+      then: () => {
+        life.holds.add(facts.id);
+        this.#awaitEnd(life, engine, facts);
+        this.#taking.delete(facts.id);
+        for (const segment of facts.appendWished) this.#append(life, facts, segment);
+      },
+      otherwise: () => {
+        this.#taking.delete(facts.id);
+        this.#world.after(500, () => this.tend());
+      },
+    });
+  }
+
+  /** An engine that cannot trust its store any more says so and stops; whoever runs it starts another. */
+  #awaitEnd(life: Life, engine: EngineApi, facts: RunFacts): void {
+    engine.ended(facts.id).catch((error: unknown) => {
+      const code = HeddleError.is(error) ? error.code : 'ENGINE_BROKEN';
+      if (code === 'RUN_NOT_OWNED' || !life.process.alive) return;
+      const said = error instanceof Error ? `${error.stack} ${String(error.cause)}` : String(error);
+      if (code !== 'STORE_UNCERTAIN') this.#world.fail('broken', said);
+      life.process.crash(`it stopped: ${code}`);
+    });
+  }
+
+  #ask(
+    life: Life,
+    label: string,
+    asked: () => Promise<unknown>,
+    answers: { readonly then?: () => void; readonly otherwise?: () => void },
+  ): void {
+    this.#world.trace(() => `${life.process.name} is asked to ${label}`);
+    // Called inside a promise: an engine that throws at once is answered like one that refuses later.
+    new Promise((resolve) => resolve(asked())).then(
+      () => {
+        if (!life.process.alive) return;
+        this.#world.trace(() => `${life.process.name} did ${label}`);
+        answers.then?.();
+      },
+      (error: unknown) => {
+        if (!life.process.alive) return;
+        this.#world.trace(() => `${life.process.name} did not ${label}: ${String(error)}`);
+        if (!HeddleError.is(error) || !REFUSALS.has(error.code)) {
+          const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
+          this.#world.fail('answer', `${label}: ${said}`);
+        }
+        answers.otherwise?.();
+      },
+    );
+  }
+
+  #wish(action: UserAction): void {
+    const life = this.#usable();
+    const engine = life?.engine;
+    if (life === undefined || engine === undefined) return;
+    const facts = this.#factsOf(action.run);
+    const { id, plan } = facts;
+    const ask = (asked: () => Promise<unknown>): void => this.#ask(life, `${action.kind} ${plan.name}`, asked, {});
+    switch (action.kind) {
+      case 'cancel-run':
+        this.#cancel(life, facts, undefined);
+        return;
+      case 'cancel-jobs':
+        this.#cancel(life, facts, action.jobs);
+        return;
+      case 'pause':
+        facts.wasPaused = true;
+        ask(() => engine.pause(id));
+        this.#later(action.forMs, (later) => later.unpause(id), `unpause ${plan.name}`);
+        return;
+      case 'hold':
+        ask(() => engine.hold(id, action.jobs));
+        this.#later(action.forMs, (later) => later.release(id, action.jobs), `release ${plan.name}`);
+        return;
+      case 'retry':
+        facts.begunAnew();
+        ask(() => engine.retry(id));
+        return;
+      case 'rerun':
+        facts.begunAnew();
+        ask(() => engine.rerun(id, action.jobs));
+        return;
+      case 'append':
+        facts.wishSegment(action.segment);
+        this.#append(life, facts, action.segment);
+        return;
+      case 'start-again':
+        // The same request twice (F40): refused, or taken for the same run.
+        ask(() => engine.start(graphOf(plan.jobs, plan.name), { id, name: plan.name, fingerprint: plan.name }));
+    }
+  }
+
+  #append(life: Life, facts: RunFacts, segment: number): void {
+    const stored = this.#disk.get(facts.id);
+    const nodes = facts.plan.segments[segment];
+    const { engine } = life;
+    if (engine === undefined || stored?.graphs.length !== segment + 1 || nodes === undefined) return;
+    if (isFinal(stored.row.status)) return;
+    const graph = graphOf(nodes, facts.plan.name, stored.row.size);
+    this.#ask(life, `append to ${facts.plan.name}`, () => engine.append(facts.id, graph), {});
+  }
+
+  #cancel(life: Life, facts: RunFacts, jobs: readonly number[] | undefined): void {
+    const meant = jobs ?? facts.jobs.map((_, i) => i);
+    for (const job of meant) facts.cancelWished.add(job);
+    const { engine } = life;
+    if (engine === undefined) return;
+    const asked = () => (jobs === undefined ? engine.cancel(facts.id) : engine.cancel(facts.id, jobs));
+    const generation = facts.anew;
+    const losses = this.#disk.losses;
+    this.#ask(life, `cancel ${jobs === undefined ? 'all' : jobs.join()} of ${facts.plan.name}`, asked, {
+      then: () => {
+        const size = this.#disk.get(facts.id)?.row.size ?? 0;
+        if (facts.anew !== generation || this.#disk.losses !== losses) return;
+        for (const job of meant) if (job < size) facts.cancelled.add(job);
+      },
+    });
+  }
+
+  /** Undoes something after a while, in whichever engine then has the run. */
+  #later(delayMs: number, what: (engine: EngineApi) => Promise<void>, label: string): void {
+    this.#world.after(delayMs, () => {
+      const life = this.#usable();
+      const engine = life?.engine;
+      if (life !== undefined && engine !== undefined) this.#ask(life, label, () => what(engine), {});
+    });
+  }
+
+  /** Looks after what may not end by itself, less and less often. */
+  #look(): void {
+    this.tend();
+    const life = this.#usable();
+    for (const facts of this.facts.values()) {
+      const engine = life?.engine;
+      if (life === undefined || engine === undefined || !life.holds.has(facts.id)) continue;
+      const stored = this.#disk.get(facts.id);
+      if (stored === undefined || isFinal(stored.row.status)) continue;
+      const all = [...Array(stored.row.size).keys()];
+      this.#ask(life, `unpause ${facts.plan.name}`, () => engine.unpause(facts.id), {});
+      this.#ask(life, `release all of ${facts.plan.name}`, () => engine.release(facts.id, all), {});
+      const endless = all.filter((job) => isEndless(facts, job));
+      if (endless.length > 0) this.#cancel(life, facts, endless);
+    }
+    this.#lookMs = Math.min(this.#lookMs * 2, LONGEST_LOOK_MS);
+    if (this.#calm && !this.areContent) this.#world.after(this.#lookMs, () => this.#look());
+  }
+}
+
+function isEndless(facts: RunFacts, job: number): boolean {
+  const plan = facts.job(job);
+  return !Number.isFinite(plan.durationMs) && plan.definition.timeouts.runMs === undefined;
+}

@@ -1,0 +1,157 @@
+import type { Instant, Timer } from '../model/index.ts';
+import { Dice } from './dice.ts';
+import { EventQueue } from './event-queue.ts';
+
+/** A promise that was broken: which one, how, and when. */
+export interface Violation {
+  /** One of I1-I11 of the reference, or the name of another promise. */
+  readonly invariant: string;
+  readonly message: string;
+  readonly atMs: number;
+}
+
+/** Wall clock when a simulated world begins: a fixed day, so that runs compare. */
+const EPOCH_MS: number = Date.UTC(2026, 0, 5, 8);
+
+/** How many events before the real event loop gets a turn. */
+const EVENTS_A_TURN = 2000;
+
+/** So much happens at one instant only when two things wake each other for ever. */
+const EVENTS_AN_INSTANT = 20_000;
+
+/**
+ * Resolves when every microtask at hand has run, also those they made: Node runs its tick queue only
+ * when the microtask queue is empty. Cheaper than a turn of the event loop, and as certain.
+ */
+export function microtasksDone(): Promise<void> {
+  return new Promise((resolve) => {
+    process.nextTick(resolve);
+  });
+}
+
+function turnOfTheLoop(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+export interface WorldOptions {
+  readonly seed: number;
+  /** Called with each line of what happens; absent: nothing is written, nor the lines made. */
+  readonly trace?: (line: string) => void;
+}
+
+/**
+ * Virtual time and everything that happens in it. One event at a time, and after each all its
+ * microtasks: what a seed does, it does again.
+ */
+export class World {
+  readonly seed: number;
+  readonly #queue = new EventQueue();
+  readonly #trace: ((line: string) => void) | undefined;
+  #mono = 0;
+  #wallOffset = EPOCH_MS;
+  #violation: Violation | undefined;
+  #events = 0;
+  #eventsNow = 0;
+
+  constructor(options: WorldOptions) {
+    this.seed = options.seed;
+    this.#trace = options.trace;
+  }
+
+  /** A stream of chance of this world, by name. */
+  dice(label: string): Dice {
+    return new Dice(this.seed, label);
+  }
+
+  get mono(): number {
+    return this.#mono;
+  }
+
+  get wall(): number {
+    return this.#mono + this.#wallOffset;
+  }
+
+  now(): Instant {
+    return { mono: this.#mono, wall: this.#mono + this.#wallOffset };
+  }
+
+  /** How many events have happened. */
+  get events(): number {
+    return this.#events;
+  }
+
+  get violation(): Violation | undefined {
+    return this.#violation;
+  }
+
+  /** Records a broken promise; the first one counts, and ends the run. */
+  fail(invariant: string, message: string): void {
+    this.trace(() => `VIOLATION ${invariant}: ${message}`);
+    this.#violation ??= { invariant, message, atMs: this.#mono };
+  }
+
+  trace(line: () => string): void {
+    this.#trace?.(`${String(this.#mono).padStart(8)} ${line()}`);
+  }
+
+  /** Sets the wall clock forward or back; the monotonic one goes on. */
+  jumpWall(byMs: number): void {
+    this.trace(() => `wall clock jumps by ${byMs} ms`);
+    this.#wallOffset += byMs;
+  }
+
+  after(delayMs: number, callback: () => void): Timer {
+    const event = this.#queue.push(this.#mono + Math.max(0, delayMs), callback);
+    return {
+      cancel: () => {
+        event.cancelled = true;
+      },
+    };
+  }
+
+  /** Virtual time of the next event; undefined when nothing will ever happen. */
+  nextAt(): number | undefined {
+    return this.#queue.peek()?.at;
+  }
+
+  /** Lets the next event happen, and all its microtasks. False when there was none. */
+  async step(): Promise<boolean> {
+    const event = this.#queue.pop();
+    if (event === undefined) return false;
+    this.#eventsNow = event.at > this.#mono ? 0 : this.#eventsNow + 1;
+    this.#mono = Math.max(this.#mono, event.at);
+    this.#events += 1;
+    event.run();
+    await microtasksDone();
+    if (this.#events % EVENTS_A_TURN === 0) await turnOfTheLoop();
+    return true;
+  }
+
+  /**
+   * Steps until `done()`, a violation, the time limit, or until nothing is left to happen. `settled`
+   * is called whenever all that happens at one instant has happened.
+   */
+  async run(
+    done: () => boolean,
+    untilMs: number,
+    settled: () => void,
+  ): Promise<'done' | 'violation' | 'late' | 'idle'> {
+    await microtasksDone();
+    for (;;) {
+      if (this.#violation !== undefined) return 'violation';
+      if (this.#eventsNow > EVENTS_AN_INSTANT)
+        this.fail('liveness', 'the engine turns and turns, and time stands still');
+      if (done()) return 'done';
+      const next = this.nextAt();
+      if (next === undefined || next > this.#mono) {
+        settled();
+        if (this.#violation !== undefined) return 'violation';
+      }
+      if (next === undefined) return 'idle';
+      if (next > untilMs) return 'late';
+      await this.step();
+    }
+  }
+}
