@@ -7,6 +7,7 @@ export const CONTROL_OPS = [
   'job',
   'why',
   'running',
+  'stuck',
   'cancel',
   'pause',
   'unpause',

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import type { Explanation, JobView, RunView } from '../engine/index.ts';
 import { type EngineEvent, HeddleError, type RunId } from '../model/index.ts';
 import { type ControlOp, type ControlReply, type ControlRequest, fromWireError } from './control-protocol.ts';
+import { connectPath } from './owner-socket.ts';
 import type { RunControl, RunningJob } from './run-control.ts';
 
 type Waiting =
@@ -21,8 +22,9 @@ type Waiting =
  * @throws {HeddleError} RUN_OWNED when the owner lives but doesn't answer
  */
 export async function connectControl(path: string, run: RunId): Promise<RunControl> {
-  const socket = connect(path);
+  let socket: Socket;
   try {
+    socket = connect(await connectPath(path));
     await once(socket, 'connect');
   } catch (error) {
     throw new HeddleError('RUN_OWNED', `the owner of run '${run}' does not answer`, {
@@ -37,6 +39,7 @@ export async function connectControl(path: string, run: RunId): Promise<RunContr
     job: async (job) => (await wire.ask('job', { jobs: [job] })) as JobView,
     why: async (job) => (await wire.ask('why', { jobs: [job] })) as Explanation,
     running: async () => (await wire.ask('running')) as readonly RunningJob[],
+    stuck: async () => (await wire.ask('stuck')) as readonly string[],
     cancel: async (jobs) => void (await wire.ask('cancel', jobs === undefined ? {} : { jobs })),
     pause: async () => void (await wire.ask('pause')),
     unpause: async () => void (await wire.ask('unpause')),

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, lstat, mkdir, readdir, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import { type EngineEvent, HeddleError, type RunId } from '../model/index.ts';
 import { systemClock } from '../process/index.ts';
 import {
@@ -23,21 +24,23 @@ const MAX_CLIENTS = 256;
 const EVENT_BATCH = 200;
 
 /**
- * Chooses where the owner of a store's runs will listen: in the store, or, when that path is too long for a
- * socket, in a directory of this user's below the temporary one. Clears away sockets nobody listens on any more.
+ * Where to listen so that others find it at `path`: there, or, when that is too long for a socket, in a directory of
+ * this user's below the temporary one, to which `path` then is a link.
  */
-export async function chooseSocketPath(store: string): Promise<string> {
-  const name = `${randomBytes(6).toString('hex')}.sock`;
-  const inStore = join(store, 'sockets');
-  const directory = Buffer.byteLength(join(inStore, name)) <= MAX_SOCKET_PATH ? inStore : shortDirectory();
+async function listenPath(path: string): Promise<string> {
+  if (Buffer.byteLength(path) <= MAX_SOCKET_PATH) return path;
+  const directory = join(tmpdir(), `heddle-${process.getuid?.() ?? 0}`);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await assertPrivate(directory);
   await clearStale(directory);
-  return join(directory, name);
+  const short = join(directory, `${randomBytes(8).toString('hex')}.sock`);
+  await symlink(short, path);
+  return short;
 }
 
-function shortDirectory(): string {
-  return join(tmpdir(), `heddle-${process.getuid?.() ?? 0}`);
+/** The path to connect to for the socket found at `path`: what a link there leads to, since only that is short enough. */
+export async function connectPath(path: string): Promise<string> {
+  return Buffer.byteLength(path) <= MAX_SOCKET_PATH ? path : readlink(path);
 }
 
 /** A directory in a shared place might have been made by somebody else to listen in. */
@@ -91,18 +94,31 @@ export async function listenForControl(path: string, controlOf: ControlOf): Prom
     socket.on('close', () => clients.delete(socket));
     serve(socket, controlOf);
   });
-  server.listen(path);
+  const short = await listenPath(path);
+  listenPrivately(server, short);
   await once(server, 'listening');
-  await chmod(path, 0o600);
+  await chmod(short, 0o600);
   // Listening is no reason to go on living.
   server.unref();
   return {
     async [Symbol.asyncDispose]() {
       for (const socket of clients) socket.destroy();
       await close(server);
+      await rm(short, { force: true });
       await rm(path, { force: true });
     },
   };
+}
+
+/** The socket is made while this is called, and nobody else is to reach it before its mode is set. */
+function listenPrivately(server: Server, path: string): void {
+  // A thread has no umask of its own to set; the directory is the user's anyway.
+  const umask = isMainThread ? process.umask(0o177) : undefined;
+  try {
+    server.listen(path);
+  } finally {
+    if (umask !== undefined) process.umask(umask);
+  }
 }
 
 async function close(server: Server): Promise<void> {
@@ -199,6 +215,8 @@ async function perform(request: ControlRequest, control: RunControl): Promise<un
       return control.why(oneJob(request));
     case 'running':
       return control.running();
+    case 'stuck':
+      return control.stuck();
     case 'cancel':
       return control.cancel(request.jobs);
     case 'pause':

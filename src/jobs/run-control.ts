@@ -1,6 +1,5 @@
 import type { EngineApi, Explanation, JobView, RetryChanges, RunView } from '../engine/index.ts';
 import { asJobId, type EngineEvent, HeddleError, type RunId } from '../model/index.ts';
-import { nearest } from './nearest.ts';
 import { type EventSource, runEvents } from './run-events.ts';
 
 /** A live attempt, for people who watch. */
@@ -18,6 +17,8 @@ export interface RunControl extends AsyncDisposable {
   job(job: string): Promise<JobView>;
   why(job: string): Promise<Explanation>;
   running(): Promise<readonly RunningJob[]>;
+  /** Jobs that nothing would ever wake: there must be none. */
+  stuck(): Promise<readonly string[]>;
   /** Without jobs: the whole run. Of what is final: nothing. */
   cancel(jobs?: readonly string[]): Promise<void>;
   pause(): Promise<void>;
@@ -41,6 +42,7 @@ export function localControl(source: EventSource): RunControl {
     job: async (job) => api.job(run, index(job)),
     why: async (job) => api.why(run, index(job)),
     running: async () => api.running(run),
+    stuck: async () => api.stuck(run),
     cancel: async (jobs) => api.cancel(run, jobs === undefined ? 'all' : indices(jobs)),
     pause: async () => api.pause(run),
     unpause: async () => api.unpause(run),
@@ -56,17 +58,13 @@ export function localControl(source: EventSource): RunControl {
 function indexOfJob(api: EngineApi, run: RunId, job: string): number {
   const index = api.indexOf(run, asJobId(job));
   if (index !== undefined) return index;
-  throw jobNotFound(run, job, []);
+  throw jobNotFound(run, job);
 }
 
-/** Says that a run has no such job, and which of the names known look like it. */
-export function jobNotFound(run: RunId, job: string, known: Iterable<string>): HeddleError {
-  const near = nearest(job, known);
+/** Says that a run has no such job; `near` is the one that may have been meant. */
+export function jobNotFound(run: RunId, job: string, near?: string): HeddleError {
   return new HeddleError('JOB_NOT_FOUND', `run '${run}' has no job '${job}'`, {
-    details: { run, job, near },
-    hint:
-      near.length > 0
-        ? `did you mean ${near.map((name) => `'${name}'`).join(' or ')}?`
-        : `'heddle show ${run}' lists them`,
+    details: { run, job },
+    hint: near === undefined ? `'heddle show ${run} --all' lists its jobs` : `did you mean '${near}'?`,
   });
 }

@@ -97,6 +97,7 @@ class InlineBackend implements Backend {
   #wait(attempt: AttemptId, plan: Plan): void {
     const context = this.#context;
     if (context === undefined) return;
+    context.report({ kind: 'phase', attempt, phase: 'active' });
     this.#timers.set(
       attempt,
       context.clock.after(plan.waitMs, () => {

@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { availableParallelism, freemem, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { connectControl, openStoreAt } from '../../jobs/index.ts';
+import { asError, isFinal, type RunRow, type Store } from '../../model/index.ts';
+import { storeDirectory, storeFlag } from '../find-run.ts';
+import type { Context } from '../main.ts';
+import { printable } from '../output.ts';
+import { formatBytes } from '../units.ts';
+
+/** With less room than this a store soon stands still. */
+const LITTLE_ROOM_BYTES = 512 * 1024 * 1024;
+
+/** One thing looked at. */
+interface Finding {
+  readonly what: string;
+  readonly state: 'well' | 'note' | 'wrong';
+  readonly text: string;
+}
+
+/** Says whether everything is well here. Exit code 4 when something is wrong. */
+export async function doctor(context: Context): Promise<number> {
+  const findings: Finding[] = [nodeFinding(), machineFinding()];
+  const directory = storeDirectory(context);
+  if (existsSync(directory)) findings.push(...(await storeFindings(context, directory)));
+  else findings.push({ what: 'store', state: 'note', text: `there is none at ${directory} yet` });
+  const wrong = findings.filter((finding) => finding.state === 'wrong').length;
+  if (context.json) await context.output.json({ well: wrong === 0, findings });
+  else await context.output.data(findings.map((finding) => line(finding, context)).join('\n'));
+  return wrong === 0 ? 0 : 4;
+}
+
+function line({ what, state, text }: Finding, { output }: Context): string {
+  const mark = { well: output.dataStyle('green', 'well '), note: 'note ', wrong: output.dataStyle('red', 'wrong') }[
+    state
+  ];
+  return `${mark}  ${what.padEnd(8)}  ${printable(text)}`;
+}
+
+function nodeFinding(): Finding {
+  return { what: 'node', state: 'well', text: `${process.version} at ${process.execPath}` };
+}
+
+function machineFinding(): Finding {
+  return {
+    what: 'machine',
+    state: 'well',
+    text: `${availableParallelism()} cpus to use, ${formatBytes(freemem())} of ${formatBytes(totalmem())} memory free`,
+  };
+}
+
+async function storeFindings(context: Context, directory: string): Promise<readonly Finding[]> {
+  const findings: Finding[] = [await roomFinding(directory)];
+  try {
+    await using store = await openStoreAt(directory);
+    const complaint = store.isExclusive ? undefined : integrityComplaint(directory);
+    findings.push(
+      complaint === undefined
+        ? {
+            what: 'store',
+            state: 'well',
+            text: `${directory}, ${store.isExclusive ? 'one process at a time' : 'shared'}`,
+          }
+        : { what: 'store', state: 'wrong', text: `${directory} is damaged: ${complaint}` },
+    );
+    const rows = await store.runs({ statuses: ['created', 'pending', 'running'] });
+    for (const row of rows) findings.push(await runFinding(store, row, context));
+  } catch (error) {
+    findings.push({ what: 'store', state: 'wrong', text: `${directory} can't be opened: ${asError(error).message}` });
+  }
+  return findings;
+}
+
+/** What SQLite finds wrong with the database; undefined when nothing. It only reads. */
+function integrityComplaint(directory: string): string | undefined {
+  const db = new DatabaseSync(join(directory, 'store.db'), { readOnly: true });
+  try {
+    const row = db.prepare('PRAGMA quick_check(1)').get();
+    const word = String(row?.['quick_check']);
+    return word === 'ok' ? undefined : word;
+  } finally {
+    db.close();
+  }
+}
+
+async function roomFinding(directory: string): Promise<Finding> {
+  const { bavail, bsize } = await statfs(directory);
+  const free = bavail * bsize;
+  return {
+    what: 'disk',
+    state: free < LITTLE_ROOM_BYTES ? 'wrong' : 'well',
+    text: `${formatBytes(free)} free at ${directory}`,
+  };
+}
+
+/** Every job that isn't final must have an attempt, a dated wake-up or something it waits for. */
+async function runFinding(store: Store, row: RunRow, context: Context): Promise<Finding> {
+  const what = 'run';
+  const owner = await store.ownerOf(row.id);
+  if (owner?.alive !== true) {
+    const left = isFinal(row.status) ? '' : `: heddle resume ${row.id}${storeFlag(context)} continues it`;
+    return { what, state: 'note', text: `${row.id} is run by nobody${left}` };
+  }
+  const process = `process ${owner.pid} on ${owner.host}`;
+  try {
+    await using control = await connectControl(owner.socket, row.id);
+    const stuck = await control.stuck();
+    if (stuck.length === 0) return { what, state: 'well', text: `${row.id} is run by ${process}` };
+    return {
+      what,
+      state: 'wrong',
+      text: `${row.id}, ${process}: nothing will ever wake ${stuck.slice(0, 5).join(', ')} (${stuck.length} jobs)`,
+    };
+  } catch (error) {
+    return { what, state: 'wrong', text: `${row.id}: ${process} lives and does not answer: ${asError(error).message}` };
+  }
+}

@@ -1,0 +1,33 @@
+import type { FailurePolicy } from '../../model/index.ts';
+import { Engine } from '../../jobs/index.ts';
+import { storeDirectory } from '../find-run.ts';
+import { stayWith } from '../foreground.ts';
+import { type LoadFlags, loadWorkflow } from '../load-workflow.ts';
+import type { Context } from '../main.ts';
+
+interface RunFlags extends LoadFlags {
+  readonly backend?: string;
+  readonly jobs?: number;
+  readonly name?: string;
+  readonly onFailure?: FailurePolicy;
+  readonly durability?: 'normal' | 'full';
+}
+
+/** Runs a workflow to its end. */
+export async function run(context: Context, [file = '']: readonly string[], flags: RunFlags): Promise<number> {
+  const { graph, parameters, origin } = await loadWorkflow(file, flags);
+  await using engine = await Engine.open({
+    store: storeDirectory(context),
+    project: origin.project,
+    ...(flags.durability === undefined ? {} : { durability: flags.durability }),
+    ...(flags.jobs === undefined ? {} : { slots: flags.jobs }),
+  });
+  const handle = await engine.run(graph, {
+    parameters,
+    origin: { ...origin },
+    ...(flags.backend === undefined ? {} : { backend: flags.backend }),
+    ...(flags.name === undefined ? {} : { name: flags.name }),
+    ...(flags.onFailure === undefined ? {} : { onFailure: flags.onFailure }),
+  });
+  return await stayWith({ context, engine, handle, graphs: [graph] });
+}

@@ -1,0 +1,54 @@
+import { findRun, openForReading, splitJobTarget, splitTarget, statusOf, storeFlag } from '../find-run.ts';
+import type { Context } from '../main.ts';
+import { steer } from '../steering.ts';
+
+/** Cancels a run or one of its jobs. */
+export async function cancel(context: Context, [target = '']: readonly string[]): Promise<number> {
+  const { run, job } = splitTarget(target);
+  return steer(context, run, async (control) => {
+    if (job === undefined || job === '') await control.cancel();
+    else await control.cancel([job]);
+    return tell(context, control.run, job === undefined ? 'cancel asked for' : `cancel of '${job}' asked for`);
+  });
+}
+
+/** Starts nothing more of a run. One that nobody runs starts nothing anyway. */
+export async function pause(context: Context, [target = '']: readonly string[]): Promise<number> {
+  const { run } = splitTarget(target);
+  {
+    await using store = await openForReading(context);
+    const found = await findRun(store, run);
+    const { status, detail } = statusOf(found);
+    if (found.owner === undefined && status === 'pending') {
+      return tell(context, found.row.id, `is not running (${detail}): nothing starts until heddle resume`);
+    }
+  }
+  return steer(context, run, async (control) => {
+    await control.pause();
+    return tell(context, control.run, `paused; go on with: heddle resume ${control.run}${storeFlag(context)}`);
+  });
+}
+
+/** Keeps a job from starting. */
+export async function hold(context: Context, [target = '']: readonly string[]): Promise<number> {
+  const { run, job } = splitJobTarget(target, 'hold');
+  return steer(context, run, async (control) => {
+    await control.hold([job]);
+    return tell(context, control.run, `holds '${job}'`);
+  });
+}
+
+/** Lets a held job start. */
+export async function release(context: Context, [target = '']: readonly string[]): Promise<number> {
+  const { run, job } = splitJobTarget(target, 'release');
+  return steer(context, run, async (control) => {
+    await control.release([job]);
+    return tell(context, control.run, `released '${job}'`);
+  });
+}
+
+async function tell(context: Context, run: string, what: string): Promise<number> {
+  if (context.json) await context.output.json({ run, ok: true });
+  else context.output.say(`${run} ${what}`);
+  return 0;
+}

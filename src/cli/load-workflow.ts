@@ -1,0 +1,137 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, extname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { asError, type Graph, HeddleError, type Json, nearestName } from '../model/index.ts';
+import { isWorkflow, parseParameters } from '../workflow/index.ts';
+import { hashModules, type Origin } from './code-origin.ts';
+
+/** What a FILE holds, ready to be started. */
+export interface Loaded {
+  readonly graph: Graph;
+  readonly parameters: Readonly<Record<string, Json>>;
+  readonly origin: Origin;
+}
+
+/** The flags that say how a file is read. */
+export interface LoadFlags {
+  readonly param?: readonly string[];
+  readonly timeScale?: number;
+  readonly dataScale?: number;
+}
+
+const MODULES = new Set(['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs']);
+
+/**
+ * Reads a workflow: a module whose default export is one, or a recorded WfFormat trace.
+ *
+ * @throws {HeddleError} FILE_NOT_FOUND, INPUT_INVALID, PARAMETER_INVALID, TRACE_INVALID, GRAPH_*, TEMPLATE_INVALID
+ */
+export async function loadWorkflow(file: string, flags: LoadFlags): Promise<Loaded> {
+  const path = resolve(file);
+  assertFile(file, path);
+  const parameters = parseParameters(flags.param ?? []);
+  const extension = extname(path).toLowerCase();
+  if (MODULES.has(extension)) return loadModule(path, parameters);
+  if (extension === '.yaml' || extension === '.yml') {
+    throw new HeddleError('INPUT_INVALID', `'${file}' is YAML, which this version does not read yet`, {
+      hint: 'write the workflow in TypeScript, or give a WfFormat trace',
+    });
+  }
+  throw new HeddleError('INPUT_INVALID', `'${file}' is no kind of file that holds a workflow`, {
+    hint: 'give a TypeScript or JavaScript module (.ts, .js) or a WfFormat trace (.json)',
+  });
+}
+
+function assertFile(file: string, path: string): void {
+  if (!existsSync(path)) {
+    const folder = dirname(path);
+    const there = existsSync(folder) ? readdirSync(folder) : [];
+    const near = nearestName(basename(path), there);
+    throw new HeddleError('FILE_NOT_FOUND', `there is no file '${file}'`, {
+      hint: near === undefined ? `looked for at ${path}` : `did you mean '${join(dirname(file), near)}'?`,
+    });
+  }
+  if (statSync(path).isDirectory()) {
+    throw new HeddleError('INPUT_INVALID', `'${file}' is a folder`, {
+      hint: 'name the file in it that holds the workflow',
+    });
+  }
+}
+
+async function loadModule(path: string, parameters: Readonly<Record<string, Json>>): Promise<Loaded> {
+  const exported = (await importModule(path)).default;
+  const origin: Origin = { kind: 'module', file: path, project: projectOf(path), code: hashModules(path) };
+  if (isGraph(exported)) return { graph: exported, parameters, origin };
+  if (!isWorkflow(exported)) {
+    throw new HeddleError('INPUT_INVALID', `'${basename(path)}' does not export a workflow by default`, {
+      hint: "end it with: export default workflow('name', (p) => ...)",
+    });
+  }
+  try {
+    return { graph: exported.build(parameters), parameters, origin };
+  } catch (thrown) {
+    if (HeddleError.is(thrown)) throw thrown;
+    const error = asError(thrown);
+    const given = Object.keys(parameters);
+    throw new HeddleError(
+      'PARAMETER_INVALID',
+      `workflow '${exported.name}' can't be built: ${error.message}${placeOf(error, path)}`,
+      {
+        cause: thrown,
+        hint:
+          given.length === 0
+            ? 'no parameters were given: -p key=value gives one'
+            : `given were the parameters ${given.join(', ')}`,
+      },
+    );
+  }
+}
+
+async function importModule(path: string): Promise<{ readonly default?: unknown }> {
+  try {
+    return (await import(pathToFileURL(path).href)) as { readonly default?: unknown };
+  } catch (thrown) {
+    if (HeddleError.is(thrown)) throw thrown;
+    const error = asError(thrown);
+    throw new HeddleError(
+      'INPUT_INVALID',
+      `'${basename(path)}' can't be loaded: ${error.message}${placeOf(error, path)}`,
+      {
+        cause: thrown,
+        hint: mendOf(error),
+      },
+    );
+  }
+}
+
+function mendOf(error: Error): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ERR_MODULE_NOT_FOUND') return 'install the package beside the file, or mend the path of the import';
+  if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') {
+    return 'Node strips types and nothing else: no enum, no namespace, no parameter properties, no decorators';
+  }
+  if (error instanceof SyntaxError) return 'Node says where: --debug shows it whole';
+  return 'a module must be importable without doing work: --debug shows where it failed';
+}
+
+/** ` (flow.ts:12)`: the first place in the user's own file. */
+function placeOf(error: Error, path: string): string {
+  const line = (error.stack ?? '').split('\n').find((each) => each.includes(path));
+  const at = line === undefined ? null : /:(\d+)(?::\d+)?\)?$/.exec(line.trim());
+  return at === null ? '' : ` (${basename(path)}:${at[1] as string})`;
+}
+
+function isGraph(value: unknown): value is Graph {
+  return typeof value === 'object' && value !== null && 'edgeOffsets' in value && 'names' in value;
+}
+
+/**
+ * The project a file belongs to: the nearest folder above it with a `package.json` or a `heddle.config.ts`, else the
+ * file's own. So a workflow finds its scripts from wherever it is started.
+ */
+export function projectOf(path: string): string {
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    if (['package.json', 'heddle.config.ts'].some((name) => existsSync(join(folder, name)))) return folder;
+    if (folder === dirname(folder)) return dirname(path);
+  }
+}

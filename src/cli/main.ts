@@ -1,0 +1,213 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+import { type Output, openOutput } from './output.ts';
+import { parseNumber } from './flags.ts';
+import { reportError } from './report-error.ts';
+
+/** What every command is given beside its own arguments. */
+export interface Context {
+  readonly output: Output;
+  /** The store's directory as it was asked for; absent: `HEDDLE_STORE`, else `.heddle`. */
+  readonly store?: string;
+  readonly json: boolean;
+}
+
+/**
+ * The `heddle` command: reads the arguments (without node and the script), does what they say and ends the process
+ * with the exit code of it.
+ */
+export async function main(argv: readonly string[]): Promise<void> {
+  const output = openOutput();
+  const exit = { code: 0 };
+  const program = buildProgram(output, (code) => {
+    exit.code = code;
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) exit.code = error.exitCode === 0 ? 0 : 2;
+    else exit.code = reportError(error, { output, debug: argv.includes('--debug') });
+  }
+  // What a user's module left open (a timer, a connection) is no reason to stay.
+  process.exit(exit.code);
+}
+
+type Flags = Readonly<Record<string, unknown>>;
+/** Each command's code is loaded when it is called for, so that starting costs little more than Node itself. */
+type Action = (context: Context, args: readonly string[], flags: Flags) => Promise<number>;
+
+/** How a command is declared: name with arguments, one line of help, and what it does. */
+interface Declared {
+  readonly usage: string;
+  readonly help: string;
+  readonly action: () => Promise<Action>;
+  readonly options?: readonly Option[];
+}
+
+const option = (flags: string, help: string): Option => new Option(flags, help);
+const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
+
+const parameterOption = (): Option =>
+  option('-p, --param <key=value>', 'a parameter of the workflow, JSON or text; may be repeated').argParser(collect);
+const jobsOption = (): Option =>
+  option('-j, --jobs <n>', 'attempts at a time; the default is what the machine has').argParser(
+    parseNumber('--jobs', { min: 1, integer: true }),
+  );
+const traceOptions = (): readonly Option[] => [
+  option('--time-scale <x>', 'of a trace: its recorded times, times x')
+    .argParser(parseNumber('--time-scale', { min: 0 }))
+    .default(1),
+  option('--data-scale <x>', 'of a trace: its recorded file sizes, times x')
+    .argParser(parseNumber('--data-scale', { min: 0 }))
+    .default(0),
+];
+const acceptCode = (): Option => option('--accept-code', "go on though the workflow's code has changed");
+const durability = (): Option =>
+  option('--durability <word>', 'what survives: a killed process, or power loss too')
+    .choices(['normal', 'full'])
+    .default('normal');
+
+const COMMANDS: readonly Declared[] = [
+  {
+    usage: 'run <file>',
+    help: 'run a workflow: a TypeScript or JavaScript module, or a WfFormat trace',
+    action: async () => (await import('./commands/run.ts')).run,
+    options: [
+      parameterOption(),
+      option('--backend <name>', 'where tasks run that name no backend themselves'),
+      jobsOption(),
+      option('--name <name>', 'what to call the run'),
+      option('--on-failure <policy>', 'what becomes of the rest when a job fails')
+        .choices(['continue', 'stop', 'abort'])
+        .default('continue'),
+      ...traceOptions(),
+      durability(),
+    ],
+  },
+  {
+    usage: 'plan <file>',
+    help: 'what would run, in which order; starts nothing',
+    action: async () => (await import('./commands/plan.ts')).plan,
+    options: [parameterOption(), ...traceOptions()],
+  },
+  {
+    usage: 'resume [run]',
+    help: 'continue what was interrupted or paused; the latest such run by default',
+    action: async () => (await import('./commands/resume.ts')).resume,
+    options: [jobsOption(), acceptCode(), durability()],
+  },
+  {
+    usage: 'retry <run>',
+    help: 'run the failed and cancelled jobs of a finished run again, in the same run',
+    action: async () => (await import('./commands/retry.ts')).retry,
+    options: [
+      option('--set <key=value>', 'change what they ask for: cpus, memory, gpus, time; may be repeated').argParser(
+        collect,
+      ),
+      jobsOption(),
+      acceptCode(),
+      durability(),
+    ],
+  },
+  {
+    usage: 'runs',
+    help: 'the runs of this store, newest first',
+    action: async () => (await import('./commands/runs.ts')).runs,
+  },
+  {
+    usage: 'show [run]',
+    help: 'a run, or with RUN/JOB one job of it; the latest run by default',
+    action: async () => (await import('./commands/show.ts')).show,
+    options: [option('-a, --all', 'every job')],
+  },
+  {
+    usage: 'logs [run]',
+    help: 'what the jobs of a run wrote, or with RUN/JOB one of them; the latest run by default',
+    action: async () => (await import('./commands/logs.ts')).logs,
+    options: [
+      option('-f, --follow', 'go on until it ends'),
+      option('--stderr', 'only what went to stderr'),
+      option('--stdout', 'only what went to stdout'),
+    ],
+  },
+  {
+    usage: 'why <run/job>',
+    help: 'why a job waits, failed or was cancelled',
+    action: async () => (await import('./commands/why.ts')).why,
+  },
+  {
+    usage: 'cancel <run>',
+    help: 'cancel a run, or with RUN/JOB one job of it and what needs its value',
+    action: async () => (await import('./commands/steer.ts')).cancel,
+  },
+  {
+    usage: 'pause <run>',
+    help: 'start nothing more of a run; what runs goes on. resume continues it',
+    action: async () => (await import('./commands/steer.ts')).pause,
+  },
+  {
+    usage: 'hold <run/job>',
+    help: 'keep a job from starting',
+    action: async () => (await import('./commands/steer.ts')).hold,
+  },
+  {
+    usage: 'release <run/job>',
+    help: 'let a held job start',
+    action: async () => (await import('./commands/steer.ts')).release,
+  },
+  {
+    usage: 'doctor',
+    help: 'is everything well here: Node, machine, store, owners, stuck jobs',
+    action: async () => (await import('./commands/doctor.ts')).doctor,
+  },
+];
+
+function buildProgram(output: Output, exitWith: (code: number) => void): Command {
+  const program = new Command('heddle')
+    .description('Runs computational work: described once, run anywhere, durably.')
+    .version(packageVersion(), '-V, --version')
+    .option('--store <dir>', 'where state is kept (HEDDLE_STORE; default .heddle)')
+    .option('--json', 'answer in JSON')
+    .option('--debug', 'with errors, say where in the program they came from')
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, 'heddle: ')),
+    });
+  for (const declared of COMMANDS) declare(program, declared, { output, exitWith });
+  return program;
+}
+
+interface Ending {
+  readonly output: Output;
+  readonly exitWith: (code: number) => void;
+}
+
+function declare(program: Command, declared: Declared, { output, exitWith }: Ending): void {
+  const command = program.command(declared.usage).description(declared.help);
+  for (const each of declared.options ?? []) command.addOption(each);
+  // Known to every command, so that they may stand behind its name too.
+  for (const [flags, help] of [
+    ['--store <dir>', 'where state is kept (HEDDLE_STORE; default .heddle)'],
+    ['--json', 'answer in JSON'],
+    ['--debug', 'with errors, say where in the program they came from'],
+  ] as const) {
+    command.addOption(option(flags, help).hideHelp());
+  }
+  command.action(async () => {
+    const flags: Flags = { ...program.opts<Flags>(), ...command.opts<Flags>() };
+    const store = flags['store'];
+    const context: Context = {
+      output,
+      json: flags['json'] === true,
+      ...(typeof store === 'string' ? { store } : {}),
+    };
+    const action = await declared.action();
+    exitWith(await action(context, command.args, flags));
+  });
+}
+
+function packageVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return (manifest as { version: string }).version;
+}

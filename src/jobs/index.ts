@@ -1,0 +1,7 @@
+export { attemptDirectories, runDirectory, safeName } from './attempt-directory.ts';
+export { Engine, type EngineOpenOptions, type GraphSource, type RunOptions } from './engine.ts';
+export { openStoreAt } from './open-store.ts';
+export { connectControl } from './owner-client.ts';
+export { jobNotFound, type RunControl, type RunningJob } from './run-control.ts';
+export type { EventsOptions } from './run-events.ts';
+export { type FailedJob, RunHandle } from './run-handle.ts';

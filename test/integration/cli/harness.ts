@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+const PROJECT = join(import.meta.dirname, '..', '..', '..');
+const BIN = join(PROJECT, 'bin', 'heddle.cjs');
+
+/** How a command ended and what it wrote. */
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A `heddle` that is at work. */
+export interface Started {
+  readonly process: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** Resolves when what it has said on a stream holds a match; rejects when it ends before. */
+  said(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+/**
+ * A folder of its own, as a user's, with the real command in it. Disposing it kills what still runs and removes it.
+ */
+export class Sandbox implements AsyncDisposable {
+  readonly folder: string = mkdtempSync(join(tmpdir(), 'heddle-cli-'));
+  readonly bin: string = BIN;
+  readonly #started = new Set<ChildProcess>();
+
+  /** Writes a file below the folder and gives its path. */
+  write(name: string, text: string): string {
+    const path = join(this.folder, name);
+    writeFileSync(path, text);
+    return path;
+  }
+
+  start(
+    args: readonly string[],
+    options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
+  ): Started {
+    const child = spawn(process.execPath, [BIN, ...args], {
+      cwd: options.cwd ?? this.folder,
+      // The sources are what is tested, built or not.
+      env: {
+        PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
+        HOME: this.folder,
+        HEDDLE_SOURCE: '1',
+        ...options.env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // As a shell does: signals to its group reach nobody else.
+      detached: true,
+    });
+    this.#started.add(child);
+    return started(child);
+  }
+
+  /** Runs the command to its end. */
+  run(
+    args: readonly string[],
+    options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
+  ): Promise<Ended> {
+    return this.start(args, options).ended;
+  }
+
+  /** Runs a command that must end well and write JSON. */
+  async json<T = Record<string, unknown>>(args: readonly string[]): Promise<T> {
+    const ended = await this.run([...args, '--json']);
+    if (ended.code !== 0) throw new Error(`heddle ${args.join(' ')} ended with ${ended.code}: ${ended.stderr}`);
+    return JSON.parse(ended.stdout) as T;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of this.#started) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+}
+
+function started(child: ChildProcess): Started {
+  const texts = { stdout: '', stderr: '' };
+  const listeners = new Set<() => void>();
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream]?.setEncoding('utf8').on('data', (chunk: string) => {
+      texts[stream] += chunk;
+      for (const listener of listeners) listener();
+    });
+  }
+  const ended = new Promise<Ended>((resolve) => {
+    child.once('close', (code, signal) => resolve({ code, signal, ...texts }));
+  });
+  const said = async (stream: 'stdout' | 'stderr', pattern: RegExp): Promise<RegExpExecArray> => {
+    const { promise, resolve, reject } = Promise.withResolvers<RegExpExecArray>();
+    const look = (): void => {
+      const match = pattern.exec(texts[stream]);
+      if (match !== null) resolve(match);
+    };
+    listeners.add(look);
+    void ended.then((end) =>
+      reject(new Error(`it ended with ${end.code} before it said ${pattern}: ${end.stdout}${end.stderr}`)),
+    );
+    look();
+    try {
+      return await promise;
+    } finally {
+      listeners.delete(look);
+    }
+  };
+  return { process: child, ended, said };
+}
+
+/** The id of the run that a `heddle run` has started. */
+export async function runIdOf(run: Started): Promise<string> {
+  return (await run.said('stderr', /^(r-[0-9a-z]+) /m))[1] as string;
+}
