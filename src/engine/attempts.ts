@@ -77,7 +77,7 @@ function retire(core: Core, attempt: LiveAttempt): void {
   attempt.run.live -= 1;
   attempt.run.wakeAt.delete(attempt.job);
   giveBackGrant(core, attempt);
-  core.out.releases.push({ attempt: attempt.id, backend: attempt.backend.name });
+  core.out.releases.push({ run: attempt.run, attempt: attempt.id, backend: attempt.backend.name });
 }
 
 function giveBackGrant(core: Core, attempt: LiveAttempt): void {
@@ -88,6 +88,13 @@ function giveBackGrant(core: Core, attempt: LiveAttempt): void {
     for (const [name, count] of Object.entries(tokens)) core.tokens.set(name, (core.tokens.get(name) ?? 0) + count);
   }
   core.grantable = true;
+}
+
+/** Lets go of an attempt that is another engine's to look after: its end will not be heard here. */
+export function abandon(core: Core, attempt: LiveAttempt): void {
+  core.attempts.delete(attempt.id);
+  attempt.run.live -= 1;
+  giveBackGrant(core, attempt);
 }
 
 /** What an end means, given what was wanted of the attempt. Work that got done before the kill is done. */

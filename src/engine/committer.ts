@@ -101,6 +101,7 @@ export class Committer {
 
   #finish(out: Outbox, prepared: PreparedCommit): void {
     const { hasListeners, core, options } = this.#host;
+    out.keepOnly((run) => core.runs.get(run.id) === run);
     const events = hasListeners ? eventsOf(out, prepared, core.now.wall) : [];
     for (const notice of out.notices) {
       if (notice.kind === 'notice') (options.logger ?? silentLogger).info({ code: notice.code }, notice.message);

@@ -20,6 +20,7 @@ import {
   takeReport,
 } from './acting.ts';
 import type { EngineOptions, RunView } from './api.ts';
+import { abandon } from './attempts.ts';
 import { Committer } from './committer.ts';
 import { Core } from './core.ts';
 import { viewRun } from './explaining.ts';
@@ -55,7 +56,7 @@ export class EngineLoop implements ActorHost {
   readonly #committer: Committer;
   readonly #listeners: Set<(events: readonly EngineEvent[]) => void> = new Set();
   readonly #endWaiters: Map<RunState, EndWaiter[]> = new Map();
-  #idleWaiters: (() => void)[] = [];
+  #commitWaiters: (() => void)[] = [];
   #scheduled = false;
   #timer: Timer | undefined;
   #timerDue = Infinity;
@@ -162,7 +163,6 @@ export class EngineLoop implements ActorHost {
     this.#armTimer();
     if (core.out.isEmpty && core.notices.length === 0) {
       if (core.isBusy) this.#poke();
-      else this.#tellIdle();
       return;
     }
     const out = core.takeOutbox();
@@ -177,6 +177,7 @@ export class EngineLoop implements ActorHost {
     if (out.cancels.length > 0) cancelEach(this, out.cancels);
     if (out.releases.length > 0) releaseEach(this, out.releases);
     if (out.rechecks.length > 0) void recoverAll(this, out.rechecks);
+    this.#tellCommitted();
     this.#poke();
   }
 
@@ -242,15 +243,20 @@ export class EngineLoop implements ActorHost {
     for (const waiters of this.#endWaiters.values()) for (const waiter of waiters) waiter.reject(error);
     this.#endWaiters.clear();
     for (const waiter of this.core.out.waiters) waiter(error);
-    this.#tellIdle();
+    this.#tellCommitted();
   }
 
-  /** Another owner has the run: its work here is stopped, and nothing of it is written any more. */
+  /**
+   * Another owner has the run: nothing of it is written or told any more. What lives in this process is
+   * stopped; what outlives processes is the new owner's, who has asked after it by now.
+   */
   #disown(run: RunState): void {
     this.core.runs.delete(run.id);
     run.interrupting = true;
     for (const attempt of [...this.core.attempts.values()]) {
-      if (attempt.run === run) cancelEach(this, [attempt]);
+      if (attempt.run !== run) continue;
+      if (attempt.backend.backend.capabilities.recoverable) abandon(this.core, attempt);
+      else cancelEach(this, [attempt]);
     }
     const error = new HeddleError('RUN_NOT_OWNED', `run ${run.id} was taken over by another engine`, {
       details: { run: run.id },
@@ -259,9 +265,9 @@ export class EngineLoop implements ActorHost {
     this.#endWaiters.delete(run);
   }
 
-  #tellIdle(): void {
-    const waiters = this.#idleWaiters;
-    this.#idleWaiters = [];
+  #tellCommitted(): void {
+    const waiters = this.#commitWaiters;
+    this.#commitWaiters = [];
     for (const waiter of waiters) waiter();
   }
 
@@ -322,11 +328,10 @@ export class EngineLoop implements ActorHost {
     while (this.core.finals.length > 0 || this.core.chores.length > 0) await this.soon();
   }
 
-  /** Resolves the next time there is nothing to do. */
-  nextIdle(): Promise<void> {
+  /** Resolves after the next commit, or when there will be none: nothing ends without one. */
+  nextCommit(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#idleWaiters.push(resolve);
-    this.#poke();
+    this.#commitWaiters.push(resolve);
     return promise;
   }
 

@@ -44,12 +44,12 @@ export interface RunDraft {
  */
 export class Outbox {
   readonly drafts: Map<RunState, RunDraft> = new Map();
-  readonly launches: LiveAttempt[] = [];
-  readonly cancels: LiveAttempt[] = [];
+  launches: LiveAttempt[] = [];
+  cancels: LiveAttempt[] = [];
   /** Attempts whose backend is to be asked what became of them. */
-  readonly rechecks: LiveAttempt[] = [];
+  rechecks: LiveAttempt[] = [];
   /** Attempts whose ends this commit holds, with the backend that may forget them. */
-  readonly releases: { readonly attempt: AttemptId; readonly backend: string }[] = [];
+  releases: { readonly run: RunState; readonly attempt: AttemptId; readonly backend: string }[] = [];
   /** Told along with this commit. */
   notices: EngineEvent[] = [];
   /** Called once this commit is durable. */
@@ -74,6 +74,15 @@ export class Outbox {
       this.drafts.set(run, draft);
     }
     return draft;
+  }
+
+  /** Drops what belongs to runs that are not this engine's any more: it was not committed, so it neither acts nor is told. */
+  keepOnly(isOurs: (run: RunState) => boolean): void {
+    for (const run of this.drafts.keys()) if (!isOurs(run)) this.drafts.delete(run);
+    this.launches = this.launches.filter((attempt) => isOurs(attempt.run));
+    this.cancels = this.cancels.filter((attempt) => isOurs(attempt.run));
+    this.rechecks = this.rechecks.filter((attempt) => isOurs(attempt.run));
+    this.releases = this.releases.filter(({ run }) => isOurs(run));
   }
 
   get isEmpty(): boolean {

@@ -302,7 +302,7 @@ export class EngineShell implements EngineApi {
 
   async drain(): Promise<void> {
     this.core.draining = true;
-    while (this.core.attempts.size > 0 && this.#loop.broken === undefined) await this.#loop.nextIdle();
+    while (this.core.attempts.size > 0 && this.#loop.broken === undefined) await this.#loop.nextCommit();
   }
 
   async shutdown(options: { readonly detach?: boolean } = {}): Promise<void> {
@@ -317,7 +317,7 @@ export class EngineShell implements EngineApi {
       this.#loop.input(() => {
         for (const run of this.core.runs.values()) if (run.endedAt === 0) steering.interrupt(this.core, run, spares);
       });
-      while (this.core.attempts.size > spared() && this.#loop.broken === undefined) await this.#loop.nextIdle();
+      while (this.core.attempts.size > spared() && this.#loop.broken === undefined) await this.#loop.nextCommit();
       this.#loop.input(() => {
         for (const run of this.core.runs.values()) steering.markInterrupted(this.core, run);
       });

@@ -32,7 +32,8 @@ function whyWrong(facts: RunFacts, stored: StoredRun, ledger: Ledger, job: numbe
   const isStopped = facts.plan.onFailure !== 'continue' && anyFailed(stored);
   if (status === 'done') {
     if (missing !== undefined) return `though j${missing}, whose value it took, is not done`;
-    if (refused !== undefined) return `though j${refused.from} ended in a way it does not accept`;
+    // An order edge does not make a finished job run again when what it awaited does.
+    if (refused !== undefined && !facts.rerunWished) return `though j${refused.from} ended in a way it does not accept`;
     const { life } = chargedEnds(stored, job, ledger);
     return life < plan.failures ? `though its body fails ${plan.failures} times and did so ${life}` : '';
   }

@@ -62,7 +62,9 @@ function checkRunning(at: JobContext, view: JobView, fail: (invariant: string, m
   const body = row === undefined ? undefined : at.context.ledger.bodies.get(row.attempt);
   if (row !== undefined && row.grant === '' && view.detail !== 'unreachable') fail('I1', 'without a grant in its row');
   if (body !== undefined && isAlive(body)) return;
-  if (view.detail === 'unreachable' || view.detail === 'cancelling') return;
+  if (at.engine.why(at.facts.id, view.index).wakeAt !== undefined) return;
+  // Gone, and not lost before a successor is granted: it waits for that like any that is queued.
+  if (view.detail === 'unreachable' && body?.state !== 'ended') return checkQueued(at, view, fail);
   if (at.context.sites.some((site) => site.hasNewsFor(row?.attempt ?? ''))) return;
   fail('waits', 'though no body of it lives, and no news of it is on the way');
 }
