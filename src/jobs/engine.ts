@@ -87,6 +87,8 @@ export class Engine implements AsyncDisposable {
     const closed = new AbortController();
     const project = resolve(options.project ?? '.');
     const place = await openPlace(options, resources);
+    // After the engine has told its last and before the store is closed.
+    resources.defer(() => closed.abort());
     const api = resources.use(
       await EngineShell.open({
         store: place.store,
@@ -103,7 +105,6 @@ export class Engine implements AsyncDisposable {
     );
     const source = (run: RunId): EventSource => ({ api, store: place.store, run, closed: closed.signal });
     if (place.socket !== '') resources.use(await listenForControl(place.socket, (run) => localControl(source(run))));
-    resources.defer(() => closed.abort());
     return new Engine(place.store, api, closed, resources.move());
   }
 

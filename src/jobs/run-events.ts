@@ -29,8 +29,8 @@ export async function* runEvents(source: EventSource, options: EventsOptions = {
   const live = new LiveEvents(source, options.signal);
   let seq = options.after ?? 0;
   try {
-    while (!live.aborted) {
-      if (live.behind) {
+    while (options.signal?.aborted !== true) {
+      if (live.behind && !source.closed.aborted) {
         live.behind = false;
         for await (const event of stored(source, seq)) {
           seq = event.seq;
@@ -43,6 +43,7 @@ export async function* runEvents(source: EventSource, options: EventsOptions = {
         if (event.kind === 'job') seq = event.seq;
         yield event;
       }
+      if (source.closed.aborted) return;
       if (events.length > 0 || live.behind) continue;
       if (live.over) return;
       await live.more();
@@ -87,10 +88,6 @@ class LiveEvents {
     this.#unlisten = source.api.listen((events) => this.#gather(events));
     for (const each of [signal, source.closed]) each?.addEventListener('abort', this.#onAbort, { once: true });
     void this.#watchEnd();
-  }
-
-  get aborted(): boolean {
-    return this.#signal?.aborted === true || this.#source.closed.aborted;
   }
 
   take(): readonly EngineEvent[] {
