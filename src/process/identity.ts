@@ -66,3 +66,21 @@ export function isAlive(identity: ProcessIdentity): boolean {
   const stat = readProcess(identity.pid);
   return stat !== undefined && !isDead(stat) && stat.start === identity.start;
 }
+
+/** The kernel's id of this boot: pids and starts of another boot mean nothing. Empty where there is no `/proc`. */
+export function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch {
+    return '';
+  }
+}
+
+/** Says whether a process was started with this variable in its environment; false when we may not look. */
+export function hasVariable(pid: number, name: string, value: string): boolean {
+  try {
+    return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`.includes(`\0${name}=${value}\0`);
+  } catch {
+    return false;
+  }
+}

@@ -1,7 +1,15 @@
 export { type Capacity, readCapacity } from './capacity.ts';
 export { baseEnvironment, isVariableName } from './environment.ts';
 export { type EndTarget, type Escalation, escalate, type EscalationHandle } from './escalation.ts';
-export { identify, isAlive, type ProcessIdentity, type ProcessStat, readProcess } from './identity.ts';
+export {
+  bootId,
+  hasVariable,
+  identify,
+  isAlive,
+  type ProcessIdentity,
+  type ProcessStat,
+  readProcess,
+} from './identity.ts';
 export {
   CLAIM_FILE,
   COMMAND_FILE,

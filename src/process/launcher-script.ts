@@ -20,15 +20,15 @@ export const COMMAND_FILE = 'command.sh';
  *   a signal, so what can be read from fd 3 tells them apart. (bash with job control says so of every signal; dash
  *   and busybox keep silent of INT and PIPE, which are then reported as exit codes.)
  * - The claim is on disk before the fork, and is looked at together with `fenced`: whoever writes `fenced` first and
- *   then finds no claim knows that nothing will start. It names the launcher (pid and start), and the job's group
+ *   then finds no claim knows that nothing will start. It names the launcher (pid, start, boot), and the job's group
  *   is found as the launcher's child, or in its session once it is dead; so nothing has to be read for a start.
  * - The record is one write of one line: whole when it ends in a newline. It comes before the answer.
  * - No program is started but the command itself: everything here is a builtin.
  */
 
-const CLAIM = `printf '{"attempt":"%s","fence":%s,"launcher":%s,"start":%s,"started":%s,"host":"%s"}\\n' "$a" "$f" $$ "$HEDDLE_START" "$t0" "$HEDDLE_HOST" >"$d/${CLAIM_FILE}"`;
+const CLAIM = `printf '{"attempt":"%s","fence":%s,"launcher":%s,"start":%s,"boot":"%s","started":%s,"host":"%s"}\\n' "$a" "$f" $$ "$start" "$boot" "$t0" "$host" >"$d/${CLAIM_FILE}"`;
 
-const RECORD = `printf '{"attempt":"%s","fence":%s,%s,"started":%s,"ended":%s,"pid":%s,"host":"%s"}\\n' "$a" "$f" "$e" "$t0" "$t1" "$p" "$HEDDLE_HOST" >"$d/${EXIT_FILE}"`;
+const RECORD = `printf '{"attempt":"%s","fence":%s,%s,"started":%s,"ended":%s,"pid":%s,"host":"%s"}\\n' "$a" "$f" "$e" "$t0" "$t1" "$p" "$host" >"$d/${EXIT_FILE}"`;
 
 /** Reads what the shell itself said since the last look: `told` says whether it was anything. */
 const SAID = 'said() { told=; while read -r _ <&3; do told=1; done; }; said';
@@ -57,8 +57,8 @@ if [ -e "$d/${FENCED_FILE}" ]; then echo "$q fenced 0 0"; continue; fi`;
 const GROUPS = `set -m
 set -C
 trap : HUP INT QUIT PIPE TERM
-read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ HEDDLE_START _ </proc/$$/stat
-HEDDLE_HOST=$1
+read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ start _ </proc/$$/stat
+host=$1 boot=$2
 ${SAID}
 job() {
 cd "$d" || exit 1
@@ -92,10 +92,10 @@ case $1 in shell) exec /bin/sh ./${COMMAND_FILE};; esac
 function plain(prefix: string): string {
   return `set -C
 trap : HUP INT QUIT PIPE TERM
-read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ HEDDLE_START _ </proc/$$/stat
-HEDDLE_HOST=$1 boot=$2
+read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ start _ </proc/$$/stat
+host=$1 boot=$2 since=$3
 ${SAID}
-now() { read -r u _ </proc/uptime; c=\${u#*.}; t=$((boot + \${u%.*} * 1000 + (1$c - 100) * 10)); }
+now() { read -r u _ </proc/uptime; c=\${u#*.}; t=$((since + \${u%.*} * 1000 + (1$c - 100) * 10)); }
 while read -r q k a f d; do
 now; t0=$t${TAKE}
 ${prefix}/bin/sh -c '${INNER.replaceAll("'", `'\\''`)}' sh "$k" "$d" </dev/null >>"$d/${STDOUT_FILE}" 2>>"$d/${STDERR_FILE}" 3<&-
@@ -110,7 +110,10 @@ exit
 `;
 }
 
-/** The script of a launcher. Arguments: host name, and for all but `groups` the moment of boot in epoch milliseconds. */
+/**
+ * The script of a launcher. Arguments: host name, the kernel's id of this boot, and for all but `groups` the moment of
+ * boot in epoch milliseconds.
+ */
 export function launcherScript(isolation: Isolation): string {
   switch (isolation) {
     case 'groups':

@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync, unlinkSync } fr
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, HeddleError } from '../model/index.ts';
-import { isAlive, type ProcessIdentity, readProcess } from './identity.ts';
+import { bootId, isAlive, type ProcessIdentity, readProcess } from './identity.ts';
 import { launcherScript } from './launcher-script.ts';
 import { signalProcess } from './members.ts';
 import type { LauncherShell } from './shells.ts';
@@ -79,9 +79,9 @@ export class Launcher {
     const { isolation, command } = options.shell;
     const [file = '/bin/sh', ...first] = command;
     const script = launcherScript(isolation);
-    const boot = String(bootMoment(options.clock));
+    const facts = [HOST, bootId(), String(bootMoment(options.clock))];
     const args =
-      isolation === 'groups' ? [...first, '-s', '--', HOST] : [...first, '-c', script, 'heddle-launcher', HOST, boot];
+      isolation === 'groups' ? [...first, '-s', '--', ...facts] : [...first, '-c', script, 'heddle-launcher', ...facts];
     const complaints = openComplaints();
     try {
       const child = spawn(file, args, {

@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { type Clock, HeddleError } from '../model/index.ts';
-import { escalate, type EscalationHandle } from './escalation.ts';
+import { escalate } from './escalation.ts';
 import { isGroupAlive, signalGroup } from './members.ts';
 
 const STDERR_TAIL_BYTES = 4096;
@@ -55,7 +55,7 @@ export class CommandError extends HeddleError<CommandFailure> {
  */
 export async function runCommand(argv: readonly string[], options: CommandOptions): Promise<CommandResult> {
   options.signal?.throwIfAborted();
-  const { clock, timeoutMs = 60_000, graceMs = 2000, maxOutputBytes = 16 * 1024 * 1024, accept = [0] } = options;
+  const { clock, timeoutMs = 60_000, graceMs = 2000, maxOutputBytes = 16 * 1024 * 1024 } = options;
   const [file = '', ...args] = argv;
   const child = spawn(file, args, {
     detached: true,
@@ -63,61 +63,87 @@ export async function runCommand(argv: readonly string[], options: CommandOption
     env: options.env,
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
-
-  let why: CommandFailure['why'] | undefined;
-  let ending: EscalationHandle | undefined;
-  const dead = Promise.withResolvers<void>();
-  const end = (reason: CommandFailure['why']): void => {
-    why ??= reason;
-    const group = child.pid;
-    if (group === undefined || ending !== undefined) return;
-    const target = { isAlive: () => isGroupAlive(group), signal: (s: NodeJS.Signals) => void signalGroup(group, s) };
-    ending = escalate(target, { clock, graceMs, whenDead: dead.resolve });
-  };
-
-  const stdout = new Capture(maxOutputBytes, () => end('output'));
+  const ending = new Ending(child.pid, { clock, graceMs });
+  const stdout = new Capture(maxOutputBytes, () => ending.begin('output'));
   const stderr = new Tail(STDERR_TAIL_BYTES);
   child.stdout?.on('data', (chunk: Buffer) => stdout.add(chunk));
   child.stderr?.on('data', (chunk: Buffer) => stderr.add(chunk));
   // A tool that does not read to the end of its input breaks the pipe; its exit code says what it thinks.
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(options.input);
-  const timer = clock.after(timeoutMs, () => end('timeout'));
-  const abort = (): void => end('aborted');
+  const timer = clock.after(timeoutMs, () => ending.begin('timeout'));
+  const abort = (): void => ending.begin('aborted');
   options.signal?.addEventListener('abort', abort, { once: true });
-
-  const closed = Promise.withResolvers<{ code: number | null; signal: string | null; error?: Error }>();
-  child.once('error', (error) => {
-    if (child.pid === undefined) closed.resolve({ code: null, signal: null, error });
-  });
-  child.once('exit', (code, signal) => {
-    // What the tool left behind would hold our pipes open.
-    if (child.pid !== undefined && isGroupAlive(child.pid)) {
-      const reason = why;
-      end('exit');
-      why = reason;
-    }
-    child.once('close', () => closed.resolve({ code, signal }));
-  });
   try {
-    const { code, signal, error } = await closed.promise;
-    if (ending !== undefined) await dead.promise;
-    const failure = (reason: CommandFailure['why']): CommandFailure => ({
-      command: argv,
-      why: reason,
-      stderr: stderr.text(),
-      ...(code === null ? {} : { code }),
-      ...(signal === null ? {} : { signal }),
-    });
+    const end = await endOf(child, ending);
+    await ending.done;
+    const why = judge(end, ending.why, options.accept ?? [0]);
+    if (why === undefined) return { code: end.code ?? 0, stdout: stdout.text(), stderr: stderr.text() };
     if (why === 'aborted') throw options.signal?.reason;
-    if (error !== undefined) throw failed(failure('not-found'), error);
-    if (why !== undefined) throw failed(failure(why));
-    if (code === null) throw failed(failure('signal'));
-    if (!accept.includes(code)) throw failed(failure('exit'));
-    return { code, stdout: stdout.text(), stderr: stderr.text() };
+    const { code, signal, error } = end;
+    const facts = { ...(code === null ? {} : { code }), ...(signal === null ? {} : { signal }) };
+    throw failed({ command: argv, why, stderr: stderr.text(), ...facts }, error);
   } finally {
     timer.cancel();
     options.signal?.removeEventListener('abort', abort);
+  }
+}
+
+interface ToolEnd {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** It could not be started. */
+  readonly error?: Error;
+}
+
+/** Resolves when the tool has ended and its pipes are empty. What it left behind would hold them open: it is ended. */
+function endOf(child: ChildProcess, ending: Ending): Promise<ToolEnd> {
+  const { promise, resolve } = Promise.withResolvers<ToolEnd>();
+  child.once('error', (error) => {
+    if (child.pid === undefined) resolve({ code: null, signal: null, error });
+  });
+  child.once('exit', () => ending.begin(undefined));
+  child.once('close', (code, signal) => resolve({ code, signal }));
+  return promise;
+}
+
+function judge(end: ToolEnd, why: CommandFailure['why'] | undefined, accept: readonly number[]) {
+  if (why !== undefined) return why;
+  if (end.error !== undefined) return 'not-found';
+  if (end.code === null) return 'signal';
+  return accept.includes(end.code) ? undefined : 'exit';
+}
+
+/** Ends a tool's group, once, and remembers why. */
+class Ending {
+  readonly #group: number | undefined;
+  readonly #how: { readonly clock: Clock; readonly graceMs: number };
+  #why: CommandFailure['why'] | undefined;
+  #done: Promise<void> | undefined;
+
+  constructor(group: number | undefined, how: { readonly clock: Clock; readonly graceMs: number }) {
+    this.#group = group;
+    this.#how = how;
+  }
+
+  /** Undefined when it ended by itself and only what it left behind was ended. */
+  get why(): CommandFailure['why'] | undefined {
+    return this.#why;
+  }
+
+  /** Resolves when nothing of the group lives; at once when nothing had to be ended. */
+  get done(): Promise<void> | undefined {
+    return this.#done;
+  }
+
+  begin(why: CommandFailure['why'] | undefined): void {
+    const group = this.#group;
+    if (this.#done !== undefined || group === undefined || !isGroupAlive(group)) return;
+    this.#why = why;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#done = promise;
+    const target = { isAlive: () => isGroupAlive(group), signal: (s: NodeJS.Signals) => void signalGroup(group, s) };
+    escalate(target, { ...this.#how, whenDead: resolve });
   }
 }
 

@@ -35,9 +35,9 @@ export const EMPTY_VALUE: Value = { codec: 'json', json: '{"outputs":{}}' };
 export async function collectOutputs(collection: Collection): Promise<Outcome> {
   const { outputs } = collection;
   if (outputs.length === 0) return { kind: 'ok', value: EMPTY_VALUE };
-  const missing = outputs.filter((spec) => find(collection, spec) === undefined);
-  if (missing.length > 0) return outputMissing(collection, missing);
   try {
+    const missing = outputs.filter((spec) => find(collection, spec) === undefined);
+    if (missing.length > 0) return outputMissing(collection, missing);
     const found: [string, CommandOutput][] = [];
     for (const spec of outputs) found.push([spec.name, await collect(collection, spec)]);
     await publish(collection);

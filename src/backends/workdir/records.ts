@@ -7,6 +7,8 @@ import { CLAIM_FILE, EXIT_FILE, FENCED_FILE, type ProcessIdentity } from '../../
 export interface Claim {
   readonly attempt: string;
   readonly launcher: ProcessIdentity;
+  /** The kernel's id of the boot all this belongs to. */
+  readonly boot: string;
   /** The job's own process, where its launcher could say it. */
   readonly pid?: number;
   /** Epoch milliseconds. */
@@ -44,6 +46,7 @@ export function readClaim(directory: string): ClaimState {
     claim: {
       attempt: String(claim['attempt']),
       launcher: { pid: Number(claim['launcher']), start: Number(claim['start']) },
+      boot: String(claim['boot']),
       startedAt: Number(claim['started']),
       host: String(claim['host']),
       ...(typeof pid === 'number' ? { pid } : {}),

@@ -1,0 +1,441 @@
+import { join, relative, sep } from 'node:path';
+import { FileHasher } from '../../files/index.ts';
+import {
+  type AttemptId,
+  type AttemptOrder,
+  asError,
+  type Backend,
+  type BackendCapabilities,
+  type BackendContext,
+  type BackendEvent,
+  HeddleError,
+  type LaunchAnswer,
+  type Outcome,
+  type Place,
+  type RecoverAnswer,
+  type RecoverQuery,
+} from '../../model/index.ts';
+import {
+  baseEnvironment,
+  type EndTarget,
+  escalate,
+  findLauncherShell,
+  isGroupAlive,
+  type LauncherAnswer,
+  type LauncherShell,
+  MemoryKills,
+  readCapacity,
+  sessionMembers,
+  signalGroup,
+} from '../../process/index.ts';
+import {
+  collectOutputs,
+  EMPTY_VALUE,
+  readClaim,
+  readExitRecord,
+  WorkDirectories,
+  writeFence,
+} from '../workdir/index.ts';
+import { judgeBadEnd } from './judge.ts';
+import { LauncherPool } from './launcher-pool.ts';
+import { LiveAttempt } from './live-attempt.ts';
+import { type Found, lookInto } from './recovery.ts';
+import { Watch } from './watch.ts';
+
+/** How commands are run on this machine. */
+export interface CommandsOptions {
+  /** Attempts at a time. @default the engine's `slots`, else the CPUs this process may use */
+  readonly slots?: number;
+  /** The shell that launches. @default bash 5 where there is one, else `sh` with `setsid`, else `sh` */
+  readonly shell?: LauncherShell;
+}
+
+/** Runs commands as processes of this machine, each in a work directory of its own. */
+export function commandsBackend(options: CommandsOptions = {}): Backend {
+  return new CommandsBackend(options);
+}
+
+type Ended = Extract<BackendEvent, { readonly kind: 'ended' }>;
+
+/** What the process that was the attempt's said at its end. */
+interface End {
+  readonly status: number | string;
+  readonly startedAt: number;
+  readonly endedAt: number;
+}
+
+const PLACE = 'local';
+/** Between two looks at an attempt of an earlier engine. */
+const ADOPTED_LOOK_MS = 100;
+/** Launchers that died before taking one order, before we stop believing in the next. */
+const MAX_MOVES = 3;
+
+/**
+ * An attempt is in `#live` from its launch until nothing of it lives and its end is told, and its end is in `#ended`
+ * from then until the engine has committed it: a report that got lost is told again when `recover` asks.
+ */
+class CommandsBackend implements Backend {
+  readonly name = 'commands';
+  readonly capabilities: BackendCapabilities = {
+    commands: true,
+    calls: false,
+    recoverable: true,
+    batches: false,
+    local: true,
+  };
+  readonly #options: CommandsOptions;
+  readonly #live = new Map<AttemptId, LiveAttempt>();
+  readonly #ended = new Map<AttemptId, Ended>();
+  readonly #memoryKills = new MemoryKills();
+  #opened: Opened | undefined;
+
+  constructor(options: CommandsOptions) {
+    this.#options = options;
+  }
+
+  async open(context: BackendContext): Promise<readonly Place[]> {
+    const capacity = readCapacity();
+    const env = baseEnvironment();
+    const shell = this.#options.shell ?? (await findLauncherShell(context.clock, env['PATH'] ?? ''));
+    const cpus = this.#options.slots ?? context.slots ?? capacity.cpus;
+    const cwd = context.directory === '' ? context.project : context.directory;
+    const { clock } = context;
+    this.#opened = {
+      context,
+      cwd,
+      directories: new WorkDirectories({ store: context.directory, project: context.project }),
+      hasher: new FileHasher(() => clock.now().wall),
+      pool: new LauncherPool({ shell, clock, cwd, env }, Math.max(1, Math.ceil(cpus))),
+      watch: new Watch({
+        clock,
+        live: this.#live,
+        alive: ({ attempt }) => this.#report({ kind: 'heartbeat', attempt }),
+        failed: ({ attempt }, error) => this.#complain(error, `cannot look after the output of ${attempt}`),
+      }),
+    };
+    return [{ ...capacity, name: PLACE, cpus }];
+  }
+
+  launch(orders: readonly AttemptOrder[]): readonly LaunchAnswer[] {
+    return orders.map((order) => this.#launch(order));
+  }
+
+  cancel(attempt: AttemptId, graceMs: number): void {
+    const live = this.#live.get(attempt);
+    if (live === undefined) return;
+    const killAt = this.#now() + graceMs;
+    if (live.cancelling !== undefined) {
+      live.cancelling.killAt = Math.min(live.cancelling.killAt, killAt);
+      return;
+    }
+    live.cancelling = { killAt, termSent: false };
+    this.#push(live);
+  }
+
+  async recover(queries: readonly RecoverQuery[]): Promise<readonly RecoverAnswer[]> {
+    return Promise.all(queries.map((query) => this.#recover(query)));
+  }
+
+  release(attempts: readonly AttemptId[]): void {
+    for (const attempt of attempts) this.#ended.delete(attempt);
+  }
+
+  /** What still runs goes on: its launcher writes the record, and `recover` finds it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const opened = this.#opened;
+    this.#opened = undefined;
+    for (const live of this.#live.values()) live.launcher?.abandon();
+    this.#live.clear();
+    await opened?.pool.close();
+  }
+
+  #launch(order: AttemptOrder): LaunchAnswer {
+    const { attempt, directory, work, limits } = order;
+    const { directories, pool, watch, context, cwd } = this.#use();
+    if (work.kind !== 'command') return never('this backend runs commands only');
+    if (directory === '' || /[\n\0]|\s$/.test(directory)) return never(`no command can run in '${directory}'`);
+    try {
+      const { kind } = directories.prepare(order, work);
+      const launcher = pool.take();
+      const live = new LiveAttempt({
+        attempt,
+        directory,
+        work,
+        limits,
+        order: { attempt, fence: order.fence, directory: shortest(directory, cwd), kind },
+        now: this.#now(),
+      });
+      this.#live.set(attempt, live);
+      live.launcher = launcher;
+      launcher.give(live.order, (answer) => this.#answered(live, answer));
+      watch.wake();
+      context.report({ kind: 'phase', attempt, phase: 'active' });
+      return { kind: 'accepted', handle: `${launcher.identity.pid}:${launcher.identity.start}` };
+    } catch (error) {
+      const why = asError(error).message;
+      // A HeddleError that no wait mends is the work's fault; anything else the machine's: full, or out of something.
+      if (HeddleError.is(error) && error.code !== 'BACKEND_UNAVAILABLE') return never(why);
+      return { kind: 'refused', retryable: true, why };
+    }
+  }
+
+  #answered(live: LiveAttempt, answer: LauncherAnswer): void {
+    if (this.#opened === undefined) return;
+    const launcher = live.launcher;
+    switch (answer.kind) {
+      case 'died':
+        this.#orphaned(live, answer.why);
+        return;
+      case 'refused':
+        live.answered = true;
+        this.#putBack(live);
+        writeFence(live.directory);
+        this.#gone(live, 'it could not be started: the machine is out of space, processes or descriptors');
+        return;
+      case 'fenced':
+        live.answered = true;
+        this.#clear(live, answer.leftover ? answer.pid : 0, () => {
+          this.#putBack(live);
+          if (live.cancelling === undefined) this.#gone(live, 'it was fenced from elsewhere');
+          else this.#tell(live, { kind: 'cancelled', by: 'user' });
+        });
+        return;
+      case 'ended':
+        live.answered = true;
+        if (launcher?.isolation === 'bare' && sessionMembers(launcher.identity.pid).length > 1) {
+          this.#clear(live, launcher.identity.pid, () => this.#finish(live, answer));
+          return;
+        }
+        this.#clear(live, answer.leftover ? answer.pid : 0, () => this.#finish(live, answer));
+        return;
+    }
+  }
+
+  /** Ends what is left of a job's group, then goes on. 0: nothing is left, which is the rule. */
+  #clear(live: LiveAttempt, group: number, then: () => void): void {
+    if (group === 0) then();
+    else {
+      const target = { isAlive: () => isGroupAlive(group), signal: (s: NodeJS.Signals) => void signalGroup(group, s) };
+      this.#escalate(live, target, then);
+    }
+  }
+
+  #escalate(live: LiveAttempt, target: EndTarget, then: () => void): void {
+    const { clock } = this.#use().context;
+    const left = live.cancelling === undefined ? live.limits.graceMs : live.cancelling.killAt - this.#now();
+    const whenDead = (): void => {
+      if (this.#opened !== undefined) then();
+    };
+    escalate(target, { clock, graceMs: Math.max(0, left), whenDead });
+  }
+
+  #putBack(live: LiveAttempt): void {
+    const launcher = live.launcher;
+    live.launcher = undefined;
+    if (launcher !== undefined) this.#use().pool.put(launcher);
+  }
+
+  /** The launcher is dead. Its attempt has a record, or never started, or is lost; what lives of it is ended. */
+  #orphaned(live: LiveAttempt, why: string): void {
+    const found = readExitRecord(live.directory, live.attempt);
+    const state = readClaim(live.directory);
+    if (found === undefined && state.kind === 'none' && live.cancelling === undefined && live.moves < MAX_MOVES) {
+      this.#move(live, why);
+      return;
+    }
+    live.answered = true;
+    live.launcher = undefined;
+    if (found === undefined) writeFence(live.directory);
+    this.#escalateRemains(live, found !== undefined, () => {
+      // The launcher was dead before the fence, so a record is there now or never.
+      if (found !== undefined) this.#finish(live, found);
+      else if (live.cancelling === undefined) this.#gone(live, why);
+      else if (state.kind === 'none') this.#tell(live, { kind: 'cancelled', by: 'user' });
+      else this.#tell(live, { kind: 'signal', signal: 'SIGKILL' });
+    });
+  }
+
+  #escalateRemains(live: LiveAttempt, politely: boolean, then: () => void): void {
+    const target = live.remains({ withLauncher: !politely });
+    if (!target.isAlive()) then();
+    else if (politely) this.#escalate(live, target, then);
+    else escalate(target, { clock: this.#use().context.clock, graceMs: 0, whenDead: then });
+  }
+
+  /** Its launcher died before it took the order: another one takes it. */
+  #move(live: LiveAttempt, why: string): void {
+    live.moves += 1;
+    try {
+      const launcher = this.#use().pool.take();
+      live.launcher = launcher;
+      launcher.give(live.order, (answer) => this.#answered(live, answer));
+    } catch (error) {
+      writeFence(live.directory);
+      this.#gone(live, `${why}; ${asError(error).message}`);
+    }
+  }
+
+  #push(live: LiveAttempt): void {
+    if (live.answered || this.#opened === undefined || this.#live.get(live.attempt) !== live) return;
+    const again = live.push(this.#now());
+    this.#opened.context.clock.after(again, () => this.#push(live));
+  }
+
+  /** Its process has ended and nothing of it lives: judge, and tell. */
+  #finish(live: LiveAttempt, end: End): void {
+    if (this.#opened === undefined) return;
+    const usage = live.usage();
+    this.#putBack(live);
+    try {
+      live.guard.finish();
+    } catch (error) {
+      this.#complain(error, `cannot cut the output of ${live.attempt}`);
+    }
+    if (end.status !== 0) {
+      const cancelled = live.cancelling !== undefined;
+      const { directory } = live;
+      this.#tell(live, judgeBadEnd(end.status, { directory, memoryKills: this.#memoryKills, cancelled, usage }), end);
+      return;
+    }
+    const more = usage === undefined ? {} : { usage };
+    if (live.work.outputs.length === 0) this.#tell(live, { kind: 'ok', value: EMPTY_VALUE, ...more }, end);
+    else {
+      void this.#collect(live.work.outputs, live).then((outcome) => this.#tell(live, { ...outcome, ...more }, end));
+    }
+  }
+
+  async #collect(outputs: LiveAttempt['work']['outputs'], live: LiveAttempt): Promise<Outcome> {
+    const { context, hasher } = this.#use();
+    const { directory: store, project } = context;
+    try {
+      return await collectOutputs({ directory: live.directory, outputs, store, project, tag: live.attempt, hasher });
+    } catch (error) {
+      const { name, message, stack } = asError(error);
+      const code = (error as NodeJS.ErrnoException).code;
+      return {
+        kind: 'error',
+        error: {
+          name,
+          message: `the outputs could not be collected: ${message}`,
+          ...(code === undefined ? {} : { code }),
+          ...(stack === undefined ? {} : { stack }),
+        },
+      };
+    }
+  }
+
+  #tell(live: LiveAttempt, outcome: Outcome, end?: End): void {
+    if (!this.#live.delete(live.attempt)) return;
+    const { attempt } = live;
+    const times = end === undefined ? {} : { startedAt: end.startedAt, endedAt: end.endedAt };
+    const event: Ended = { kind: 'ended', attempt, outcome, ...times };
+    this.#ended.set(attempt, event);
+    this.#report(event);
+  }
+
+  #gone(live: LiveAttempt, why: string): void {
+    if (this.#live.delete(live.attempt)) this.#report({ kind: 'gone', attempt: live.attempt, why });
+  }
+
+  #report(event: BackendEvent): void {
+    this.#opened?.context.report(event);
+  }
+
+  async #recover(query: RecoverQuery): Promise<RecoverAnswer> {
+    const { attempt, directory, work } = query;
+    const known = this.#ended.get(attempt);
+    if (known !== undefined) return endedAnswer(known);
+    const live = this.#live.get(attempt);
+    if (live !== undefined) return { kind: 'running', phase: live.answered ? 'staging-out' : 'active' };
+    if (work.kind !== 'command' || directory === '') return { kind: 'gone', why: 'it never was a command here' };
+    const found = lookInto(directory, attempt);
+    if (found.kind === 'never') return { kind: 'gone', why: found.why };
+    return this.#adopt(query, work, found);
+  }
+
+  /** Takes over an attempt of an earlier engine: collects its end, waits for it, or ends what is left of it. */
+  async #adopt(
+    query: RecoverQuery,
+    work: LiveAttempt['work'],
+    found: Exclude<Found, { readonly kind: 'never' }>,
+  ): Promise<RecoverAnswer> {
+    const { attempt, directory, limits } = query;
+    const order = { attempt, fence: query.fence, directory, kind: 'shell' } as const;
+    const live = new LiveAttempt({ attempt, directory, work, limits, order, now: this.#now() });
+    this.#live.set(attempt, live);
+    if (found.kind === 'running') {
+      live.adoptFrom(found.claim);
+      this.#use().watch.wake();
+      this.#report({ kind: 'phase', attempt, phase: 'active', at: found.claim.startedAt });
+      this.#await(live);
+      return { kind: 'running', phase: 'active' };
+    }
+    live.answered = true;
+    if (found.kind === 'ended') {
+      // Its end comes as a report once nothing of it lives and its outputs are judged.
+      this.#escalateRemains(live, true, () => this.#finish(live, found.record));
+      const known = this.#ended.get(attempt);
+      return known === undefined ? { kind: 'running', phase: 'staging-out' } : endedAnswer(known);
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#escalateRemains(live, false, resolve);
+    await promise;
+    this.#live.delete(attempt);
+    return { kind: 'gone', why: found.why };
+  }
+
+  /** Waits for the end of an attempt whose launcher an earlier engine started. */
+  #await(live: LiveAttempt): void {
+    if (this.#opened === undefined || this.#live.get(live.attempt) !== live) return;
+    const found = lookInto(live.directory, live.attempt);
+    if (found.kind === 'running') {
+      this.#opened.context.clock.after(ADOPTED_LOOK_MS, () => this.#await(live));
+      return;
+    }
+    live.answered = true;
+    if (found.kind === 'ended') this.#escalateRemains(live, true, () => this.#finish(live, found.record));
+    else this.#orphaned(live, found.why);
+  }
+
+  #now(): number {
+    return this.#use().context.clock.now().mono;
+  }
+
+  #use(): Opened {
+    if (this.#opened !== undefined) return this.#opened;
+    throw new HeddleError('BACKEND_BROKEN', 'the commands backend is not open');
+  }
+
+  #complain(error: unknown, message: string): void {
+    this.#opened?.context.logger.warn({ error: asError(error).message }, message);
+  }
+}
+
+/** What a backend has between its opening and its disposal. */
+interface Opened {
+  readonly context: BackendContext;
+  /** Where launchers stand. */
+  readonly cwd: string;
+  readonly directories: WorkDirectories;
+  readonly hasher: FileHasher;
+  readonly pool: LauncherPool;
+  readonly watch: Watch;
+}
+
+function never(why: string): LaunchAnswer {
+  return { kind: 'refused', retryable: false, why };
+}
+
+function endedAnswer({ outcome, startedAt, endedAt }: Ended): RecoverAnswer {
+  return {
+    kind: 'ended',
+    outcome,
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(endedAt === undefined ? {} : { endedAt }),
+  };
+}
+
+/** A directory as the launcher is told it: relative to where it stands when that is below, since it reads bytewise. */
+function shortest(directory: string, cwd: string): string {
+  return directory.startsWith(join(cwd, sep)) ? relative(cwd, directory) : directory;
+}

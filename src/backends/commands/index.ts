@@ -1,0 +1,1 @@
+export { type CommandsOptions, commandsBackend } from './commands-backend.ts';

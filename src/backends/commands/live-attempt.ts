@@ -1,0 +1,151 @@
+import type { AttemptId, AttemptLimits, Usage } from '../../model/index.ts';
+import {
+  childrenOf,
+  type EndTarget,
+  isAlive,
+  type Launcher,
+  type LauncherOrder,
+  type ProcessIdentity,
+  type ProcessTable,
+  readProcess,
+  signalGroup,
+  signalProcess,
+  UsageMeter,
+} from '../../process/index.ts';
+import {
+  CaptureGuard,
+  type Claim,
+  type CommandWork,
+  isLauncherAlive,
+  readClaim,
+  survivorsOf,
+  writeFence,
+} from '../workdir/index.ts';
+
+/** Who asked for an end, and until when it is polite. */
+export interface Cancelling {
+  /** On the monotonic clock. */
+  killAt: number;
+  termSent: boolean;
+}
+
+/** What an attempt is made of here. */
+export interface LiveInit {
+  readonly attempt: AttemptId;
+  readonly directory: string;
+  readonly work: CommandWork;
+  readonly limits: AttemptLimits;
+  readonly order: LauncherOrder;
+  readonly now: number;
+}
+
+/**
+ * An attempt between its launch (or its adoption after a restart) and its end. Its launcher is ours, or an earlier
+ * engine's: then only its identity is known and its directory is looked at.
+ */
+export class LiveAttempt {
+  readonly attempt: AttemptId;
+  readonly directory: string;
+  readonly work: CommandWork;
+  readonly limits: AttemptLimits;
+  readonly order: LauncherOrder;
+  readonly since: number;
+  readonly guard: CaptureGuard;
+  /** When to look at its output again, on the monotonic clock. */
+  lookAt: number;
+  launcher: Launcher | undefined;
+  cancelling: Cancelling | undefined;
+  /** Its process has ended: nothing of it is to be signalled by way of its launcher any more. */
+  answered = false;
+  /** How often it was handed to another launcher because one died before taking it. */
+  moves = 0;
+  #meter: UsageMeter | undefined;
+  #shell: ProcessIdentity | undefined;
+
+  constructor(init: LiveInit) {
+    this.attempt = init.attempt;
+    this.directory = init.directory;
+    this.work = init.work;
+    this.limits = init.limits;
+    this.order = init.order;
+    this.since = init.now;
+    this.lookAt = init.now;
+    this.guard = new CaptureGuard(init.directory, init.limits.outputBytes, init.now);
+  }
+
+  /** Whose child its job is. */
+  get shell(): ProcessIdentity | undefined {
+    return this.launcher?.identity ?? this.#shell;
+  }
+
+  adoptFrom(claim: Claim): void {
+    this.#shell = claim.launcher;
+  }
+
+  /** The group its job runs in; undefined while there is none of its own yet. */
+  group(): number | undefined {
+    const shell = this.shell;
+    if (this.answered || shell === undefined || !isAlive(shell)) return undefined;
+    const child = childrenOf(shell.pid)[0];
+    const group = child === undefined ? undefined : readProcess(child)?.group;
+    // Between fork and setpgid the child is still in the launcher's own; only a bare launcher shares it for good.
+    if (group === shell.pid && this.launcher?.isolation !== 'bare') return undefined;
+    return group;
+  }
+
+  /** Takes a look at what it uses; the first look begins to count. */
+  sample(table: ProcessTable): void {
+    const shell = this.shell;
+    if (shell === undefined || this.answered) return;
+    this.#meter ??= new UsageMeter(shell.pid);
+    this.#meter.sample(table);
+  }
+
+  /** What it used; undefined for what was over before the first look. */
+  usage(): Usage | undefined {
+    return this.#meter?.read();
+  }
+
+  /**
+   * One push towards its end: TERM once, KILL after the grace. Where nothing has started yet, a fence sees to it that
+   * nothing will. Says after how many milliseconds to push again.
+   */
+  push(now: number): number {
+    const cancelling = this.cancelling;
+    if (cancelling === undefined) return 0;
+    const group = this.group();
+    if (group === undefined) {
+      if (readClaim(this.directory).kind === 'none') writeFence(this.directory);
+      return 2;
+    }
+    if (now >= cancelling.killAt) {
+      signalGroup(group, 'SIGKILL');
+      return 20;
+    }
+    if (!cancelling.termSent) {
+      cancelling.termSent = true;
+      signalGroup(group, 'SIGTERM');
+      signalGroup(group, 'SIGCONT');
+    }
+    return Math.min(20, cancelling.killAt - now);
+  }
+
+  /**
+   * What is left of an attempt whose launcher is dead or has ended it, as something to be ended. With its launcher
+   * when that must not go on either: it may be about to start the job.
+   */
+  remains({ withLauncher }: { readonly withLauncher: boolean }): EndTarget {
+    const living = (): readonly number[] => {
+      const state = readClaim(this.directory);
+      if (state.kind !== 'claimed') return [];
+      const { claim } = state;
+      return withLauncher && isLauncherAlive(claim) ? [claim.launcher.pid, ...survivorsOf(claim)] : survivorsOf(claim);
+    };
+    return {
+      isAlive: () => living().length > 0,
+      signal: (signal) => {
+        for (const pid of living()) signalProcess(pid, signal);
+      },
+    };
+  }
+}
