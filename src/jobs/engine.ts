@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { commandsBackend } from '../backends/commands/index.ts';
 import { inlineBackend } from '../backends/inline/index.ts';
 
 import { type EngineApi, EngineShell, type RunSettings } from '../engine/index.ts';
@@ -57,6 +58,8 @@ export interface RunOptions extends RunSettings {
   readonly name?: string;
   /** Names the run; starting one twice under the same id is refused. @default a new one */
   readonly id?: string;
+  /** Of the graph, where it is known: equal graphs have equal ones. */
+  readonly fingerprint?: string;
 }
 
 /**
@@ -202,7 +205,7 @@ async function openPlace(options: EngineOpenOptions, resources: AsyncDisposableS
 
 function withBuiltIn(backends: readonly Backend[]): readonly Backend[] {
   const names = new Set(backends.map((backend) => backend.name));
-  const builtIn = [inlineBackend()].filter((backend) => !names.has(backend.name));
+  const builtIn = [inlineBackend(), commandsBackend()].filter((backend) => !names.has(backend.name));
   return [...builtIn, ...backends];
 }
 
