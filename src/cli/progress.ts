@@ -1,4 +1,3 @@
-import { clearScreenDown, cursorTo, moveCursor } from 'node:readline';
 import type { Counts, RunView } from '../engine/index.ts';
 import type { RunningJob } from '../jobs/index.ts';
 import type { Clock, Timer } from '../model/index.ts';
@@ -34,9 +33,8 @@ class LiveBlock implements Progress {
   readonly #clock: Clock;
   readonly #start: number;
   #timer: Timer;
-  /** Lines on the screen that are the block's. */
-  #drawn = 0;
-  #last = '';
+  /** The block's lines on the screen, without their styles. */
+  #drawn: readonly string[] = [];
 
   constructor(source: ProgressSource, output: Output, clock: Clock) {
     this.#source = source;
@@ -47,14 +45,16 @@ class LiveBlock implements Progress {
   }
 
   note(line: string): void {
-    this.#erase();
+    process.stderr.write(this.#erasure());
+    this.#drawn = [];
     this.#output.say(line);
     this.#draw();
   }
 
   [Symbol.dispose](): void {
     this.#timer.cancel();
-    this.#erase();
+    process.stderr.write(this.#erasure());
+    this.#drawn = [];
   }
 
   #schedule(): Timer {
@@ -64,25 +64,22 @@ class LiveBlock implements Progress {
     });
   }
 
-  #erase(): void {
-    if (this.#drawn === 0) return;
-    moveCursor(process.stderr, 0, -this.#drawn);
-    cursorTo(process.stderr, 0);
-    clearScreenDown(process.stderr);
-    this.#drawn = 0;
-    this.#last = '';
+  /** What takes the block off the screen. A terminal made narrower since has wrapped its lines. */
+  #erasure(): string {
+    if (this.#drawn.length === 0) return '';
+    const width = process.stderr.columns ?? 80;
+    const rows = this.#drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / width)), 0);
+    return `\u001b[${rows}A\r\u001b[J`;
   }
 
   #draw(): void {
     const width = Math.max(20, process.stderr.columns ?? 80);
     const height = Math.max(4, process.stderr.rows ?? 24);
     const lines = this.#lines(width, height);
-    const text = lines.join('\n');
-    if (text === this.#last) return;
-    this.#erase();
-    process.stderr.write(`${text}\n`);
-    this.#drawn = lines.length;
-    this.#last = text;
+    if (lines.join('\n') === this.#drawn.join('\n')) return;
+    // One write, so that no half-drawn block is ever seen.
+    process.stderr.write(`${this.#erasure()}${lines.map((line, i) => this.#styled(line, i)).join('\n')}\n`);
+    this.#drawn = lines;
   }
 
   #lines(width: number, height: number): readonly string[] {
@@ -90,21 +87,21 @@ class LiveBlock implements Progress {
     const elapsed = formatDuration(this.#clock.now().mono - this.#start);
     const left = this.#source.leftMs();
     const time = left === undefined ? elapsed : `${elapsed}, about ${formatDuration(left)} left`;
-    const head = fit(`${view.name}  ${bar(view, width)}${percent(view)}  ${time}`, width);
-    const counts = fit(countsText(view.counts), width);
+    const state = view.detail === 'paused' ? '  paused' : '';
+    const head = `${printable(view.name)}  ${bar(view, width)}${percent(view)}  ${time}${state}`;
     const room = Math.min(MOST_RUNNING, height - 4);
     const running = this.#source.running();
     const shown = running.slice(0, room).map((job) => {
-      const since = formatDuration(job.sinceMs);
       const phase = job.phase === 'active' || job.phase === '' ? '' : `  ${job.phase}`;
-      return fit(`  ${since.padStart(6)}  ${printable(job.job)}${phase}`, width);
+      return `  ${formatDuration(job.sinceMs).padStart(6)}  ${printable(job.job)}${phase}`;
     });
-    const more = running.length > shown.length ? [fit(`  and ${running.length - shown.length} more`, width)] : [];
-    return [this.#output.style('bold', head), this.#styled(counts), ...shown, ...more];
+    const more = running.length > shown.length ? [`  and ${running.length - shown.length} more`] : [];
+    return [head, countsText(view.counts), ...shown, ...more].map((line) => fit(line, width));
   }
 
-  #styled(counts: string): string {
-    return counts.replace(/\d+ failed/, (text) => this.#output.style('red', text));
+  #styled(line: string, index: number): string {
+    if (index === 0) return this.#output.style('bold', line);
+    return index === 1 ? line.replace(/\d+ failed/, (text) => this.#output.style('red', text)) : line;
   }
 }
 

@@ -8,8 +8,8 @@ export function formatDuration(ms: number): string {
   const value = Math.max(0, ms);
   if (value < 9_950) return `${(value / SECOND).toFixed(1)}s`;
   if (value < MINUTE - SECOND / 2) return `${Math.round(value / SECOND)}s`;
-  if (value < HOUR) return two(value, { unit: MINUTE, letter: 'm', part: SECOND, partLetter: 's' });
-  if (value < DAY) return two(value, { unit: HOUR, letter: 'h', part: MINUTE, partLetter: 'm' });
+  if (value < HOUR - SECOND / 2) return two(value, { unit: MINUTE, letter: 'm', part: SECOND, partLetter: 's' });
+  if (value < DAY - MINUTE / 2) return two(value, { unit: HOUR, letter: 'h', part: MINUTE, partLetter: 'm' });
   return two(value, { unit: DAY, letter: 'd', part: HOUR, partLetter: 'h' });
 }
 
