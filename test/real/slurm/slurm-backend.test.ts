@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AttemptOrder, BackendEvent, RecoverQuery } from '../../../src/model/index.ts';
+import { EMPTY_VALUE } from '../../../src/backends/workdir/index.ts';
 import { asJobId, asRunId, attemptIds, newSubmissionId, silentLogger } from '../../../src/model/index.ts';
 import { systemClock, systemRandom } from '../../../src/process/index.ts';
 import { requireComponent } from '../components/components.ts';
@@ -81,7 +82,7 @@ describe.skipIf(!slurm.available)('the Slurm backend, against a real Slurm', () 
       orders.map(({ attempt, index }) => ({
         kind: 'ended',
         attempt,
-        outcome: index % 2 === 0 ? { kind: 'ok' } : { kind: 'exit', code: 130 + index },
+        outcome: index % 2 === 0 ? { kind: 'ok', value: EMPTY_VALUE } : { kind: 'exit', code: 130 + index },
         startedAt: expect.any(Number) as number,
         endedAt: expect.any(Number) as number,
       })),

@@ -1,5 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import {
+  EMPTY_VALUE,
+  type ExitRecord,
+  readExitRecord,
+  WorkDirectories,
+  writeFence,
+} from '../../../src/backends/workdir/index.ts';
+import { quoteWord } from '../../../src/model/index.ts';
 import type {
   AttemptId,
   AttemptOrder,
@@ -11,12 +19,13 @@ import type {
   Place,
   RecoverAnswer,
   RecoverQuery,
+  ResolvedWork,
   SubmissionId,
   Timer,
 } from '../../../src/model/index.ts';
 import { type ArrayElement, listArrays, runTool, submitArray } from './slurm-client.ts';
 import { isLive, outcomeOfState } from './slurm-states.ts';
-import { fence, outcomeOf, prepare, readExit, takeClaim, WRAPPER } from './work-directory.ts';
+import { takeClaim, WRAPPER } from './work-directory.ts';
 
 const POLL_MS = 250;
 
@@ -71,7 +80,8 @@ export class SlurmBackend implements Backend {
     const [first] = orders;
     if (first === undefined) return [];
     const script = await this.#writeScript(first.submission, orders);
-    for (const order of orders) await prepare(order.directory, commandText(order));
+    const directories = new WorkDirectories({ store: this.#directory, project: this.#context?.project ?? '' });
+    for (const order of orders) directories.prepare(order, commandOf(order));
     this.#onSubmit('before');
     const answer = await submitArray(first.submission, orders.length, script);
     this.#onSubmit('after');
@@ -104,6 +114,10 @@ export class SlurmBackend implements Backend {
 
   release(): void {}
 
+  get #directory(): string {
+    return this.#context?.directory ?? '';
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -123,15 +137,15 @@ export class SlurmBackend implements Backend {
     if (again.kind === 'unknown') return again;
     const knownNow = await this.#known(query, find(again.elements, query));
     if (knownNow !== undefined) return knownNow;
-    await fence(query.directory);
+    writeFence(query.directory);
     return { kind: 'gone', why: 'it started, left no record, and Slurm has no such job' };
   }
 
   /** What the record or, where there is none, the scheduler says. */
   async #known(query: RecoverQuery, found: ArrayElement | undefined): Promise<RecoverAnswer | undefined> {
-    const record = await readExit(query.directory);
+    const record = readExitRecord(query.directory, query.attempt);
     if (record !== undefined) {
-      return { kind: 'ended', outcome: outcomeOf(record), startedAt: record.started, endedAt: record.ended };
+      return { kind: 'ended', outcome: outcomeOf(record), startedAt: record.startedAt, endedAt: record.endedAt };
     }
     if (found === undefined) return undefined;
     if (isLive(found.state)) {
@@ -173,18 +187,18 @@ export class SlurmBackend implements Backend {
   async #look(): Promise<void> {
     const listed = await listArrays(new Set([...this.#watched.values()].map((watched) => watched.submission)));
     for (const watched of this.#watched.values()) {
-      const record = await readExit(watched.directory);
+      const record = readExitRecord(watched.directory, watched.attempt);
       if (record !== undefined) {
-        const { started: startedAt, ended: endedAt } = record;
-        const outcome = watched.isCancelled && record.code !== 0 ? CANCELLED : outcomeOf(record);
+        const { startedAt, endedAt } = record;
+        const outcome = watched.isCancelled && record.status !== 0 ? CANCELLED : outcomeOf(record);
         this.#end(watched, { kind: 'ended', attempt: watched.attempt, outcome, startedAt, endedAt });
       } else if (listed.kind === 'ok') {
-        await this.#judge(watched, find(listed.elements, watched));
+        this.#judge(watched, find(listed.elements, watched));
       }
     }
   }
 
-  async #judge(watched: Watched, found: ArrayElement | undefined): Promise<void> {
+  #judge(watched: Watched, found: ArrayElement | undefined): void {
     const { attempt } = watched;
     if (found !== undefined && isLive(found.state)) {
       if (found.state === 'RUNNING' && !watched.isActive) {
@@ -200,7 +214,7 @@ export class SlurmBackend implements Backend {
     const told = found === undefined ? undefined : outcomeOfState(found.state, found.reason);
     const outcome = watched.isCancelled ? CANCELLED : told;
     if (outcome !== undefined) return this.#end(watched, { kind: 'ended', attempt, outcome });
-    await fence(watched.directory);
+    writeFence(watched.directory);
     this.#end(watched, {
       kind: 'gone',
       attempt,
@@ -215,7 +229,7 @@ export class SlurmBackend implements Backend {
 
   /** The array's script: element n runs the n-th line of a list of directories. */
   async #writeScript(submission: SubmissionId, orders: readonly AttemptOrder[]): Promise<string> {
-    const home = join(this.#context?.directory ?? '', 'slurm', submission);
+    const home = join(this.#directory, 'slurm', submission);
     await mkdir(home, { recursive: true });
     await writeFile(join(home, 'wrapper.sh'), WRAPPER);
     const elements = orders.toSorted((a, b) => a.element - b.element);
@@ -231,21 +245,21 @@ export class SlurmBackend implements Backend {
 
 function arrayScript(home: string): string {
   return `#!/bin/sh
-home=${quote(home)}
+home=${quoteWord(home)}
 line=$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" "$home/elements")
 directory=$(printf '%s\\n' "$line" | cut -f 1)
 exec sh "$home/wrapper.sh" "$directory" "$(printf '%s\\n' "$line" | cut -f 2)" "$(printf '%s\\n' "$line" | cut -f 3)"
 `;
 }
 
-function commandText(order: AttemptOrder): string {
+function commandOf(order: AttemptOrder): Extract<ResolvedWork, { readonly kind: 'command' }> {
   if (order.work.kind !== 'command') throw new Error('the slurm backend runs commands only');
-  const exports = Object.entries(order.work.environment).map(([name, value]) => `export ${name}=${quote(value)}\n`);
-  return exports.join('') + order.work.text;
+  return order.work;
 }
 
-function quote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
+function outcomeOf({ status }: ExitRecord): Outcome {
+  if (typeof status === 'string') return { kind: 'signal', signal: status };
+  return status === 0 ? { kind: 'ok', value: EMPTY_VALUE } : { kind: 'exit', code: status };
 }
 
 function find(
