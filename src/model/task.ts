@@ -73,9 +73,10 @@ export interface CommandPayload {
   readonly environment?: Readonly<Record<string, string>>;
   /**
    * Recorded work: what it took. A backend without processes may wait instead of running the
-   * script; the commands backend runs the script, which does the waiting.
+   * script; the commands backend runs the script, which does the waiting. `bytes` are the sizes its
+   * script gives the declared outputs, in their order; absent: all are empty.
    */
-  readonly replay?: { readonly seconds: number };
+  readonly replay?: { readonly seconds: number; readonly bytes?: readonly number[] };
 }
 
 /** A function by where it is found. Modules and sources come with the calls room. */

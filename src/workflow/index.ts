@@ -1,7 +1,16 @@
 export * from './builtin.ts';
 export { command, type CommandOptions, type CommandTask } from './command.ts';
 export type { AnyHandle, Handle, HandleMembers } from './handle.ts';
-export { file, json, type Output, type OutputOptions, type Outputs, type PublishPath, text } from './output.ts';
+export {
+  file,
+  json,
+  type Output,
+  type OutputOptions,
+  type Outputs,
+  type PublishPath,
+  RESERVED_PATHS,
+  text,
+} from './output.ts';
 export * from './parameters.ts';
 export type { Part, Placeholder, Symbolic } from './placeholder.ts';
 export type { PolicyOptions, ResourcesInput, RetryInput, TimeoutsInput } from './policy.ts';

@@ -39,7 +39,11 @@ function readCommand(payload: Shape): void {
     const environment = payload.get('environment');
     for (const name of environment.keys()) environment.get(name).text();
   }
-  if (payload.has('replay')) payload.get('replay').get('seconds').number(0);
+  if (payload.has('replay')) {
+    const replay = payload.get('replay');
+    replay.get('seconds').number(0);
+    if (replay.has('bytes')) for (const bytes of replay.get('bytes').elements()) bytes.whole(0);
+  }
 }
 
 function readTemplate(template: Shape): void {
