@@ -14,6 +14,9 @@ export interface ConnectionOptions {
 /** The WAL is cut back to this after it had to grow (a large graph, a long reader). */
 const WAL_BYTES = 64 << 20;
 
+/** What of the tables the writer keeps in memory, in KiB: the pages that grow and those that running jobs are on. */
+const CACHE_KIB = 16_384;
+
 /** Opens the connection that writes; there is one in a store. May throw SQLITE_BUSY: try again. */
 export function connectWriter(options: ConnectionOptions): DatabaseSync {
   return opened(new DatabaseSync(options.path, { timeout: 0 }), (db) => {
@@ -24,6 +27,7 @@ export function connectWriter(options: ConnectionOptions): DatabaseSync {
     db.exec('PRAGMA journal_mode = WAL');
     db.exec(`PRAGMA synchronous = ${options.durability === 'full' ? 'FULL' : 'NORMAL'}`);
     db.exec(`PRAGMA journal_size_limit = ${WAL_BYTES}`);
+    db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
     if (options.maxPages > 0) db.exec(`PRAGMA max_page_count = ${options.maxPages}`);
     // Takes the lock now rather than at the first write.
     if (options.exclusive) db.exec('BEGIN IMMEDIATE; COMMIT');

@@ -1,5 +1,5 @@
-import { describe, test } from 'vitest';
-import { type StoreFixture, storeCasesFor } from '../testing/store-conformance.ts';
+import { describe, expect, test } from 'vitest';
+import { type StoreFixture, storeCasesFor } from '../testing/index.ts';
 import { MemoryMedium, MemoryStore } from './memory-store.ts';
 import { VolatileStore } from './volatile-store.ts';
 
@@ -23,9 +23,13 @@ async function openVolatile(): Promise<StoreFixture> {
 }
 
 describe('MemoryStore', () => {
-  for (const { name, run } of storeCasesFor(['jobs', 'another', 'reopen'])) test(name, () => run(openMemory));
+  test.each(storeCasesFor(['jobs', 'another', 'reopen']))('$name', async (storeCase) => {
+    await expect(storeCase.run(openMemory)).resolves.toBeUndefined();
+  });
 });
 
 describe('VolatileStore', () => {
-  for (const { name, run } of storeCasesFor([])) test(name, () => run(openVolatile));
+  test.each(storeCasesFor([]))('$name', async (storeCase) => {
+    await expect(storeCase.run(openVolatile)).resolves.toBeUndefined();
+  });
 });

@@ -111,9 +111,6 @@ export const MIGRATIONS: readonly string[] = [
   PRAGMA application_id = ${APPLICATION_ID};`,
 ];
 
-/** The schema this program writes and reads. */
-export const SCHEMA_VERSION: number = MIGRATIONS.length;
-
 /** Tables whose rows belong to a run: their keys, and how many rows go in one slice of a removal. */
 export const RUN_TABLES: readonly { readonly name: string; readonly key: string; readonly slice: number }[] = [
   { name: 'journal', key: 'first_seq', slice: 500 },
@@ -130,17 +127,17 @@ export const RUN_TABLES: readonly { readonly name: string; readonly key: string;
  *
  * @throws {HeddleError} STORE_NEWER, STORE_CORRUPT when the file is somebody else's
  */
-export function migrate(db: DatabaseSync, database: string): void {
+export function migrate(db: DatabaseSync, database: string, steps: readonly string[] = MIGRATIONS): void {
   // A look without a lock: opening a store that is up to date must not wait for its writer.
-  if (versionOf(db, database) === SCHEMA_VERSION) return;
+  if (versionOf(db, database, steps.length) === steps.length) return;
   for (let done = false; !done; ) {
     db.exec('BEGIN IMMEDIATE');
     try {
-      const version = versionOf(db, database);
-      const step = MIGRATIONS[version];
+      const version = versionOf(db, database, steps.length);
+      const step = steps[version];
       if (step !== undefined) db.exec(`${step}; PRAGMA user_version = ${version + 1}`);
       db.exec('COMMIT');
-      done = version + 1 >= SCHEMA_VERSION;
+      done = version + 1 >= steps.length;
     } catch (error) {
       if (db.isTransaction) db.exec('ROLLBACK');
       throw error;
@@ -148,7 +145,7 @@ export function migrate(db: DatabaseSync, database: string): void {
   }
 }
 
-function versionOf(db: DatabaseSync, database: string): number {
+function versionOf(db: DatabaseSync, database: string, known: number): number {
   const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
   const application = Number(db.prepare('PRAGMA application_id').get()?.['application_id']);
   const empty = db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
@@ -158,11 +155,11 @@ function versionOf(db: DatabaseSync, database: string): number {
       hint: 'name another directory for the store',
     });
   }
-  if (version > SCHEMA_VERSION) {
+  if (version > known) {
     throw new HeddleError(
       'STORE_NEWER',
-      `the store ${database} has schema ${version}, this program knows up to ${SCHEMA_VERSION}`,
-      { details: { database, found: version, known: SCHEMA_VERSION }, hint: 'use the newer heddle that wrote it' },
+      `the store ${database} has schema ${version}, this program knows up to ${known}`,
+      { details: { database, found: version, known }, hint: 'use the newer heddle that wrote it' },
     );
   }
   return version;

@@ -55,7 +55,8 @@ const COUNTED_A_BATCH = 32_768;
 const VALUES_A_BATCH = 512;
 const TRANSITIONS_A_BATCH = 8192;
 const SUBMISSIONS_A_BATCH = 4096;
-const PARTS_A_BATCH = 4;
+const PARTS_A_READ = 4;
+const PARTS_A_WRITE = 2;
 
 /**
  * The store in a directory, kept by SQLite. One connection writes, on this thread or on its own; another reads, so
@@ -109,7 +110,7 @@ export class SqliteStore implements Store {
 
   async createRun(run: NewRun, graph: Graph): Promise<void> {
     await this.#own();
-    const parts = batched(graphParts(graph), PARTS_A_BATCH);
+    const parts = batched(graphParts(graph), PARTS_A_WRITE);
     const first = parts.next();
     let next = parts.next();
     const key = await this.#write('addRun', run, first.done === true ? [] : first.value, next.done === true);
@@ -269,7 +270,7 @@ export class SqliteStore implements Store {
     const trailer = await this.#read('graphTrailer', run, segment);
     const assembly = new GraphAssembly(`${run}, ${segment}`, trailer);
     for (let from = 0; from < trailer.position; ) {
-      const parts = await this.#read('graphParts', run, segment, from, PARTS_A_BATCH);
+      const parts = await this.#read('graphParts', run, segment, from, PARTS_A_READ);
       for (const part of parts) if (part.position < trailer.position) assembly.add(part);
       const last = parts.at(-1);
       from = last === undefined ? trailer.position : last.position + last.data.length;

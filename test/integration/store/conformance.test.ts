@@ -1,28 +1,26 @@
-import { describe, test } from 'vitest';
-import { storeCasesFor } from '../../../src/testing/index.ts';
+import { describe, expect, test } from 'vitest';
+import { type StoreTrait, storeCasesFor } from '../../../src/testing/index.ts';
 import { sqliteFixture, type TestOptions } from './sqlite-fixture.ts';
 
-const shared: readonly (readonly [string, TestOptions])[] = [
-  ['SqliteStore, full', { durability: 'full', writer: 'main' }],
-  ['SqliteStore, normal, writer in its thread', { durability: 'normal', writer: 'thread' }],
-];
-const exclusive: readonly (readonly [string, TestOptions])[] = [
-  ['SqliteStore, exclusive', { exclusive: true, writer: 'main' }],
-  ['SqliteStore, exclusive, writer in its thread', { exclusive: true, writer: 'thread' }],
-];
-
-for (const [name, options] of shared) {
-  describe(name, () => {
-    for (const storeCase of storeCasesFor(['jobs', 'another', 'reopen'])) {
-      test(storeCase.name, () => storeCase.run(() => sqliteFixture(options)));
-    }
-  });
+interface Variant {
+  readonly name: string;
+  readonly options: TestOptions;
+  readonly traits: readonly StoreTrait[];
 }
 
-for (const [name, options] of exclusive) {
-  describe(name, () => {
-    for (const storeCase of storeCasesFor(['jobs', 'reopen'])) {
-      test(storeCase.name, () => storeCase.run(() => sqliteFixture(options)));
-    }
+const variants: readonly Variant[] = [
+  { name: 'full', options: { durability: 'full', writer: 'main' }, traits: ['jobs', 'another', 'reopen'] },
+  { name: 'normal, writer in its thread', options: { writer: 'thread' }, traits: ['jobs', 'another', 'reopen'] },
+  { name: 'exclusive', options: { exclusive: true, writer: 'main' }, traits: ['jobs', 'reopen'] },
+  {
+    name: 'exclusive, writer in its thread',
+    options: { exclusive: true, writer: 'thread' },
+    traits: ['jobs', 'reopen'],
+  },
+];
+
+describe.each(variants)('SqliteStore, $name', ({ options, traits }) => {
+  test.each(storeCasesFor(traits))('$name', async (storeCase) => {
+    await expect(storeCase.run(() => sqliteFixture(options))).resolves.toBeUndefined();
   });
-}
+});
