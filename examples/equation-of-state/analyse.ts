@@ -35,5 +35,6 @@ const table = renderTable(points, verdict);
 writeFileSync(join(values.out, 'table.txt'), table);
 writeFileSync(join(values.out, 'eos.csv'), renderCsv(points));
 writeFileSync(join(values.out, 'eos.svg'), renderPlot(points, references));
-process.stdout.write(table);
+// A study that fails tells why where failures are told.
+(verdict.passed ? process.stdout : process.stderr).write(table);
 process.exitCode = verdict.passed ? 0 : 1;

@@ -59,8 +59,8 @@ function verdictLines(verdict: Verdict): readonly string[] {
   ];
   if (compared > 0) {
     lines.push(
-      `Mean square of "off by": ${verdict.meanSquare.toFixed(2)} (chance alone: 1).`,
-      `Agreement at ${agreeing} of ${compared} points (chance alone: about ${expected}); required: ${required}.`,
+      `Mean square of "off by": ${verdict.meanSquare.toFixed(2)} (1 if every error were exact).`,
+      `Agreement at ${agreeing} of ${compared} points (${expected} expected if every error were exact); required: ${required}.`,
     );
   }
   lines.push(verdict.passed ? 'PASSED' : 'FAILED');

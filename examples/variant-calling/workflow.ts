@@ -24,7 +24,10 @@ type File = ReturnType<typeof input>;
 const PACKAGES = 'bwa samtools bcftools bowtie2-examples';
 const EXAMPLES = '/usr/share/doc/bowtie2/examples';
 
-/** Runs first, so that a machine without the tools says what to install before anything else is done. */
+/**
+ * Runs first, so that a machine without the tools says what to install before anything else is done. What it writes
+ * is an input of the jobs that begin: they wait for it, and other versions of the tools are other inputs.
+ */
 const findTools = command('find-tools', {
   run: () => sh`for tool in bwa samtools bcftools; do
   command -v $tool > /dev/null && continue
@@ -36,14 +39,15 @@ done
   samtools --version | sed -n 1p
   bcftools --version | sed -n 1p
 } > versions.txt`,
-  outputs: { versions: text('versions.txt', { publish: 'variant-calling/versions.txt' }) },
+  outputs: { versions: file('versions.txt', { publish: 'variant-calling/versions.txt' }) },
 });
 
 /** `gzip -cdf` unpacks what is packed and passes on what is not. */
 const index = command('index', {
-  run: (p: { readonly reference: File }) => sh`gzip -cdf ${p.reference} > reference.fa &&
+  run: (p: { readonly reference: File; readonly versions: File }) => sh`gzip -cdf ${p.reference} > reference.fa &&
 bwa index reference.fa &&
 samtools faidx reference.fa`,
+  inputs: ({ versions }) => ({ 'versions.txt': versions }),
   outputs: {
     genome: file('reference.fa'),
     amb: file('reference.fa.amb'),
@@ -57,13 +61,21 @@ samtools faidx reference.fa`,
 
 type Index = ReturnType<typeof index>;
 
+interface Hand {
+  readonly reads1: File;
+  readonly reads2: File;
+  readonly versions: File;
+  readonly chunk: number;
+  readonly chunks: number;
+}
+
 /** Deals one hand of the reads: of `chunks` hands the one numbered `chunk`, from 0. Mates stay together. */
 const deal = command('deal', {
-  run: (p: { readonly reads1: File; readonly reads2: File; readonly chunk: number; readonly chunks: number }) =>
-    sh`deal() { awk -v chunk=${p.chunk} -v chunks=${p.chunks} 'int((NR - 1) / 4) % chunks == chunk'; }
+  run: (p: Hand) => sh`deal() { awk -v chunk=${p.chunk} -v chunks=${p.chunks} 'int((NR - 1) / 4) % chunks == chunk'; }
 gzip -cdf ${p.reads1} > all && deal < all > mates1.fq &&
 gzip -cdf ${p.reads2} > all && deal < all > mates2.fq &&
 rm all`,
+  inputs: ({ versions }) => ({ 'versions.txt': versions }),
   outputs: { mates1: file('mates1.fq'), mates2: file('mates2.fq') },
 });
 
@@ -113,7 +125,9 @@ const summarise = command('summarise', {
 bcftools stats ${p.variants} > stats.txt &&
 {
   sed -n 's/^\\([0-9]*\\) + [0-9]* \\(primary\\|primary mapped\\|properly paired\\)\\( (.*\\)\\{0,1\\}$/reads \\2: \\1/p' flagstat.txt
-  awk -F '\\t' '$1 == "SN" && $4 > 0 { sub("number of ", "", $3); print $3, $4 }' stats.txt
+  awk -F '\\t' '$1 == "SN" && $4 > 0 && $3 !~ /samples/ {
+    sub("number of ", "", $3); sub("records", "variants", $3); print $3, $4
+  }' stats.txt
 } > summary.txt`,
   outputs: { summary: text('summary.txt', { publish: 'variant-calling/summary.txt' }) },
 });
@@ -126,10 +140,10 @@ const pipeline: Workflow<Parameters> = workflow('variant-calling', (p) => {
     p.reads2 ?? example('reads/reads_2.fq.gz'),
   ].map(input) as [File, File, File];
 
-  const tools = findTools();
-  const genome = index({ reference }).after(tools, ['done']);
+  const { versions } = findTools();
+  const genome = index({ reference, versions });
   const parts = Array.from({ length: chunks }, (_, chunk) => {
-    const { mates1, mates2 } = deal({ reads1, reads2, chunk, chunks }).after(tools, ['done']);
+    const { mates1, mates2 } = deal({ reads1, reads2, versions, chunk, chunks });
     return sort({ alignments: align({ index: genome, mates1, mates2, sample }).alignments }).alignments;
   });
   const { alignments } = merge({ parts });
