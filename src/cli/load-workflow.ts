@@ -1,8 +1,11 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
+import { importWfFormat } from '../importers/index.ts';
 import { asError, type Graph, HeddleError, type Json, nearestName } from '../model/index.ts';
-import { isWorkflow, parseParameters } from '../workflow/index.ts';
+import { graphFromJson, graphFromLines, isWorkflow, parseParameters } from '../workflow/index.ts';
 import { hashModules, type Origin } from './code-origin.ts';
 
 /** What a FILE holds, ready to be started. */
@@ -32,6 +35,9 @@ export async function loadWorkflow(file: string, flags: LoadFlags): Promise<Load
   const parameters = parseParameters(flags.param ?? []);
   const extension = extname(path).toLowerCase();
   if (MODULES.has(extension)) return loadModule(path, parameters);
+  if (extension === '.json') return loadJson(path, parameters, flags);
+  if (extension === '.ndjson')
+    return { ...dataOrigin(path, 'graph'), graph: await graphFromLines(linesOf(path)), parameters };
   if (extension === '.yaml' || extension === '.yml') {
     throw new HeddleError('INPUT_INVALID', `'${file}' is YAML, which this version does not read yet`, {
       hint: 'write the workflow in TypeScript, or give a WfFormat trace',
@@ -56,6 +62,35 @@ function assertFile(file: string, path: string): void {
       hint: 'name the file in it that holds the workflow',
     });
   }
+}
+
+/** A graph as `heddle graph --format json` writes it, or a WfFormat trace: the graph says so in its first bytes. */
+async function loadJson(path: string, parameters: Readonly<Record<string, Json>>, flags: LoadFlags): Promise<Loaded> {
+  if (await beginsLikeGraph(path)) {
+    const document: unknown = JSON.parse(await readFile(path, 'utf8'));
+    return { ...dataOrigin(path, 'graph'), graph: graphFromJson(document), parameters };
+  }
+  const { timeScale, dataScale } = flags;
+  const { graph } = await importWfFormat(path, {
+    ...(timeScale === undefined ? {} : { timeScale }),
+    ...(dataScale === undefined ? {} : { dataScale }),
+  });
+  return { ...dataOrigin(path, 'wfformat'), graph, parameters };
+}
+
+async function beginsLikeGraph(path: string): Promise<boolean> {
+  await using file = await open(path);
+  const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(256) });
+  return /^\s*\{\s*"heddle"\s*:\s*"graph"/.test(buffer.toString('utf8', 0, bytesRead));
+}
+
+function linesOf(path: string): AsyncIterable<string> {
+  return createInterface({ input: createReadStream(path) });
+}
+
+/** What is data brings no scripts along: its paths start where one is. */
+function dataOrigin(file: string, kind: 'wfformat' | 'graph'): { readonly origin: Origin } {
+  return { origin: { kind, file, project: process.cwd() } };
 }
 
 async function loadModule(path: string, parameters: Readonly<Record<string, Json>>): Promise<Loaded> {

@@ -156,6 +156,15 @@ const COMMANDS: readonly Declared[] = [
     action: async () => (await import('./commands/steer.ts')).release,
   },
   {
+    usage: 'export <run>',
+    help: "a run's record in another format",
+    action: async () => (await import('./commands/export.ts')).exportRun,
+    options: [
+      option('--to <format>', 'which').choices(['wfformat']).makeOptionMandatory(),
+      option('-o, --output <file>', 'write it to a file'),
+    ],
+  },
+  {
     usage: 'doctor',
     help: 'is everything well here: Node, machine, store, owners, stuck jobs',
     action: async () => (await import('./commands/doctor.ts')).doctor,

@@ -4,6 +4,7 @@ import { storeDirectory } from '../find-run.ts';
 import { stayWith } from '../foreground.ts';
 import { type LoadFlags, loadWorkflow } from '../load-workflow.ts';
 import type { Context } from '../main.ts';
+import { graphFingerprint } from '../../workflow/index.ts';
 
 interface RunFlags extends LoadFlags {
   readonly backend?: string;
@@ -24,6 +25,7 @@ export async function run(context: Context, [file = '']: readonly string[], flag
   });
   const handle = await engine.run(graph, {
     parameters,
+    fingerprint: graphFingerprint(graph),
     origin: { ...origin },
     ...(flags.backend === undefined ? {} : { backend: flags.backend }),
     ...(flags.name === undefined ? {} : { name: flags.name }),

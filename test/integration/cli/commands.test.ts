@@ -1,0 +1,159 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { FAILING, TABLE, TALKING } from './flows.ts';
+import { runIdOf, Sandbox } from './harness.ts';
+
+test('what a workflow returns as text is the data of its run, and published where it says', async () => {
+  await using box = new Sandbox();
+  box.write('flow.js', TABLE);
+
+  const ended = await box.run(['run', 'flow.js', '-p', 'n=4']);
+
+  expect(ended).toMatchObject({ code: 0, stdout: 'values 0 1 2 3\n' });
+  expect(readFileSync(join(box.folder, 'results', 'table.txt'), 'utf8')).toBe('values 0 1 2 3\n');
+});
+
+test('with --json the text gives way to the one document', async () => {
+  await using box = new Sandbox();
+  box.write('flow.js', TABLE);
+
+  const ended = await box.run(['run', 'flow.js', '--json']);
+
+  expect(JSON.parse(ended.stdout)).toMatchObject({ status: 'done', counts: { done: 4 } });
+});
+
+test('a failing job is told with what it last said, where it ran and how to repeat it', async () => {
+  await using box = new Sandbox();
+  box.write('flow.js', FAILING);
+
+  const ended = await box.run(['run', 'flow.js', '--json']);
+  const { run } = JSON.parse(ended.stdout) as { run: string };
+  const directory = join(box.folder, '.heddle', 'work', run, '0', 'bad-1-0.1');
+
+  expect(ended.code).toBe(1);
+  expect(JSON.parse(ended.stdout)).toMatchObject({ status: 'failed', counts: { done: 1, failed: 1, cancelled: 1 } });
+  expect(ended.stderr).toContain(
+    `failed bad-1: exit code 3\n  | cannot go on\n  in ${directory}: sh command.sh repeats it by hand\n`,
+  );
+  expect(existsSync(join(directory, 'command.sh'))).toBe(true);
+
+  const why = await box.run(['why', `${run}/bad-1`]);
+  expect(why.stdout).toBe(
+    `bad-1 is failed (exit)\nit ended by exit code 3\nto run it again: heddle retry ${run}\n` +
+      `the last it wrote to stderr:\n  cannot go on\nit ran in ${directory}\n  sh command.sh there repeats it by hand\n`,
+  );
+  expect((await box.run(['why', `${run}/after`])).stdout).toContain(
+    "it needs the value of 'bad-1', which did not end well",
+  );
+});
+
+test('retry of a failed run does what had failed again, and what had been cancelled for it', async () => {
+  await using box = new Sandbox();
+  box.write('flow.js', FAILING);
+  const { run } = JSON.parse((await box.run(['run', 'flow.js', '--json'])).stdout) as { run: string };
+  box.write('mended', '');
+
+  const retried = await box.run(['retry', run, '--set', 'memory=64MiB', '--json']);
+
+  expect(retried.code).toBe(0);
+  expect(JSON.parse(retried.stdout)).toMatchObject({ run, status: 'done', counts: { done: 3 } });
+  expect(await box.json(['show', `${run}/bad-1`])).toMatchObject({
+    status: 'done',
+    attempt: 2,
+    attempts: [{ attempt: 1, outcome: { kind: 'exit', code: 3 } }],
+  });
+  expect(await box.json(['show', `${run}/good-1`])).toMatchObject({ attempt: 1 });
+});
+
+test('--on-failure abort cancels what has nothing to do with the failure', async () => {
+  await using box = new Sandbox();
+  box.write('flow.js', FAILING.replace('sh`true`', 'sh`sleep 60`'));
+
+  const ended = await box.run(['run', 'flow.js', '--on-failure', 'abort', '--json', '--jobs', '2']);
+
+  expect(ended.code).toBe(1);
+  expect(JSON.parse(ended.stdout)).toMatchObject({ status: 'failed', counts: { failed: 1, cancelled: 2 } });
+});
+
+test('logs of a job are its bytes, each stream where it belongs', async () => {
+  await using box = new Sandbox();
+  box.write('flow.js', TABLE);
+  const { run } = await box.json<{ run: string }>(['run', 'flow.js', '-p', 'n=1']);
+
+  expect(await box.run(['logs', `${run}/make-1`])).toMatchObject({ code: 0, stdout: 'making\n', stderr: 'careful\n' });
+  expect(await box.run(['logs', `${run}/make-1`, '--stderr'])).toMatchObject({ stdout: 'careful\n', stderr: '' });
+  expect(await box.run(['logs', run])).toMatchObject({ stdout: 'make-1 | making\nmake-1 | careful\n' });
+  expect(await box.run(['logs', `${run}/table-1`])).toMatchObject({
+    stdout: '',
+    stderr: "job 'table-1' wrote nothing\n",
+  });
+});
+
+test.for([
+  ['a job', (id: string) => `${id}/talk-1`, 'first\nsecond\n'],
+  ['a run', (id: string) => id, 'talk-1 | first\ntalk-1 | aside\ntalk-1 | second\n'],
+] as const)('logs -f of %s shows what is written as it is written, and ends with it', async ([, target, text]) => {
+  await using box = new Sandbox();
+  box.write('flow.js', TALKING);
+  const run = box.start(['run', 'flow.js']);
+  const id = await runIdOf(run);
+
+  const logs = box.start(['logs', '-f', target(id)]);
+  await logs.said('stdout', /first\n/);
+  box.write('go', '');
+
+  expect(await logs.ended).toMatchObject({ code: 0, stdout: text });
+  expect(await run.ended).toMatchObject({ code: 0 });
+});
+
+test('the second Ctrl-C leaves at once; the command goes on, and resume takes its end without running it again', async () => {
+  await using box = new Sandbox();
+  // It is deaf to the polite signal, so that the first Ctrl-C has to wait out its grace.
+  box.write('flow.js', TALKING.replace('echo first', 'trap "" TERM; echo first; echo x >> "$project/ledger"'));
+  const run = box.start(['run', 'flow.js']);
+  const id = await runIdOf(run);
+  const logs = box.start(['logs', '-f', `${id}/talk-1`]);
+  await logs.said('stdout', /first\n/);
+
+  run.process.kill('SIGINT');
+  await run.said('stderr', /again to leave at once/);
+  run.process.kill('SIGINT');
+  expect(await run.ended).toMatchObject({ code: 130, stderr: expect.stringContaining(`heddle resume ${id}`) });
+
+  box.write('go', '');
+  const resumed = await box.run(['resume', '--json']);
+  expect(resumed.stdout).toContain('"status":"done"');
+  expect(readFileSync(join(box.folder, 'ledger'), 'utf8')).toMatch(/^(x\n)+$/);
+});
+
+test('a command outlives its killed engine, and resume collects its end', async () => {
+  await using box = new Sandbox();
+  box.write('flow.js', TALKING.replace('echo first', 'echo x >> "$project/ledger"; echo first'));
+  const run = box.start(['run', 'flow.js']);
+  const id = await runIdOf(run);
+  const logs = box.start(['logs', '-f', `${id}/talk-1`]);
+  await logs.said('stdout', /first\n/);
+
+  run.process.kill('SIGKILL');
+  await run.ended;
+  box.write('go', '');
+  const resumed = await box.run(['resume', '--json']);
+
+  expect(JSON.parse(resumed.stdout)).toMatchObject({ run: id, status: 'done', counts: { done: 1 } });
+  expect(readFileSync(join(box.folder, 'ledger'), 'utf8')).toBe('x\n');
+});
+
+test('Ctrl-C leaves no process behind', async () => {
+  await using box = new Sandbox();
+  box.write('flow.js', TALKING.replace('echo first', 'echo $$ > "$project/pid"; echo first'));
+  const run = box.start(['run', 'flow.js']);
+  const logs = box.start(['logs', '-f', `${await runIdOf(run)}/talk-1`]);
+  await logs.said('stdout', /first\n/);
+
+  run.process.kill('SIGINT');
+
+  expect((await run.ended).code).toBe(130);
+  const pid = readFileSync(join(box.folder, 'pid'), 'utf8').trim();
+  expect(existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))).toBe(false);
+});
