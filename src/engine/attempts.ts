@@ -267,7 +267,6 @@ export function attemptPhase(core: Core, id: AttemptId, phase: Phase, at?: numbe
   if (handle !== undefined) attempt.handle = handle;
   if (attempt.phase === 'cancelling') return;
   if (attempt.phase !== 'unreachable' && PHASE_ORDER[phase] <= PHASE_ORDER[attempt.phase]) return;
-  attempt.run.wakeAt.delete(attempt.job);
   const begins = PHASE_ORDER[phase] >= PHASE_ORDER.active && attempt.startedAt === 0;
   attempt.phase = phase;
   if (begins) beginActive(core, attempt, at ?? core.now.wall);

@@ -21,11 +21,14 @@ interface Head {
 export function grantAll(core: Core, budget: number): number {
   if (core.draining || !core.grantable) return 0;
   let granted = 0;
+  core.grantable = false;
   for (const backend of core.backends.values()) {
     granted += grantOn(core, backend, budget - granted);
-    if (granted >= budget) return granted;
+    if (granted >= budget) {
+      core.grantable = true;
+      return granted;
+    }
   }
-  core.grantable = false;
   return granted;
 }
 
@@ -187,7 +190,11 @@ function grant(core: Core, queue: ReadyQueue, job: number, place: PlaceState): v
   const { run, backend, request } = queue;
   const { table } = run;
   if (((table.flags[job] as number) & SUCCESSOR) !== 0) declareLost(core, run, job, 'queued');
-  if (backend.reservation?.run === run && backend.reservation.job === job) backend.reservation = undefined;
+  if (backend.reservation?.run === run && backend.reservation.job === job) {
+    backend.reservation = undefined;
+    // What was stepped over for its sake may fit now.
+    core.grantable = true;
+  }
   if (run.passedOver.size > 0) run.passedOver.delete(job);
   const given = takeFrom(place, request);
   if (request.tokens !== undefined) {

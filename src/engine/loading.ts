@@ -48,12 +48,13 @@ export async function loadRun(
   }
   for (const _ of run.table.rankAll(run.segments)) await from.breathe();
   for (const { jobs, resources } of settings.overrides ?? []) overrideResources(run, jobs, resources);
+  const cancelCause = await causeOfCancels(store, run);
   const handles = new Map((await store.submissions(row.id)).map(({ id, handle }) => [id, handle]));
   const running: LiveAttempt[] = [];
   for await (const rows of store.jobs(row.id)) {
     for (const job of rows) {
       applyRow(run, job, { status: statusCode(job.status), detail: detailCode(job.detail) });
-      const live = recallJob(core, run, job, handles);
+      const live = recallJob(core, run, job, { handles, cancelCause });
       if (live !== undefined) running.push(live);
     }
   }
@@ -88,14 +89,21 @@ function notFound(id: RunId): HeddleError {
   return new HeddleError('RUN_NOT_FOUND', `no run is called "${id}"`, { hint: 'heddle runs lists them' });
 }
 
+/** Why attempts whose cancel was asked for are to end: a run that aborts has a failed job. */
+async function causeOfCancels(store: Store, run: RunState): Promise<'user' | 'run-abort'> {
+  if ((run.settings.onFailure ?? 'continue') === 'continue') return 'user';
+  return ((await store.counts(run.id)).get('failed') ?? 0) > 0 ? 'run-abort' : 'user';
+}
+
 /** Takes back what a row says beyond status and budgets; returns its attempt when that was running. */
 function recallJob(
   core: Core,
   run: RunState,
   row: JobRow,
-  handles: ReadonlyMap<string, string>,
+  recalled: { readonly handles: ReadonlyMap<string, string>; readonly cancelCause: 'user' | 'run-abort' },
 ): LiveAttempt | undefined {
   const { job } = row;
+  const { handles, cancelCause } = recalled;
   const code = run.table.status[job];
   if (row.outcome !== '' && (code === FAILED || code === PENDING))
     run.outcomes.set(job, JSON.parse(row.outcome) as Outcome);
@@ -138,7 +146,7 @@ function recallJob(
     lastSeen: core.now.mono,
     adopted: true,
     launched: false,
-    cancel: cancelled ? 'user' : undefined,
+    cancel: cancelled ? cancelCause : undefined,
     killedBy: undefined,
   };
   core.attempts.set(attempt.id, attempt);

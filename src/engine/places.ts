@@ -13,6 +13,8 @@ export interface PlaceState {
   freeDisk: number;
   /** Indices nobody holds, ascending. */
   freeGpus: number[];
+  /** How many attempts hold each index: more than one when an adopted attempt holds what was granted already. */
+  readonly gpuHolders: Map<number, number>;
   /** Attempts that hold something here. */
   held: number;
   /** No longer offered by its backend: nothing is granted, what is held runs out. */
@@ -60,7 +62,7 @@ export class BackendState {
       const before = new Set(state.place.gpus ?? []);
       const now = new Set(place.gpus ?? []);
       state.freeGpus = state.freeGpus.filter((gpu) => now.has(gpu));
-      for (const gpu of now) if (!before.has(gpu)) state.freeGpus.push(gpu);
+      for (const gpu of now) if (!before.has(gpu) && !state.gpuHolders.has(gpu)) state.freeGpus.push(gpu);
       state.freeGpus.sort((a, b) => a - b);
       state.place = place;
     }
@@ -94,6 +96,7 @@ function freshPlace(place: Place): PlaceState {
     freeMemory: place.memoryBytes ?? Infinity,
     freeDisk: place.diskBytes ?? Infinity,
     freeGpus: [...(place.gpus ?? [])].sort((a, b) => a - b),
+    gpuHolders: new Map(),
     held: 0,
     leaving: false,
   };
@@ -124,6 +127,7 @@ export function takeFrom(state: PlaceState, request: ResourceRequest): Grant {
   state.freeDisk -= request.diskBytes ?? 0;
   state.held += 1;
   const gpus = request.gpus ? state.freeGpus.splice(0, request.gpus) : undefined;
+  for (const gpu of gpus ?? []) state.gpuHolders.set(gpu, 1);
   return {
     place: state.place.name,
     cpus: request.cpus,
@@ -143,6 +147,7 @@ export function takeAgain(state: PlaceState, grant: Grant): void {
   if (grant.gpus !== undefined) {
     const taken = new Set(grant.gpus);
     state.freeGpus = state.freeGpus.filter((gpu) => !taken.has(gpu));
+    for (const gpu of taken) state.gpuHolders.set(gpu, (state.gpuHolders.get(gpu) ?? 0) + 1);
   }
 }
 
@@ -154,6 +159,13 @@ export function giveBack(state: PlaceState, grant: Grant): void {
   state.held -= 1;
   if (grant.gpus === undefined || grant.gpus.length === 0) return;
   const offered = new Set(state.place.gpus ?? []);
-  for (const gpu of grant.gpus) if (offered.has(gpu)) state.freeGpus.push(gpu);
+  for (const gpu of grant.gpus) {
+    const holders = (state.gpuHolders.get(gpu) ?? 1) - 1;
+    if (holders > 0) state.gpuHolders.set(gpu, holders);
+    else {
+      state.gpuHolders.delete(gpu);
+      if (offered.has(gpu)) state.freeGpus.push(gpu);
+    }
+  }
   state.freeGpus.sort((a, b) => a - b);
 }

@@ -123,7 +123,9 @@ function attemptTimer(core: Core, entry: TimerEntry): void {
       heartbeatTimer(core, attempt, timeouts.heartbeatMs ?? 0);
       return;
     default:
-      if (attempt.phase === 'unreachable' || attempt.phase === 'cancelling') core.out.rechecks.push(attempt);
+      // Asked also when a phase came since: that may have been an old report, and the end the one that was lost.
+      entry.run.wakeAt.delete(entry.job);
+      core.out.rechecks.push(attempt);
   }
 }
 

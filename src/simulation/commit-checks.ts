@@ -4,6 +4,7 @@ import {
   type Grant,
   isFinal,
   type JobRow,
+  type OwnerId,
   type Place,
   type RunCommit,
   type Status,
@@ -24,9 +25,14 @@ export interface CommitChecksOptions {
   /** The largest each place has been, by backend and name. */
   readonly placeOf: (backend: string, place: string) => Place | undefined;
   readonly tokens: Readonly<Record<string, number>>;
+  /** Since when the owner of a run has it, by its own word; undefined while it is still taking it over. */
+  readonly heldSince: (run: string, owner: OwnerId | '') => number | undefined;
   /** Wall clock from which the custom condition is true. */
   readonly isGateOpen: () => boolean;
 }
+
+/** No commit takes longer, a full disk included. */
+const LONGEST_COMMIT_MS = 15_000;
 
 /** Where phases may go: forward, and to `cancelling` and `unreachable` and back from the latter at any time. */
 const PHASE_RANK: Readonly<Partial<Record<Detail, number>>> = {
@@ -42,6 +48,8 @@ const PHASE_RANK: Readonly<Partial<Record<Detail, number>>> = {
 /** What the journal and the rows must be at each commit (I1, I2, I3, and what an end must rest on). */
 export class CommitChecks implements DiskWatcher {
   readonly #options: CommitChecksOptions;
+  /** Who granted each attempt. */
+  readonly #granter = new Map<string, OwnerId>();
 
   constructor(options: CommitChecksOptions) {
     this.#options = options;
@@ -80,7 +88,10 @@ export class CommitChecks implements DiskWatcher {
       }
     }
     for (const row of commit.jobs) {
-      if (row.grant !== '' && row.status === 'running') granted.push(row);
+      if (row.grant !== '' && row.status === 'running') {
+        granted.push(row);
+        if (!this.#granter.has(row.attempt)) this.#granter.set(row.attempt, commit.owner);
+      }
       this.#checkOthers(facts, row);
     }
     if (granted.length > 0) this.#checkCapacity(granted, after);
@@ -218,15 +229,16 @@ export class CommitChecks implements DiskWatcher {
   #checkCapacity(granted: readonly JobRow[], after: StoredRun): void {
     const { ledger, placeOf } = this.#options;
     const places = new Set(granted.map((row) => `${row.backend}\n${(JSON.parse(row.grant) as Grant).place}`));
-    const used = new Map<string, { cpus: number; memory: number; gpus: number[] }>();
+    const used = new Map<string, { cpus: number; memory: number; gpus: number[]; by: string[] }>();
     const tokens = new Map<string, number>();
     for (const stored of this.#options.stored()) {
       if (stored.row.owner !== after.row.owner) continue;
       for (const row of stored.jobs.values()) {
-        if (row.grant === '' || !isHolding(row, ledger)) continue;
+        if (row.grant === '' || !isHolding(row, ledger) || !this.#isCounted(row, stored)) continue;
         const grant = JSON.parse(row.grant) as Grant;
         const key = `${row.backend}\n${grant.place}`;
-        const sum = used.get(key) ?? { cpus: 0, memory: 0, gpus: [] };
+        const sum = used.get(key) ?? { cpus: 0, memory: 0, gpus: [], by: [] };
+        sum.by.push(`${stored.row.name}/j${row.job}#${row.fence}`);
         sum.cpus += grant.cpus;
         sum.memory += grant.memoryBytes ?? 0;
         sum.gpus.push(...(grant.gpus ?? []));
@@ -248,6 +260,14 @@ export class CommitChecks implements DiskWatcher {
     for (const [name, count] of tokens) {
       if (count > (this.#options.tokens[name] ?? 0)) this.#fail('I1', `${count} of token ${name} are held`);
     }
+  }
+
+  /** An engine knows what it granted, and what it took over once that is done; grants under way do not know of that. */
+  #isCounted(row: JobRow, stored: StoredRun): boolean {
+    const { owner, id } = stored.row;
+    if (this.#granter.get(row.attempt) === owner) return true;
+    const since = this.#options.heldSince(id, owner);
+    return since !== undefined && this.#options.world.mono > since + LONGEST_COMMIT_MS;
   }
 
   #checkRun(facts: RunFacts, commit: RunCommit, after: StoredRun): void {

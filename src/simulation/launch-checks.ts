@@ -21,6 +21,7 @@ export function checkLaunch(order: AttemptOrder, context: LaunchContext): void {
   const { world, disk, facts, launched } = context;
   const said = `${order.job}#${order.fence} (${order.attempt})`;
   const fail = (invariant: string, message: string): void => world.fail(invariant, `${said} ${message}`);
+  world.trace(() => `${said} is launched with ${JSON.stringify(order.grant)}`);
   if (launched.has(order.attempt)) fail('once', 'was launched twice');
   launched.add(order.attempt);
   const stored = disk.get(order.run);

@@ -15,8 +15,8 @@ export interface Life {
   readonly options: EngineOptions;
   /** Absent until it is open. */
   engine: EngineApi | undefined;
-  /** Runs it has started or taken over, as it said. */
-  readonly holds: Set<string>;
+  /** Runs it has started or taken over, as it said, and since when. */
+  readonly holds: Map<string, number>;
   /** It was told to stop: nothing more is asked of it. */
   closing: boolean;
 }
@@ -70,7 +70,7 @@ export function newLife(process: SimulatedProcess, context: LifeContext): Life {
       gate: context.isGateOpen,
     },
   };
-  return { process, owner, store, options, engine: undefined, holds: new Set(), closing: false };
+  return { process, owner, store, options, engine: undefined, holds: new Map(), closing: false };
 }
 
 /** Opens the engine; calls back when it is open, unless its process has died by then. */

@@ -64,7 +64,7 @@ function checkRunning(at: JobContext, view: JobView, fail: (invariant: string, m
   if (body !== undefined && isAlive(body)) return;
   if (at.engine.why(at.facts.id, view.index).wakeAt !== undefined) return;
   // Gone, and not lost before a successor is granted: it waits for that like any that is queued.
-  if (view.detail === 'unreachable' && body?.state !== 'ended') return checkQueued(at, view, fail);
+  if (view.detail === 'unreachable' && body?.state !== 'ended') return;
   if (at.context.sites.some((site) => site.hasNewsFor(row?.attempt ?? ''))) return;
   fail('waits', 'though no body of it lives, and no news of it is on the way');
 }

@@ -344,6 +344,7 @@ class Simulation {
       placeOf: (backend, name) =>
         sites.find((site) => site.name === backend)?.places.find((place) => place.name === name),
       tokens,
+      heldSince: (run, owner) => this.#lives.find((life) => life.owner === owner)?.holds.get(run),
       isGateOpen: () => this.#isGateOpen(),
     });
   }

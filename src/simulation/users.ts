@@ -124,7 +124,7 @@ export class Users {
         : engine.resume(facts.id);
     this.#ask(life, `${what} ${facts.plan.name}`, asked, {
       then: () => {
-        life.holds.add(facts.id);
+        life.holds.set(facts.id, this.#world.mono);
         this.#awaitEnd(life, engine, facts);
         this.#taking.delete(facts.id);
         for (const segment of facts.appendWished) this.#append(life, facts, segment);
@@ -168,6 +168,7 @@ export class Users {
           const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
           this.#world.fail('answer', `${label}: ${said}`);
         }
+        if (HeddleError.is(error) && error.code === 'STORE_UNCERTAIN') life.process.crash('it stopped');
         answers.otherwise?.();
       },
     );
