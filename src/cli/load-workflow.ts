@@ -3,7 +3,6 @@ import { open, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import { importWfFormat } from '../importers/index.ts';
 import { asError, type Graph, HeddleError, type Json, nearestName } from '../model/index.ts';
 import { graphFromJson, graphFromLines, isWorkflow, parseParameters } from '../workflow/index.ts';
 import { hashModules, type Origin } from './code-origin.ts';
@@ -71,6 +70,8 @@ async function loadJson(path: string, parameters: Readonly<Record<string, Json>>
     return { ...dataOrigin(path, 'graph'), graph: graphFromJson(document), parameters };
   }
   const { timeScale, dataScale } = flags;
+  // Loaded when it is needed: a workflow in TypeScript starts without it.
+  const { importWfFormat } = await import('../importers/index.ts');
   const { graph } = await importWfFormat(path, {
     ...(timeScale === undefined ? {} : { timeScale }),
     ...(dataScale === undefined ? {} : { dataScale }),

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { availableParallelism, freemem, totalmem } from 'node:os';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { connectControl, openStoreAt } from '../../jobs/index.ts';
 import { asError, isFinal, type RunRow, type Store } from '../../model/index.ts';
+import { readCapacity } from '../../process/index.ts';
 import { storeDirectory, storeFlag } from '../find-run.ts';
 import type { Context } from '../main.ts';
 import { printable } from '../output.ts';
@@ -44,10 +45,14 @@ function nodeFinding(): Finding {
 }
 
 function machineFinding(): Finding {
+  const capacity = readCapacity();
+  const cores = cpus().length;
+  const limit = capacity.cpus < cores ? ` of ${cores}: affinity, a cgroup's quota or Slurm leaves no more` : '';
+  const gpus = capacity.gpus === undefined ? '' : `, gpus ${capacity.gpus.join(', ')}`;
   return {
     what: 'machine',
     state: 'well',
-    text: `${availableParallelism()} cpus to use, ${formatBytes(freemem())} of ${formatBytes(totalmem())} memory free`,
+    text: `${capacity.cpus} attempts at a time, one a cpu${limit}; ${formatBytes(capacity.memoryBytes)} memory${gpus}`,
   };
 }
 

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { connectControl, type RunControl } from '../../jobs/index.ts';
 import { isFinal, type JobRow, type Store } from '../../model/index.ts';
-import { systemClock } from '../../process/index.ts';
 import { type FoundRun, findRun, openForReading, RunJobs, splitTarget, storeDirectory } from '../find-run.ts';
 import { directoryOf } from '../job-record.ts';
 import { LogTail } from '../log-tail.ts';
 import type { Context } from '../main.ts';
 import { type Output, printable } from '../output.ts';
+import { sleep } from '../sleep.ts';
 
 const LOOK_EVERY_MS = 200;
 const STREAMS = ['stdout', 'stderr'] as const;
@@ -206,10 +206,4 @@ function lineWriter(view: View, index: number): Writer {
 
 async function writeLines(output: Output, head: string, lines: readonly string[]): Promise<void> {
   await output.data(lines.map((line) => head + line).join('\n'));
-}
-
-async function sleep(ms: number): Promise<void> {
-  await new Promise<void>((resolve) => {
-    systemClock.after(ms, resolve);
-  });
 }

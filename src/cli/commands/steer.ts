@@ -1,15 +1,25 @@
 import { findRun, openForReading, splitJobTarget, splitTarget, statusOf, storeFlag } from '../find-run.ts';
 import type { Context } from '../main.ts';
+import type { RunControl } from '../../jobs/index.ts';
+import { sleep } from '../sleep.ts';
 import { steer } from '../steering.ts';
+
+const LOOK_EVERY_MS = 50;
 
 /** Cancels a run or one of its jobs. */
 export async function cancel(context: Context, [target = '']: readonly string[]): Promise<number> {
   const { run, job } = splitTarget(target);
-  return steer(context, run, async (control) => {
+  return steer(context, run, async (control, found) => {
     if (job === undefined || job === '') await control.cancel();
     else await control.cancel([job]);
+    if (found.owner === undefined) await allCancelled(control);
     return tell(context, control.run, job === undefined ? 'cancel asked for' : `cancel of '${job}' asked for`);
   });
+}
+
+/** Nobody else sees to it that what was asked to end politely is ended by force when it doesn't. */
+async function allCancelled(control: RunControl): Promise<void> {
+  while ((await control.running()).some((job) => job.phase === 'cancelling')) await sleep(LOOK_EVERY_MS);
 }
 
 /** Starts nothing more of a run. One that nobody runs starts nothing anyway. */
@@ -20,7 +30,7 @@ export async function pause(context: Context, [target = '']: readonly string[]):
     const found = await findRun(store, run);
     const { status, detail } = statusOf(found);
     if (found.owner === undefined && status === 'pending') {
-      return tell(context, found.row.id, `is not running (${detail}): nothing starts until heddle resume`);
+      return await tell(context, found.row.id, `is not running (${detail}): nothing starts until heddle resume`);
     }
   }
   return steer(context, run, async (control) => {

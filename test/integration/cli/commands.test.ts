@@ -146,7 +146,10 @@ test('a command outlives its killed engine, and resume collects its end', async 
 
 test('Ctrl-C leaves no process behind', async () => {
   await using box = new Sandbox();
-  box.write('flow.js', TALKING.replace('echo first', 'echo $$ > "$project/pid"; echo first'));
+  box.write(
+    'flow.js',
+    TALKING.replace('echo first', () => 'echo $$ > "$project/pid"; echo first'),
+  );
   const run = box.start(['run', 'flow.js']);
   const logs = box.start(['logs', '-f', `${await runIdOf(run)}/talk-1`]);
   await logs.said('stdout', /first\n/);
@@ -154,6 +157,36 @@ test('Ctrl-C leaves no process behind', async () => {
   run.process.kill('SIGINT');
 
   expect((await run.ended).code).toBe(130);
-  const pid = readFileSync(join(box.folder, 'pid'), 'utf8').trim();
-  expect(existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))).toBe(false);
+  const pid = Number(readFileSync(join(box.folder, 'pid'), 'utf8'));
+  expect(pid).toBeGreaterThan(1);
+  expect(isAlive(pid)).toBe(false);
 });
+
+test('cancel of a run whose engine was killed ends the command it left behind', async () => {
+  await using box = new Sandbox();
+  box.write(
+    'flow.js',
+    TALKING.replace('echo first', () => 'trap "" TERM; echo $$ > "$project/pid"; echo first').replace(
+      'talk({})',
+      "talk({}).on('commands', { grace: '200ms' })",
+    ),
+  );
+  const run = box.start(['run', 'flow.js']);
+  const id = await runIdOf(run);
+  const logs = box.start(['logs', '-f', `${id}/talk-1`]);
+  await logs.said('stdout', /first\n/);
+  run.process.kill('SIGKILL');
+  await run.ended;
+  const pid = Number(readFileSync(join(box.folder, 'pid'), 'utf8'));
+  expect(isAlive(pid)).toBe(true);
+
+  expect(await box.run(['cancel', id])).toMatchObject({ code: 0 });
+
+  expect(isAlive(pid)).toBe(false);
+  expect(await box.json(['show', id])).toMatchObject({ status: 'cancelled' });
+});
+
+/** Neither gone nor a zombie that nobody has taken leave of yet. */
+function isAlive(pid: number): boolean {
+  return existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+}
