@@ -162,7 +162,7 @@ test.each<[string, (of: Trace) => unknown, string]>([
   [
     'tasks by name',
     (of) => Object.assign(of.workflow.specification, { tasks: { a: task(of, 0) } }),
-    'workflow.specification.tasks: is no list',
+    'workflow.specification.tasks: is {"a":',
   ],
   [
     'a task without id',
@@ -262,7 +262,7 @@ test.each([
   ['{"name": "x",\n"workflow" 5}', 'trace, line 2 (byte 25): no valid JSON'],
   ['{"name": "x"', 'it ends too early'],
   ['', 'it ends too early'],
-  ['{"name": "x"} trailing', 'line 1 (byte 16)'],
+  ['{"name": "x"} trailing', 'line 1 (byte 14)'],
   ['not json', 'line 1 (byte 1)'],
 ])('refuses %j with line and byte', async (text, message) => {
   await expect(imported(text)).rejects.toMatchObject({

@@ -16,7 +16,10 @@ export class Reading {
   }
 
   get(field: string): Reading {
-    return new Reading(this.#field(field), `${this.place}.${field}`);
+    return new Reading(
+      this.#field(field),
+      this.place.includes(': ') ? `${this.place}.${field}` : `${this.place}: ${field}`,
+    );
   }
 
   has(field: string): boolean {
@@ -26,6 +29,11 @@ export class Reading {
   text(): string {
     if (typeof this.#value === 'string' && this.#value !== '') return this.#value;
     throw this.#wrong('text belongs there');
+  }
+
+  /** That a list is there; what is in it, others read. */
+  list(): void {
+    if (!Array.isArray(this.#value)) throw this.#wrong('a list belongs there');
   }
 
   /** A list of texts; one that is missing is empty. */

@@ -1,6 +1,6 @@
 import { Uint32Column } from '../../model/index.ts';
 import { Interner } from './interner.ts';
-import { streamJson } from './json-stream.ts';
+import { streamElements } from '../json-elements.ts';
 import { Reading } from './reading.ts';
 import { traceError } from './trace-error.ts';
 
@@ -83,62 +83,51 @@ export async function readTrace(
   source: string,
 ): Promise<Trace> {
   const trace = new Trace(source);
-  const text = (path: string, value: unknown): string => Reading.of(value, trace.place(path)).text();
-  const needList = (path: string, inList: boolean): void => {
-    if (!inList) throw traceError(trace.place(path), 'is no list', 'a list of records belongs there');
-  };
-  await streamJson(chunks, {
-    source,
-    wanted: {
-      '$.name': ({ value }) => {
-        trace.name = text('name', value);
-      },
-      '$.description': ({ value }) => {
-        trace.description = text('description', value);
-      },
-      '$.schemaVersion': ({ value }) => {
-        trace.schemaVersion = text('schemaVersion', value);
-      },
-      '$.workflow.execution.makespanInSeconds': ({ value }) => {
-        trace.makespanSeconds = Reading.of(value, trace.place('workflow.execution.makespanInSeconds')).seconds();
-      },
-      '$.workflow.execution.executedAt': ({ value }) => {
-        trace.executedAt = text('workflow.execution.executedAt', value);
-      },
-      '$.workflow.specification.tasks.*': ({ key, value, inList }) => {
-        needList('workflow.specification.tasks', inList);
-        readTask(trace, Reading.of(value, trace.place(`workflow.specification.tasks[${key}]`)));
-      },
-      '$.workflow.specification.files.*': ({ key, value, inList }) => {
-        needList('workflow.specification.files', inList);
-        readFile(trace, Reading.of(value, trace.place(`workflow.specification.files[${key}]`)));
-      },
-      '$.workflow.execution.tasks.*': ({ key, value, inList }) => {
-        needList('workflow.execution.tasks', inList);
-        readExecution(trace, Reading.of(value, trace.place(`workflow.execution.tasks[${key}]`)));
-      },
+  const at = (list: string, value: unknown, i: number): Reading => Reading.of(value, trace.place(`${list}[${i}]`));
+  const rest = await streamElements(chunks, {
+    lists: {
+      [TASKS]: (task, i) => readTask(trace, at(TASKS, task, i)),
+      [FILES]: (file, i) => readFile(trace, at(FILES, file, i)),
+      [EXECUTIONS]: (task, i) => readExecution(trace, at(EXECUTIONS, task, i)),
     },
+    refuse: (place, problem) =>
+      traceError(`${source}, ${place}`, `no valid JSON: ${problem}`, 'the file is damaged or no trace: get it again'),
   });
-  checkWhole(trace);
+  readRest(trace, Reading.of(rest, source));
   return trace;
 }
 
-function checkWhole(trace: Trace): void {
-  if (trace.schemaVersion !== '1.5') {
-    const found = trace.schemaVersion === '' ? 'is missing' : `is '${trace.schemaVersion}'`;
+const TASKS = 'workflow.specification.tasks';
+const FILES = 'workflow.specification.files';
+const EXECUTIONS = 'workflow.execution.tasks';
+
+/** What is said once. Its long lists were read before, and are empty here. */
+function readRest(trace: Trace, rest: Reading): void {
+  const version = rest.has('schemaVersion') ? rest.get('schemaVersion').text() : undefined;
+  if (version !== '1.5') {
     throw traceError(
       trace.place('schemaVersion'),
-      found,
-      'WfFormat 1.5 is read; convert older traces with the tools of WfCommons, and see that it is a WfFormat file at all',
+      version === undefined ? 'is missing' : `is '${version}'`,
+      'WfFormat 1.5 is read; convert older traces with the tools of WfCommons, and see that it is a trace at all',
     );
   }
-  if (trace.size === 0) {
-    throw traceError(
-      trace.place('workflow.specification.tasks'),
-      'there are no tasks',
-      'a trace has at least one task',
-    );
+  if (rest.has('name')) trace.name = rest.get('name').text();
+  if (rest.has('description')) trace.description = rest.get('description').text();
+  const workflow = rest.get('workflow');
+  const specification = workflow.get('specification');
+  specification.get('tasks').list();
+  if (specification.has('files')) {
+    specification.get('files').list();
+    trace.hasFileList = true;
   }
+  if (workflow.has('execution')) {
+    const execution = workflow.get('execution');
+    execution.get('tasks').list();
+    trace.hasExecution = true;
+    if (execution.has('makespanInSeconds')) trace.makespanSeconds = execution.get('makespanInSeconds').seconds();
+    if (execution.has('executedAt')) trace.executedAt = execution.get('executedAt').text();
+  }
+  if (trace.size === 0) throw traceError(trace.place(TASKS), 'there are no tasks', 'a trace has at least one task');
 }
 
 /** What job ids may not hold: they are shown as `RUN/JOB`, and end up in paths and on command lines. */
@@ -203,7 +192,6 @@ function fileId(text: string, place: string): string {
 }
 
 function readFile(trace: Trace, file: Reading): void {
-  trace.hasFileList = true;
   const number = trace.files.numberOf(fileId(file.get('id').text(), file.get('id').place));
   if (trace.bytesOf[number] !== undefined) {
     throw traceError(
@@ -216,7 +204,6 @@ function readFile(trace: Trace, file: Reading): void {
 }
 
 function readExecution(trace: Trace, task: Reading): void {
-  trace.hasExecution = true;
   const number = trace.ids.numberOf(task.get('id').text());
   trace.taskOf[number] ??= -1;
   if (trace.secondsOf[number] !== undefined) {
