@@ -30,7 +30,7 @@ if [ "${1:-up}" = down ]; then down; exit 0; fi
 for program in slurmctld slurmd sbatch munged; do
   PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || unavailable "no $program on this machine (apt-get install slurmctld slurmd slurm-client munge)"
 done
-[ "$(id -u)" = 0 ] || unavailable 'a Slurm cluster of one'"'"'s own needs root, to become the users slurm and munge'
+[ "$(id -u)" = 0 ] || unavailable "a Slurm cluster of one's own needs root, to become the users slurm and munge"
 export PATH=$PATH:/usr/sbin
 
 # Ports nobody listens on, kept for the cluster's life.
