@@ -18,7 +18,7 @@ const BIN = fileURLToPath(new URL('../../bin/heddle.cjs', import.meta.url));
 const FLOW = fileURLToPath(new URL('flow.ts', import.meta.url));
 const SHAPES = ['chain', 'fan', 'layers', 'mixed'] as const;
 /** Blows a shape: 200 in all where there is time, a taste of it otherwise. */
-const BLOWS = process.env['CI'] === undefined ? 10 : 50;
+const BLOWS = Number(process.env['HEDDLE_CHAOS_BLOWS'] ?? (process.env['CI'] === undefined ? 10 : 50));
 
 const directories: string[] = [];
 
@@ -159,6 +159,7 @@ describe('whatever is killed or stopped, and whenever', () => {
     const seed = Number(process.env['HEDDLE_CHAOS_SEED'] ?? Date.now() % 1_000_000);
     const roll = dice(seed);
     let fallen = 0;
+    const hit = new Map<string, number>();
     for (let round = 0; fallen < BLOWS; round += 1) {
       const directory = freshDirectory();
       const { blows, deaths, stderr } = await disturbedRun(directory, shape, {
@@ -166,6 +167,10 @@ describe('whatever is killed or stopped, and whenever', () => {
         roll,
       });
       fallen += Math.max(1, blows.length);
+      for (const { role, stops } of blows) {
+        const what = `${stops ? 'stop' : 'kill'} ${role}`;
+        hit.set(what, (hit.get(what) ?? 0) + 1);
+      }
       const told = `HEDDLE_CHAOS_SEED=${seed}, round ${round}: ${blows.map((blow) => `${blow.stops ? 'stop' : 'kill'} ${blow.role}`).join(', ')}\n${stderr}`;
 
       expect(await finalState(directory), told).toEqual(expected);
@@ -180,5 +185,9 @@ describe('whatever is killed or stopped, and whenever', () => {
       }
       expect(readdirSync(directory)).toContain('ledger');
     }
+    console.info(
+      `${shape}: ${[...hit].map(([what, times]) => `${times} x ${what}`).join(', ')} (HEDDLE_CHAOS_SEED=${seed})`,
+    );
+    expect(hit.get('kill engine'), 'chance never hit the engine').toBeGreaterThan(0);
   });
 });
