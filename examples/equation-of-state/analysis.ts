@@ -1,5 +1,5 @@
 import type { StateResult } from './state-point.ts';
-import { type BlockEstimate, weightedBlockAverage } from './statistics.ts';
+import { type BlockEstimate, coverage, weightedBlockAverage } from './statistics.ts';
 
 /** A published state point. */
 export interface Reference {
@@ -34,8 +34,11 @@ export interface Verdict {
   readonly compared: number;
   readonly agreeing: number;
   readonly required: number;
-  /** Mean square of all deviations: 1 where both sides are right and the errors too. */
+  /** Points that would agree on average if study and reference were both right; errors from few blocks are rough. */
+  readonly expectedAgreeing: number;
+  /** Mean square of all deviations, and what it would be on average if both were right. */
   readonly meanSquare: number;
+  readonly expectedMeanSquare: number;
   readonly largestDrift: number;
   /** Whether enough points agree, and energy was conserved everywhere. */
   readonly passed: boolean;
@@ -43,9 +46,6 @@ export interface Verdict {
 
 /** Standard errors within which two values agree. */
 export const AGREEMENT = 2;
-
-/** Probability that a normal deviate is within two standard errors, squared: energy and pressure both are. */
-export const EXPECTED_AGREEMENT: number = 0.9545 ** 2;
 
 /** Largest excursion of the conserved energy a particle that a time step may cause: a thousandth of its depth. */
 export const DRIFT_BOUND = 0.005;
@@ -98,16 +98,30 @@ function combinePoint(replicas: readonly StateResult[], references: readonly Ref
 
 /** Judges the study: at how many points it must agree is the caller's to say. */
 export function judge(points: readonly Point[], required: number): Verdict {
-  const comparisons = points.flatMap((point) => point.comparison ?? []);
-  const squares = comparisons.flatMap((c) => [c.energyDeviation ** 2, c.pressureDeviation ** 2]);
-  const agreeing = comparisons.filter((c) => c.agrees).length;
+  const compared = points.flatMap(({ comparison, ...point }) =>
+    comparison === undefined ? [] : { ...point, comparison },
+  );
+  const agreeing = compared.filter(({ comparison }) => comparison.agrees).length;
   const largestDrift = Math.max(...points.map((point) => point.largestDrift));
   return {
-    compared: comparisons.length,
+    compared: compared.length,
     agreeing,
     required,
-    meanSquare: squares.reduce((a, b) => a + b, 0) / squares.length,
+    expectedAgreeing: compared
+      .map(({ energy, pressure }) => coverage(AGREEMENT, energy.blocks) * coverage(AGREEMENT, pressure.blocks))
+      .reduce((a, b) => a + b, 0),
+    meanSquare: meanOf(
+      compared.flatMap(({ comparison }) => [comparison.energyDeviation ** 2, comparison.pressureDeviation ** 2]),
+    ),
+    // The variance of Student's t.
+    expectedMeanSquare: meanOf(
+      compared.flatMap(({ energy, pressure }) => [energy, pressure].map(({ blocks }) => (blocks - 1) / (blocks - 3))),
+    ),
     largestDrift,
     passed: agreeing >= required && largestDrift <= DRIFT_BOUND,
   };
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / values.length;
 }

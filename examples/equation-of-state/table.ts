@@ -1,4 +1,4 @@
-import { DRIFT_BOUND, EXPECTED_AGREEMENT, type Point, type Verdict } from './analysis.ts';
+import { DRIFT_BOUND, type Point, type Verdict } from './analysis.ts';
 import type { Estimate } from './statistics.ts';
 
 /** The study as a table for people, with the verdict under it. Ends in a newline. */
@@ -52,15 +52,14 @@ export function renderCsv(points: readonly Point[]): string {
 
 function verdictLines(verdict: Verdict): readonly string[] {
   const { compared, agreeing, required, largestDrift } = verdict;
-  const expected = (EXPECTED_AGREEMENT * compared).toFixed(1);
   const lines = [
     `"off by" is in standard errors of this study; a point agrees when energy and pressure are both within 2.`,
     `Energy drift without thermostat: at most ${largestDrift.toExponential(1)} a particle (bound ${DRIFT_BOUND}).`,
   ];
   if (compared > 0) {
     lines.push(
-      `Mean square of "off by": ${verdict.meanSquare.toFixed(2)} (1 if every error were exact).`,
-      `Agreement at ${agreeing} of ${compared} points (${expected} expected if every error were exact); required: ${required}.`,
+      `Mean square of "off by": ${verdict.meanSquare.toFixed(2)} (by chance alone: ${verdict.expectedMeanSquare.toFixed(2)}).`,
+      `Agreement at ${agreeing} of ${compared} points (by chance alone: ${verdict.expectedAgreeing.toFixed(1)}); required: ${required}.`,
     );
   }
   lines.push(verdict.passed ? 'PASSED' : 'FAILED');

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { combine, judge, parseReference } from '../../../examples/equation-of-state/analysis.ts';
 import { openRandom } from '../../../examples/equation-of-state/random.ts';
 import type { StateResult } from '../../../examples/equation-of-state/state-point.ts';
-import { blockAverage, weightedBlockAverage } from '../../../examples/equation-of-state/statistics.ts';
+import { blockAverage, coverage, weightedBlockAverage } from '../../../examples/equation-of-state/statistics.ts';
 import { renderCsv, renderTable } from '../../../examples/equation-of-state/table.ts';
 
 /** A first-order autoregressive series of unit variance: each sample keeps so much of the one before. */
@@ -59,6 +59,28 @@ describe('blockAverage', () => {
   test('says so when a series is too short for its correlation', () => {
     expect(blockAverage([correlatedSeries(64, 0.999, 7)]).converged).toBe(false);
     expect(() => blockAverage([[1, 2, 3]])).toThrow('3 samples are too few');
+  });
+});
+
+describe('coverage', () => {
+  test("is Student's t for few blocks and the normal distribution's for many", () => {
+    // Two-sided probabilities at tabulated quantiles of 1, 2, 5 and 10 degrees of freedom.
+    expect(coverage(12.706, 2)).toBeCloseTo(0.95, 4);
+    expect(coverage(4.303, 3)).toBeCloseTo(0.95, 4);
+    expect(coverage(2.571, 6)).toBeCloseTo(0.95, 4);
+    expect(coverage(2.228, 11)).toBeCloseTo(0.95, 4);
+    expect(coverage(2, 8)).toBeCloseTo(0.914, 3);
+    expect(coverage(2, 100_001)).toBeCloseTo(0.9545, 4);
+  });
+
+  test('foretells how often an error from few blocks covers the truth', () => {
+    const trials = Array.from({ length: 1500 }, (_, i) =>
+      blockAverage([0, 1, 2].map((run) => correlatedSeries(80, 0.4, 3 * i + run))),
+    );
+    const found = trials.filter((trial) => Math.abs(trial.mean) <= 2 * trial.error).length / trials.length;
+    const foretold = trials.reduce((sum, trial) => sum + coverage(2, trial.blocks), 0) / trials.length;
+
+    expect(Math.abs(found - foretold)).toBeLessThan(0.02);
   });
 });
 
