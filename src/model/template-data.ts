@@ -94,13 +94,11 @@ function fileText(located: Located, context: ResolveContext): Json {
   return { ...located.file, at: located.at };
 }
 
-type LocatedOutput = CommandOutput & { readonly at?: string };
-
 /** What a ref leads to: the value of a call, all outputs of a command, or one of them. */
 type Found =
   | { readonly kind: 'value'; readonly json: Json }
-  | { readonly kind: 'outputs'; readonly outputs: Readonly<Record<string, LocatedOutput>> }
-  | { readonly kind: 'output'; readonly output: LocatedOutput };
+  | { readonly kind: 'outputs'; readonly outputs: Readonly<Record<string, CommandOutput>> }
+  | { readonly kind: 'output'; readonly output: CommandOutput };
 
 /**
  * Follows the first steps of a ref. Of a command's value the first step names an output; the
@@ -112,10 +110,10 @@ function find(ref: Ref, context: ResolveContext): Found {
   const [node, name] = ref.$ref;
   const json = context.parsed(node);
   if (!isCommandValue(json)) return { kind: 'value', json };
-  const { outputs } = json as unknown as { readonly outputs: Readonly<Record<string, LocatedOutput>> };
+  const { outputs } = json as unknown as { readonly outputs: Readonly<Record<string, CommandOutput>> };
   if (name === undefined) return { kind: 'outputs', outputs };
   if (!Object.hasOwn(outputs, name)) throw missing(`task number ${node} has no output '${name}'`, Object.keys(outputs));
-  return { kind: 'output', output: outputs[name] as LocatedOutput };
+  return { kind: 'output', output: outputs[name] as CommandOutput };
 }
 
 function refText(ref: Ref, context: ResolveContext): Json {
@@ -138,12 +136,11 @@ function refText(ref: Ref, context: ResolveContext): Json {
   }
 }
 
-function outputText(output: LocatedOutput, context: ResolveContext): Json {
+function outputText(output: CommandOutput, context: ResolveContext): Json {
   return output.type === 'file' ? fileText(placeOf(output), context) : output.value;
 }
 
-function placeOf({ at, file }: LocatedOutput): Located {
-  if (at === undefined) throw invalid(`the file '${file.name}' is not kept anywhere`, 'run its task again');
+function placeOf({ at, file }: CommandOutput): Located {
   return { at, file };
 }
 
