@@ -1,6 +1,6 @@
 import { asSubmissionId, type Grant, type ResourceRequest } from '../model/index.ts';
 import { declareLost, type LiveAttempt } from './attempts.ts';
-import { HELD, RUNNING, SUCCESSOR } from './codes.ts';
+import { HELD, SUCCESSOR } from './codes.ts';
 import { type Core, change } from './core.ts';
 import { Heap } from './heap.ts';
 import { type BackendState, fitsEmpty, fitsNow, type PlaceState, takeFrom } from './places.ts';
@@ -259,9 +259,4 @@ function beginRun(core: Core, run: RunState): void {
   if (run.startedAt === 0) run.startedAt = core.now.wall;
   const draft = core.out.draft(run);
   draft.patch = { ...draft.patch, status: 'running', detail: '', startedAt: run.startedAt };
-}
-
-/** Says whether a job runs on paper only, its attempt being gone. */
-export function awaitsSuccessor(run: RunState, job: number): boolean {
-  return run.table.status[job] === RUNNING && ((run.table.flags[job] as number) & SUCCESSOR) !== 0;
 }

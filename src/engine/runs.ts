@@ -133,16 +133,6 @@ export function settleWaits(core: Core, run: RunState, job: number): void {
   if (waits === 0) becomeReady(core, run, job);
 }
 
-/** Nothing more will be added from outside: what waits for something that can never be has failed. */
-export function* seal(core: Core, run: RunState): Generator<void> {
-  run.sealed = true;
-  for (let job = 0; job < run.table.size; job += 1) {
-    const isDoomed = ((run.table.flags[job] as number) & DOOMED) !== 0;
-    if (isDoomed && run.table.status[job] === PENDING) failUnsatisfiable(core, run, job);
-    if ((job & 0xfff) === 0xfff) yield;
-  }
-}
-
 /** Applies a row read back from the store. What was running is the caller's to adopt. */
 export function applyRow(
   run: RunState,
