@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { RunView } from '../engine/index.ts';
 import type { Engine, RunHandle } from '../jobs/index.ts';
 import { describeOutcome, type EngineEvent, type Graph, isFinal, type Json } from '../model/index.ts';
@@ -6,7 +7,7 @@ import { storeDirectory, storeFlag } from './find-run.ts';
 import { directoryOf, lastLines } from './job-record.ts';
 import type { Context } from './main.ts';
 import { printable } from './output.ts';
-import { countsText, type Progress, showProgress } from './progress.ts';
+import { countsText, showProgress } from './progress.ts';
 import { TimeLeft } from './time-left.ts';
 import { formatDuration } from './units.ts';
 
@@ -19,6 +20,7 @@ export interface Foreground {
   readonly context: Context;
   readonly engine: Engine;
   readonly handle: RunHandle;
+  /** For the time that is left; none where reading them would cost more than that is worth. */
   readonly graphs: readonly Graph[];
 }
 
@@ -33,9 +35,9 @@ export async function stayWith(foreground: Foreground): Promise<number> {
   const opened = handle.view();
   output.say(`${output.style('bold', handle.id)}  ${printable(opened.name)}, ${opened.size} jobs`);
   const open = opened.size - opened.counts.done - opened.counts.failed - opened.counts.cancelled;
-  const timeLeft = new TimeLeft(graphs, startMono, open / Math.max(1, opened.size));
-  const telling: Promise<void>[] = [];
-  let interrupted = false;
+  const timeLeft = new TimeLeft(graphs, startMono, { size: opened.size, open });
+  const failures = new Failures(foreground);
+  let stopping: Promise<void> | undefined;
   {
     using progress = showProgress(
       {
@@ -46,26 +48,23 @@ export async function stayWith(foreground: Foreground): Promise<number> {
       output,
       systemClock,
     );
-    const failures = new Failures(foreground, progress);
     const unlisten = engine.listen((events) => {
       timeLeft.hear(events);
-      telling.push(failures.hear(events));
+      failures.hear(events);
     });
     using _signals = onInterrupt((times) => {
       if (times > 1) leaveNow(foreground, progress);
-      interrupted = true;
-      progress.note(
-        `stopping: ${handle.view().counts.running} running jobs are being cancelled; again to leave at once`,
-      );
-      telling.push(engine.shutdown());
+      output.say(`stopping: ${handle.view().counts.running} running jobs are being cancelled; again to leave at once`);
+      stopping = engine.shutdown();
     });
     await handle.wait();
-    await Promise.all(telling);
+    await stopping;
     unlisten();
+    await failures.told;
   }
   const view = handle.view();
   await report(foreground, { view, seconds: (systemClock.now().mono - startMono) / 1000 });
-  if (!isFinal(view.status)) return interrupted || view.detail === 'interrupted' ? INTERRUPTED : 1;
+  if (!isFinal(view.status)) return stopping !== undefined || view.detail === 'interrupted' ? INTERRUPTED : 1;
   return view.status === 'done' ? 0 : 1;
 }
 
@@ -85,7 +84,7 @@ function onInterrupt(callback: (times: number) => void): Disposable {
   };
 }
 
-function leaveNow({ context, handle }: Foreground, progress: Progress): never {
+function leaveNow({ context, handle }: Foreground, progress: Disposable): never {
   progress[Symbol.dispose]();
   context.output.say(`left at once; what still runs goes on and is found again by: ${resumeHint(context, handle)}`);
   process.exit(INTERRUPTED);
@@ -95,51 +94,61 @@ function resumeHint(context: Context, handle: RunHandle): string {
   return `heddle resume ${handle.id}${storeFlag(context)}`;
 }
 
-/** Tells of attempts that failed, the first ones with what there is to see. */
-class Failures {
-  readonly #foreground: Foreground;
-  readonly #progress: Progress;
-  #told = 0;
+type JobEvent = Extract<EngineEvent, { kind: 'job' }>;
 
-  constructor(foreground: Foreground, progress: Progress) {
+/** Tells of attempts that failed, one after the other, the first ones with what there is to see. */
+class Failures {
+  /** Resolves when everything heard so far has been told. */
+  told: Promise<void> = Promise.resolve();
+  readonly #foreground: Foreground;
+  #count = 0;
+
+  constructor(foreground: Foreground) {
     this.#foreground = foreground;
-    this.#progress = progress;
   }
 
-  async hear(events: readonly EngineEvent[]): Promise<void> {
+  hear(events: readonly EngineEvent[]): void {
+    const { context, handle } = this.#foreground;
     for (const event of events) {
-      if (event.kind === 'notice') this.#progress.note(`note: ${printable(event.message)}`);
-      if (event.kind !== 'job' || event.run !== this.#foreground.handle.id) continue;
-      if (event.status === 'failed') await this.#tellFailure(event);
-      else if (event.detail === 'backoff' && event.outcome !== undefined) this.#tellRetry(event);
+      if (event.kind === 'notice') context.output.say(`note: ${printable(event.message)}`);
+      if (event.kind !== 'job' || event.run !== handle.id) continue;
+      const isRetry = event.detail === 'backoff' && event.outcome !== undefined;
+      if (event.status !== 'failed' && !isRetry) continue;
+      this.#count += 1;
+      if (this.#count > TOLD) continue;
+      const full = this.#count <= TOLD_IN_FULL;
+      const last = this.#count === TOLD;
+      this.told = this.told.then(() => this.#tell(event, { full, last }));
     }
   }
 
-  async #tellFailure(event: Extract<EngineEvent, { kind: 'job' }>): Promise<void> {
-    this.#told += 1;
-    const told = this.#told;
-    if (told > TOLD) return;
+  async #tell(event: JobEvent, { full, last }: { readonly full: boolean; readonly last: boolean }): Promise<void> {
     const { context, handle } = this.#foreground;
     const { output } = context;
-    const how = event.outcome === undefined ? event.detail : describeOutcome(event.outcome);
-    const lines = [`${output.style('red', 'failed')} ${printable(event.job)}: ${printable(how)}`];
-    if (told <= TOLD_IN_FULL && event.fence > 0) {
-      const row = { id: handle.id };
-      const directory = directoryOf(storeDirectory(context), row, { index: event.index, name: event.job }, event.fence);
-      const stderr = await lastLines(directory, 'stderr');
-      lines.push(...stderr.map((line) => `  | ${line}`), `  in ${directory}: sh command.sh repeats it by hand`);
+    const how = printable(event.outcome === undefined ? event.detail : describeOutcome(event.outcome));
+    const job = printable(event.job);
+    const lines = [];
+    if (event.status !== 'failed') lines.push(`${job}: attempt ${event.fence} failed (${how}), to be tried again`);
+    else lines.push(`${output.style('red', 'failed')} ${job}: ${how}`);
+    if (event.status === 'failed' && full && event.fence > 0) {
+      const directory = directoryOf(
+        storeDirectory(context),
+        handle,
+        { index: event.index, name: event.job },
+        event.fence,
+      );
+      lines.push(...(await evidenceOf(directory)));
     }
-    if (told === TOLD) lines.push('  further failures are not told one by one');
-    this.#progress.note(lines.join('\n'));
+    if (last) lines.push('  further failures are not told one by one');
+    output.say(lines.join('\n'));
   }
+}
 
-  #tellRetry(event: Extract<EngineEvent, { kind: 'job' }>): void {
-    this.#told += 1;
-    if (this.#told > TOLD || event.outcome === undefined) return;
-    this.#progress.note(
-      `${printable(event.job)}: attempt ${event.fence} failed (${printable(describeOutcome(event.outcome))}), to be tried again`,
-    );
-  }
+/** What an attempt that failed left behind; nothing where it had no directory. */
+async function evidenceOf(directory: string): Promise<readonly string[]> {
+  if (!existsSync(directory)) return [];
+  const stderr = await lastLines(directory, 'stderr');
+  return [...stderr.map((line) => `  | ${line}`), `  in ${directory}: sh command.sh repeats it by hand`];
 }
 
 async function report(

@@ -15,6 +15,8 @@ export interface Output {
   bytes(chunk: Uint8Array, stream: 'stdout' | 'stderr'): Promise<void>;
   /** A line for people. */
   say(line: string): void;
+  /** Has lines for people go to somebody who keeps something at the end of the terminal; undefined: to stderr again. */
+  divert(to: ((line: string) => void) | undefined): void;
   /** Of stderr. */
   style(style: Style, text: string): string;
   /** Of stdout. */
@@ -28,6 +30,7 @@ export interface Output {
 export function openOutput(): Output {
   const { stdout, stderr } = process;
   let readerGone = false;
+  let diverted: ((line: string) => void) | undefined;
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
     readerGone = true;
@@ -46,7 +49,13 @@ export function openOutput(): Output {
     data,
     json: async (value) => data(JSON.stringify(value, null, stdout.isTTY ? 2 : undefined)),
     bytes: async (chunk, stream) => write(chunk, stream === 'stdout' ? stdout : stderr),
-    say: (line) => void stderr.write(`${line}\n`),
+    say: (line) => {
+      if (diverted === undefined) stderr.write(`${line}\n`);
+      else diverted(line);
+    },
+    divert: (to) => {
+      diverted = to;
+    },
     style: (style, text) => styleText(style, text, { stream: stderr }),
     dataStyle: (style, text) => styleText(style, text, { stream: stdout }),
     isTerminal: stderr.isTTY === true && process.env['TERM'] !== 'dumb',

@@ -12,22 +12,17 @@ export interface ProgressSource {
   leftMs(): number | undefined;
 }
 
-/** Shows how a run goes. `note` prints a line that stays. */
-export interface Progress extends Disposable {
-  note(line: string): void;
-}
-
 const REDRAW_MS = 100;
 const MOST_RUNNING = 8;
 const LINE_EVERY_MS = 5000;
 
-/** In a terminal a block that is redrawn, elsewhere a line now and then. */
-export function showProgress(source: ProgressSource, output: Output, clock: Clock): Progress {
+/** Shows how a run goes until it is disposed: in a terminal by a block that is redrawn, elsewhere by a line now and then. */
+export function showProgress(source: ProgressSource, output: Output, clock: Clock): Disposable {
   return output.isTerminal ? new LiveBlock(source, output, clock) : new PlainLines(source, output, clock);
 }
 
 /** The block at the end of the terminal: erased, drawn again, and erased for good at the end. */
-class LiveBlock implements Progress {
+class LiveBlock implements Disposable {
   readonly #source: ProgressSource;
   readonly #output: Output;
   readonly #clock: Clock;
@@ -42,17 +37,19 @@ class LiveBlock implements Progress {
     this.#clock = clock;
     this.#start = clock.now().mono;
     this.#timer = this.#schedule();
+    output.divert((line) => this.#note(line));
   }
 
-  note(line: string): void {
-    process.stderr.write(this.#erasure());
+  /** Prints lines that stay, above the block. */
+  #note(line: string): void {
+    process.stderr.write(`${this.#erasure()}${line}\n`);
     this.#drawn = [];
-    this.#output.say(line);
     this.#draw();
   }
 
   [Symbol.dispose](): void {
     this.#timer.cancel();
+    this.#output.divert(undefined);
     process.stderr.write(this.#erasure());
     this.#drawn = [];
   }
@@ -106,7 +103,7 @@ class LiveBlock implements Progress {
 }
 
 /** Lines for a log: one when the counts have changed, not more often than every few seconds. */
-class PlainLines implements Progress {
+class PlainLines implements Disposable {
   readonly #source: ProgressSource;
   readonly #output: Output;
   readonly #clock: Clock;
@@ -118,10 +115,6 @@ class PlainLines implements Progress {
     this.#output = output;
     this.#clock = clock;
     this.#timer = this.#schedule();
-  }
-
-  note(line: string): void {
-    this.#output.say(line);
   }
 
   [Symbol.dispose](): void {

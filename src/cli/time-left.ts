@@ -16,14 +16,17 @@ export class TimeLeft {
   #endedWork = 0;
   #ended = 0;
 
-  /** `openShare`: which part of the jobs has yet to end. */
-  constructor(graphs: readonly Graph[], nowMono: number, openShare: number) {
-    const size = graphs.reduce((sum, graph) => sum + graph.size, 0);
-    const known = graphs.every((graph) => graph.expectedMs.every((weight) => weight > 0));
+  /** `open` of `size` jobs have yet to end. Without graphs their expected times are not known. */
+  constructor(
+    graphs: readonly Graph[],
+    nowMono: number,
+    { size, open }: { readonly size: number; readonly open: number },
+  ) {
+    const known = graphs.length > 0 && graphs.every((graph) => graph.expectedMs.every((weight) => weight > 0));
     this.#graphs = known ? graphs : [];
     this.#startMono = nowMono;
     const allWork = known ? graphs.reduce((sum, graph) => sum + sumOf(graph.expectedMs), 0) : size;
-    this.#leftWork = allWork * openShare;
+    this.#leftWork = size === 0 ? 0 : (allWork * open) / size;
   }
 
   hear(events: readonly EngineEvent[]): void {

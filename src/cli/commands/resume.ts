@@ -1,9 +1,10 @@
-import { connectControl, Engine } from '../../jobs/index.ts';
-import { HeddleError, isFinal, type RunRow } from '../../model/index.ts';
+import { connectControl, Engine, type RunHandle } from '../../jobs/index.ts';
+import { type Graph, HeddleError, isFinal, type RunRow } from '../../model/index.ts';
 import { assertCodeUnchanged, originOf } from '../code-origin.ts';
 import { type FoundRun, findRun, openForReading, statusOf, storeDirectory, storeFlag } from '../find-run.ts';
 import { stayWith } from '../foreground.ts';
 import type { Context } from '../main.ts';
+import { outputLogger } from '../output-logger.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
 
@@ -24,7 +25,7 @@ export async function resume(context: Context, [target]: readonly string[], flag
   const handle = await engine.resume(found.row.id);
   // A run that was paused and then left is paused still.
   if (handle.view().detail === 'paused') await handle.resume();
-  return await stayWith({ context, engine, handle, graphs: await engine.store.graph(handle.id) });
+  return await stayWith({ context, engine, handle, graphs: await graphsFor(engine, handle) });
 }
 
 async function find(context: Context, target: string | undefined): Promise<FoundRun> {
@@ -38,10 +39,19 @@ export async function openFor(context: Context, row: RunRow, flags: Flags): Prom
   const slots = flags['jobs'];
   return Engine.open({
     store: storeDirectory(context),
+    logger: outputLogger(context.output),
     ...(flags['durability'] === 'full' ? { durability: 'full' } : {}),
     ...(project === undefined ? {} : { project }),
     ...(typeof slots === 'number' ? { slots } : {}),
   });
+}
+
+/** A graph of so many jobs is not read once more for the time that is left. */
+const LARGE = 100_000;
+
+/** The graphs of a run that goes on, as progress wants them. */
+export async function graphsFor(engine: Engine, handle: RunHandle): Promise<readonly Graph[]> {
+  return handle.view().size > LARGE ? [] : engine.store.graph(handle.id);
 }
 
 async function unpauseLive(context: Context, found: FoundRun): Promise<number> {

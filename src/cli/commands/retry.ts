@@ -6,7 +6,7 @@ import { findRun, openForReading, splitTarget, storeFlag } from '../find-run.ts'
 import { stayWith } from '../foreground.ts';
 import type { Context } from '../main.ts';
 import { splitPair } from '../flags.ts';
-import { openFor } from './resume.ts';
+import { graphsFor, openFor } from './resume.ts';
 
 /** Runs the failed and cancelled jobs of a finished run again, in the same run. */
 export async function retry(
@@ -39,7 +39,7 @@ export async function retry(
   if (flags['acceptCode'] !== true) assertCodeUnchanged(found.row);
   await using engine = await openFor(context, found.row, flags);
   const handle = await engine.retry(found.row.id, changes);
-  return await stayWith({ context, engine, handle, graphs: await engine.store.graph(handle.id) });
+  return await stayWith({ context, engine, handle, graphs: await graphsFor(engine, handle) });
 }
 
 /** Reads `--set memory=16GiB`. @throws {HeddleError} PARAMETER_INVALID, INPUT_INVALID */

@@ -4,6 +4,7 @@ import { storeDirectory } from '../find-run.ts';
 import { stayWith } from '../foreground.ts';
 import { type LoadFlags, loadWorkflow } from '../load-workflow.ts';
 import type { Context } from '../main.ts';
+import { outputLogger } from '../output-logger.ts';
 import { graphFingerprint } from '../../workflow/index.ts';
 
 interface RunFlags extends LoadFlags {
@@ -19,6 +20,7 @@ export async function run(context: Context, [file = '']: readonly string[], flag
   const { graph, parameters, origin } = await loadWorkflow(file, flags);
   await using engine = await Engine.open({
     store: storeDirectory(context),
+    logger: outputLogger(context.output),
     project: origin.project,
     ...(flags.durability === undefined ? {} : { durability: flags.durability }),
     ...(flags.jobs === undefined ? {} : { slots: flags.jobs }),

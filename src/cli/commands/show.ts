@@ -1,8 +1,11 @@
-import { isFinal, type JobRow, type Store, type Value } from '../../model/index.ts';
+import type { Counts } from '../../engine/index.ts';
+import { type AttemptRow, isFinal, type JobRow, type Store, type Value } from '../../model/index.ts';
+import { originOf } from '../code-origin.ts';
+import { type Fact, factsText } from '../facts.ts';
 import { type FoundRun, findRun, openForReading, RunJobs, splitTarget, storeDirectory } from '../find-run.ts';
 import { directoryOf, outcomeOf, outcomeText, rowsWhere, stateOf } from '../job-record.ts';
 import type { Context } from '../main.ts';
-import { printable, renderTable } from '../output.ts';
+import { type Column, renderTable } from '../output.ts';
 import { countsText } from '../progress.ts';
 import { formatBytes, formatDuration, formatTime } from '../units.ts';
 import { countsOf, isoTime, runJson, statusText } from './runs.ts';
@@ -19,7 +22,7 @@ export async function show(
   const { run, job } = target === undefined ? { run: undefined, job: undefined } : splitTarget(target);
   await using store = await openForReading(context);
   const found = await findRun(store, run);
-  const view = { context, store, found, jobs: await RunJobs.read(store, found.row) };
+  const view = { context, store, found };
   if (job === undefined || job === '') await showRun(view, flags['all'] === true);
   else await showJob(view, job);
   return 0;
@@ -29,72 +32,66 @@ interface View {
   readonly context: Context;
   readonly store: Store;
   readonly found: FoundRun;
-  readonly jobs: RunJobs;
 }
 
 async function showRun(view: View, all: boolean): Promise<void> {
-  const { context, store, found, jobs } = view;
-  const { row, owner } = found;
-  const counts = await countsOf(store, row);
+  const { context, store, found } = view;
+  const counts = await countsOf(store, found.row);
   if (context.json) {
     const document = runJson(found, counts);
-    const listed = all ? { ...document, jobs: (await everyJob(view)).map((entry) => jobJson(entry, jobs)) } : document;
-    await context.output.json(listed);
-    return;
+    if (!all) return context.output.json(document);
+    const jobs = await RunJobs.read(store, found.row);
+    return context.output.json({ ...document, jobs: (await everyJob(view)).map((entry) => jobJson(entry, jobs)) });
   }
-  const settings = JSON.parse(row.settings || '{}') as {
-    parameters?: unknown;
-    backend?: string;
-    origin?: { file?: string };
-  };
-  const facts: [string, string][] = [
+  await context.output.data(factsText(runFacts(found, counts)));
+  const entries = all ? await everyJob(view) : await notableJobs(view);
+  if (entries.length === 0) return;
+  // A graph can be large, and is read only when a job is to be named.
+  const jobs = await RunJobs.read(store, found.row);
+  await context.output.data(
+    `\n${renderTable(
+      JOB_COLUMNS,
+      entries.map((entry) => jobCells(entry, jobs)),
+    )}`,
+  );
+  const more = counts.failed + counts.running - entries.length;
+  if (!all && more > 0) context.output.say(`and ${more} more: heddle show ${found.row.id} --all`);
+}
+
+const JOB_COLUMNS: readonly Column[] = [
+  { title: 'JOB' },
+  { title: 'STATUS' },
+  { title: 'ATTEMPT', align: 'right' },
+  { title: 'TOOK', align: 'right' },
+  { title: 'END' },
+];
+
+function runFacts(found: FoundRun, counts: Counts): readonly Fact[] {
+  const { row, owner } = found;
+  const settings = JSON.parse(row.settings || '{}') as { readonly parameters?: object; readonly backend?: string };
+  const parameters = settings.parameters ?? {};
+  return [
     ['run', row.id],
     ['name', row.name],
     ['status', statusText(found)],
     ['jobs', countsText(counts)],
     ['started', row.startedAt === 0 ? 'not yet' : formatTime(row.startedAt)],
-    ...(row.endedAt === 0
-      ? []
-      : [
-          ['ended', `${formatTime(row.endedAt)}, after ${formatDuration(row.endedAt - row.startedAt)}`] as [
-            string,
-            string,
-          ],
-        ]),
-    ...(settings.origin?.file === undefined ? [] : [['file', settings.origin.file] as [string, string]]),
-    ...(hasParameters(settings.parameters)
-      ? [['parameters', JSON.stringify(settings.parameters)] as [string, string]]
-      : []),
-    ...(settings.backend === undefined ? [] : [['backend', settings.backend] as [string, string]]),
-    ...(owner === undefined ? [] : [['process', `${owner.pid} on ${owner.host}`] as [string, string]]),
-  ];
-  await context.output.data(factsText(facts));
-  const entries = all
-    ? await everyJob(view)
-    : (
-        await rowsWhere(store, row, {
-          test: (each) => each.status === 'failed' || each.status === 'running',
-          limit: LISTED,
-        })
-      ).map((each) => ({ index: each.job, row: each }));
-  if (entries.length === 0) return;
-  const table = renderTable(
     [
-      { title: 'JOB' },
-      { title: 'STATUS' },
-      { title: 'ATTEMPT', align: 'right' },
-      { title: 'TOOK', align: 'right' },
-      { title: 'END' },
+      'ended',
+      row.endedAt === 0 ? '' : `${formatTime(row.endedAt)}, after ${formatDuration(row.endedAt - row.startedAt)}`,
     ],
-    entries.map((entry) => jobCells(entry, jobs)),
-  );
-  await context.output.data(`\n${table}`);
-  const more = counts.failed + counts.running - entries.length;
-  if (!all && more > 0) context.output.say(`and ${more} more: heddle show ${row.id} --all`);
+    ['file', originOf(row)?.file],
+    ['parameters', Object.keys(parameters).length === 0 ? '' : JSON.stringify(parameters)],
+    ['backend', settings.backend],
+    ['process', owner === undefined ? '' : `${owner.pid} on ${owner.host}`],
+  ];
 }
 
-function hasParameters(parameters: unknown): boolean {
-  return typeof parameters === 'object' && parameters !== null && Object.keys(parameters).length > 0;
+/** What one looks for first: jobs that failed, and those that run. */
+async function notableJobs({ store, found }: View): Promise<readonly Entry[]> {
+  const test = (row: JobRow): boolean => row.status === 'failed' || row.status === 'running';
+  const rows = await rowsWhere(store, found.row, { test, limit: LISTED });
+  return rows.map((row) => ({ index: row.job, row }));
 }
 
 interface Entry {
@@ -143,7 +140,8 @@ function jobJson({ index, row }: Entry, jobs: RunJobs): Readonly<Record<string, 
 }
 
 async function showJob(view: View, name: string): Promise<void> {
-  const { context, store, found, jobs } = view;
+  const { context, store, found } = view;
+  const jobs = await RunJobs.read(store, found.row);
   const index = jobs.indexOf(name);
   const [row, earlier, [value]] = await Promise.all([
     store.job(found.row.id, index),
@@ -172,29 +170,32 @@ async function showJob(view: View, name: string): Promise<void> {
   }
   const graph = jobs.segmentOf(index);
   const definition = graph.definitions[graph.definitionOf[index - graph.base] as number];
-  const ended = row !== undefined && (isFinal(row.status) || row.outcome !== '');
-  const facts: [string, string][] = [
-    ['job', name],
-    ['task', definition?.name ?? ''],
-    ['status', row === undefined ? 'pending' : rowStatus(row)],
-    ...(row === undefined || row.fence === 0
-      ? []
-      : [['attempt', `${row.fence} on '${row.backend}'`] as [string, string]]),
-    ...(row === undefined || row.startedAt === 0 ? [] : [['started', formatTime(row.startedAt)] as [string, string]]),
-    ...(row === undefined || tookOf(row) === '' ? [] : [['took', tookOf(row)] as [string, string]]),
-    ...(ended ? [['end', outcomeText(row)] as [string, string]] : []),
-    ...(row === undefined || usageText(row) === '' ? [] : [['used', usageText(row)] as [string, string]]),
-    ...(directory === '' ? [] : [['directory', directory] as [string, string]]),
-    ...(value === undefined ? [] : [['value', valueText(value)] as [string, string]]),
-    ...earlier.map(
-      (each) =>
-        [`attempt ${each.fence}`, `${outcomeText(each)}${tookOf(each) === '' ? '' : `, after ${tookOf(each)}`}`] as [
-          string,
-          string,
-        ],
-    ),
+  await context.output.data(
+    factsText([
+      ['job', name],
+      ['task', definition?.name],
+      ['status', row === undefined ? 'pending' : rowStatus(row)],
+      ...(row === undefined ? [] : rowFacts(row)),
+      ['directory', directory],
+      ['value', value === undefined ? '' : valueText(value)],
+      ...earlier.map((each): Fact => [`attempt ${each.fence}`, `${outcomeText(each)}${afterText(each)}`]),
+    ]),
+  );
+}
+
+function rowFacts(row: JobRow): readonly Fact[] {
+  return [
+    ['attempt', row.fence === 0 ? '' : `${row.fence} on '${row.backend}'`],
+    ['started', row.startedAt === 0 ? '' : formatTime(row.startedAt)],
+    ['took', tookOf(row)],
+    ['end', isFinal(row.status) || row.outcome !== '' ? outcomeText(row) : ''],
+    ['used', usageText(row)],
   ];
-  await context.output.data(factsText(facts));
+}
+
+function afterText(row: AttemptRow): string {
+  const took = tookOf(row);
+  return took === '' ? '' : `, after ${took}`;
 }
 
 function usageText(row: JobRow): string {
@@ -211,9 +212,4 @@ function valueText(value: Value): string {
   if (value.codec === 'file') return `${formatBytes(value.size)}, sha256 ${value.sha256}`;
   if (value.codec === 'v8') return `${formatBytes(value.bytes.length)} of structured data`;
   return value.json.length <= VALUE_SHOWN ? value.json : `${value.json.slice(0, VALUE_SHOWN)}…`;
-}
-
-function factsText(facts: readonly (readonly [string, string])[]): string {
-  const width = facts.reduce((most, [name]) => Math.max(most, name.length), 0);
-  return facts.map(([name, text]) => `${name.padEnd(width)}  ${printable(text)}`).join('\n');
 }
