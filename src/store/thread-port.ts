@@ -27,6 +27,7 @@ export class ThreadPort implements Port {
   readonly #waiting = new Map<number, Waiting>();
   readonly #closed = Promise.withResolvers<void>();
   #calls = OPENING;
+  #isClosing = false;
   #death: Error | undefined;
 
   private constructor(options: WriterOptions) {
@@ -60,6 +61,7 @@ export class ThreadPort implements Port {
 
   async close(): Promise<void> {
     if (this.#death !== undefined) return;
+    this.#isClosing = true;
     this.#worker.ref();
     this.#post({ kind: 'close' });
     await this.#closed.promise;
@@ -80,7 +82,8 @@ export class ThreadPort implements Port {
   #take(id: number): Waiting | undefined {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
-    if (this.#waiting.size === 0) this.#worker.unref();
+    // While it closes, an answer that was under way must not let the process end before the thread has.
+    if (this.#waiting.size === 0 && !this.#isClosing) this.#worker.unref();
     return waiting;
   }
 

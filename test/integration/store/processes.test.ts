@@ -132,3 +132,15 @@ test('keeps its lock when others in its own process have asked after it', async 
 
   expect(JSON.parse(await stranger.ended())).toMatchObject({ kind: 'owned', owner: store.owner, pid: process.pid });
 });
+
+test('closes in order while its thread still answers', async () => {
+  await using place = await scratch();
+  const store = await place.open();
+  const run = await addSample(store);
+  await store.releaseRun(run, 1);
+
+  await using leaver = child('leave', store.directory, run);
+
+  expect(await leaver.ended()).toBe('left\n');
+  expect(await store.ownerOf(run)).toBeUndefined();
+});

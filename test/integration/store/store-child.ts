@@ -5,6 +5,7 @@
  *        to the ledger, a file outside the store, one number a line.
  * hold:  claims the run and waits to be killed.
  * claim: says what a claim answers.
+ * leave: writes on a thread, and closes the store while it still gives the run up; says so when that is done.
  */
 import { appendFileSync } from 'node:fs';
 import { asRunId, type RunId, type Store } from '../../../src/model/index.ts';
@@ -31,7 +32,8 @@ async function write(store: Store): Promise<void> {
   }
 }
 
-await using store = await openStore(directory, { clock: systemClock, random: systemRandom });
+const writer = mode === 'leave' ? 'thread' : 'auto';
+await using store = await openStore(directory, { clock: systemClock, random: systemRandom, writer });
 switch (mode) {
   case 'write':
     await write(store);
@@ -44,6 +46,13 @@ switch (mode) {
   case 'claim':
     console.log(JSON.stringify(await store.claimRun(run)));
     break;
+  case 'leave': {
+    const leaving = store.releaseRun(run, await claimed(store, run));
+    await store[Symbol.asyncDispose]();
+    await leaving;
+    console.log('left');
+    break;
+  }
   default:
     throw new Error(`no mode ${mode}`);
 }
