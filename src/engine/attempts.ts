@@ -10,8 +10,8 @@ import {
   type SubmissionId,
   type TimeoutKind,
 } from '../model/index.ts';
-import { CANCEL_REQUESTED, DONE, SUCCESSOR } from './codes.ts';
-import { type Change, type Core, change, changePhase, keepRow } from './core.ts';
+import { CANCEL_REQUESTED, STOP_REQUESTED, SUCCESSOR } from './codes.ts';
+import { type Change, type Core, change, changePhase } from './core.ts';
 import type { BackendState, PlaceState } from './places.ts';
 import { giveBack } from './places.ts';
 import type { RunState } from './run-state.ts';
@@ -127,7 +127,7 @@ function applyEnd(core: Core, attempt: LiveAttempt, outcome: Outcome, endedAt: n
 
 function clearCancel(run: RunState, job: number): void {
   const { flags } = run.table;
-  flags[job] = (flags[job] as number) & ~CANCEL_REQUESTED;
+  flags[job] = (flags[job] as number) & ~(CANCEL_REQUESTED | STOP_REQUESTED);
 }
 
 function endCancelled(core: Core, attempt: LiveAttempt, cause: CancelCause, by: Change): void {
@@ -349,7 +349,8 @@ export function cancelAttempt(core: Core, attempt: LiveAttempt, cause: CancelCau
   if (attempt.cancel !== undefined && (attempt.cancel !== 'shutdown' || cause === 'shutdown')) return;
   attempt.cancel = cause;
   const { run, job } = attempt;
-  if (cause !== 'shutdown') run.table.flags[job] = (run.table.flags[job] as number) | CANCEL_REQUESTED;
+  const flag = cause === 'shutdown' ? STOP_REQUESTED : CANCEL_REQUESTED;
+  run.table.flags[job] = (run.table.flags[job] as number) | flag;
   if (attempt.phase !== 'unreachable') attempt.phase = 'cancelling';
   change(core, run, job, 'running', attempt.phase, { attempt });
   core.out.cancels.push(attempt);
@@ -362,15 +363,4 @@ export function killFor(core: Core, attempt: LiveAttempt, timeout: TimeoutKind):
   if (attempt.phase !== 'unreachable') attempt.phase = 'cancelling';
   changePhase(core, attempt.run, attempt.job, attempt.phase);
   core.out.cancels.push(attempt);
-}
-
-/** Says whether a job's end is committed to be `done`. */
-export function isDone(run: RunState, job: number): boolean {
-  return run.table.status[job] === DONE;
-}
-
-/** Writes the handle of an attempt down, once it is known. */
-export function keepHandle(core: Core, attempt: LiveAttempt, handle: string): void {
-  attempt.handle = handle;
-  if (core.settings.keepRows) keepRow(core, attempt.run, attempt.job, { attempt });
 }

@@ -37,7 +37,7 @@ export function detailCode(detail: Detail): number {
   return DETAIL_CODES.get(detail) ?? 0;
 }
 
-/** Bits of `JobTable.flags`. The first two are also those of `JobRow.flags`. */
+/** Bits of `JobTable.flags`. Those of `KEPT_FLAGS` are also those of `JobRow.flags`. */
 export const HELD = 1;
 export const CANCEL_REQUESTED = 2;
 /** In a ready queue. An entry of a queue counts only while this is set. */
@@ -50,5 +50,7 @@ export const DOOMED = 16;
 export const GATED = 32;
 /** Its end has been told to every dependent: counted anew, its edges are judged by its status. */
 export const TOLD = 64;
-/** The flags that a row keeps. */
-export const KEPT_FLAGS: number = HELD | CANCEL_REQUESTED;
+/** The attempt is being ended because the engine stops. */
+export const STOP_REQUESTED = 128;
+/** The flags that a row keeps: they are those of `JobRow.flags`. */
+export const KEPT_FLAGS: number = HELD | CANCEL_REQUESTED | STOP_REQUESTED;

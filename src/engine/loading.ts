@@ -4,6 +4,7 @@ import {
   type Grant,
   HeddleError,
   JOB_CANCEL_REQUESTED,
+  JOB_STOP_REQUESTED,
   type JobRow,
   type Outcome,
   type RunId,
@@ -12,7 +13,7 @@ import {
 } from '../model/index.ts';
 import type { RunSettings } from './api.ts';
 import type { LiveAttempt } from './attempts.ts';
-import { CANCEL_REQUESTED, detailCode, FAILED, PENDING, RUNNING, statusCode } from './codes.ts';
+import { CANCEL_REQUESTED, detailCode, FAILED, PENDING, RUNNING, STOP_REQUESTED, statusCode } from './codes.ts';
 import type { Core } from './core.ts';
 import { takeAgain } from './places.ts';
 import { addSegment, applyRow, type DefaultBackends, newRunState } from './runs.ts';
@@ -125,7 +126,9 @@ function recallJob(
   for (const [name, count] of Object.entries(grant.tokens ?? {}))
     core.tokens.set(name, (core.tokens.get(name) ?? 0) - count);
   const cancelled = (row.flags & JOB_CANCEL_REQUESTED) !== 0;
+  const stopped = (row.flags & JOB_STOP_REQUESTED) !== 0;
   if (cancelled) run.table.flags[job] = (run.table.flags[job] as number) | CANCEL_REQUESTED;
+  else if (stopped) run.table.flags[job] = (run.table.flags[job] as number) | STOP_REQUESTED;
   const attempt: LiveAttempt = {
     id: asAttemptId(row.attempt),
     run,
@@ -146,7 +149,7 @@ function recallJob(
     lastSeen: core.now.mono,
     adopted: true,
     launched: false,
-    cancel: cancelled ? cancelCause : undefined,
+    cancel: cancelled ? cancelCause : stopped ? 'shutdown' : undefined,
     killedBy: undefined,
   };
   core.attempts.set(attempt.id, attempt);

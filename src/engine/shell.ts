@@ -122,6 +122,9 @@ export class EngineShell implements EngineApi {
         this.core.out.draft(run).patch = { status: 'running', detail: '' };
       }
       addChore(this.core, run, release(this.core, run, 0, run.table.size));
+      // A crash may have fallen between the failure that stops the run and the end of the rest.
+      const stops = (run.settings.onFailure ?? 'continue') !== 'continue';
+      if (stops && (run.counts[FAILED] as number) > 0) this.#stopRest(run);
     });
     await recoverAll(this.#loop, running);
   }
@@ -142,6 +145,7 @@ export class EngineShell implements EngineApi {
   async append(id: RunId, segment: Graph): Promise<void> {
     const run = this.#run(id);
     if (run.endedAt !== 0) throw new HeddleError('STATE_CONFLICT', `run ${id} is finished: nothing can be added`);
+    if (run.stopping) throw new HeddleError('STATE_CONFLICT', `run ${id} is being cancelled: nothing can be added`);
     run.chores += 1;
     const first = run.table.size;
     try {
@@ -153,8 +157,18 @@ export class EngineShell implements EngineApi {
     this.#loop.input(() => {
       this.core.out.draft(run).segments.push(segment);
       addChore(this.core, run, release(this.core, run, first, run.table.size));
+      // It began to stop meanwhile: what was added goes the way of the rest.
+      if (run.stopping) this.#stopRest(run);
     });
     await this.#loop.durable();
+  }
+
+  /** Cancels what has not ended, for the reason for which the run stops. */
+  #stopRest(run: RunState): void {
+    const policy = run.settings.onFailure ?? 'continue';
+    const cause = policy === 'continue' ? 'user' : 'run-abort';
+    run.stopping = true;
+    addChore(this.core, run, steering.cancelAll(this.core, run, { cause, killLive: policy === 'abort' }));
   }
 
   async cancel(id: RunId, jobs: JobSelection = 'all'): Promise<void> {

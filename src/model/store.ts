@@ -67,7 +67,7 @@ export interface JobRow {
   readonly endedAt: number;
   /** Wall clock of a dated wake-up (backoff, next look at an unreachable place); 0: none. */
   readonly wakeAt: number;
-  /** Bits: `JOB_HELD`, `JOB_CANCEL_REQUESTED`. */
+  /** Bits: `JOB_HELD`, `JOB_CANCEL_REQUESTED`, `JOB_STOP_REQUESTED`. */
   readonly flags: number;
   /** JSON of the latest attempt's outcome, without its value; empty while there is none. */
   readonly outcome: string;
@@ -76,6 +76,8 @@ export interface JobRow {
 export const JOB_HELD = 1;
 /** A cancel was asked for while its attempt lived: recovery cancels again, never retries. */
 export const JOB_CANCEL_REQUESTED = 2;
+/** Its attempt was asked to end because the engine stops: whatever end it then has charges nothing. */
+export const JOB_STOP_REQUESTED = 128;
 
 /** The value of a job that is done. One a job: a later attempt's replaces it. */
 export interface ValueRow {

@@ -79,6 +79,7 @@ export class CommitChecks implements DiskWatcher {
   onCommitted(commit: RunCommit, after: StoredRun): void {
     const facts = this.#options.factsOf(commit.run);
     if (facts === undefined) return;
+    this.#checkPolicy(facts, commit, after);
     const granted: JobRow[] = [];
     for (const step of commit.transitions) {
       if (step.from === 'pending' && step.to === 'running') this.#checkStart(facts, after, step);
@@ -96,6 +97,16 @@ export class CommitChecks implements DiskWatcher {
     }
     if (granted.length > 0) this.#checkCapacity(granted, after);
     this.#checkRun(facts, commit, after);
+  }
+
+  /** With another policy than `continue` nothing starts after the commit that holds the first failure. */
+  #checkPolicy(facts: RunFacts, commit: RunCommit, after: StoredRun): void {
+    if (facts.plan.onFailure === 'continue' || facts.rerunWished) return;
+    const start = commit.transitions.find((step) => step.from === 'pending' && step.to === 'running');
+    if (start === undefined) return;
+    const failure = after.transitions.findIndex((step) => step.to === 'failed');
+    if (failure === -1 || failure + 1 >= commit.firstSeq) return;
+    this.#fail('policy', `${facts.plan.name}/j${start.job} was granted after a failure that stops the run`);
   }
 
   /** No earlier attempt of a job lives when a later one is granted, nor any when the job is over. */

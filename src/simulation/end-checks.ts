@@ -39,11 +39,12 @@ function whyWrong(facts: RunFacts, stored: StoredRun, ledger: Ledger, job: numbe
   }
   if (status === 'cancelled') {
     if (detail === 'user') return facts.cancelWished.has(job) ? '' : 'which nobody asked for';
-    if (detail === 'run-abort') return isStopped ? '' : 'though nothing failed';
+    if (detail === 'run-abort') return isStopped || facts.rerunWished ? '' : 'though nothing failed';
     return missing === undefined ? 'though all its inputs are done' : '';
   }
   if (detail === 'unsatisfiable') {
-    if (refused !== undefined || mayBeNever(facts, stored, plan.definition.condition)) return '';
+    // What a rerun made acceptable since does not wake what had failed for it.
+    if (refused !== undefined || facts.rerunWished || mayBeNever(facts, stored, plan.definition.condition)) return '';
     return 'though all it waits for came';
   }
   if (missing !== undefined && stored.jobs.get(job)?.fence === 0) return `though j${missing} is not done`;

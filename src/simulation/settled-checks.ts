@@ -87,7 +87,8 @@ function checkPending(at: JobContext, view: JobView, fail: (invariant: string, m
         gateOpen: false,
         statusOf: (name) => storedStatus(stored, facts.indexOf(name)),
       });
-      if (truth === 'true') fail('waits', 'though its condition is true');
+      // A jump of the wall clock is noticed when something happens, or within half a minute.
+      if (truth === 'true' && context.world.sinceJumpMs > 31_000) fail('waits', 'though its condition is true');
       return;
     }
     case 'backoff':
@@ -112,7 +113,7 @@ function checkQueued(at: JobContext, view: JobView, fail: (invariant: string, me
   if (engine.why(facts.id, view.index).reservedFor !== undefined) return;
   for (const place of site.places) {
     if (fits(request, place, held(place.name, site.profile.name, at))) {
-      fail('I4', `though ${place.name} has room for it: ${JSON.stringify(request)}`);
+      fail('I4', `though ${place.name} has room for it: ${JSON.stringify(engine.why(facts.id, view.index))}`);
       return;
     }
   }

@@ -281,11 +281,11 @@ class Simulation {
 
   /** I1 at the end: one job that needs each place whole can only start when nothing holds any of it. */
   async #probe(): Promise<void> {
-    const life = this.#lives.at(-1) as Life;
+    if (!this.#isCalm) this.#becomeCalm();
     const facts = this.#users.addRun(probeOf(this.#scenario));
     this.#users.tend();
     await this.#until(
-      () => this.#disk.get(facts.id)?.row.status === 'done' && !life.process.isBusy,
+      () => this.#disk.get(facts.id)?.row.status === 'done' && this.#lives.at(-1)?.process.isBusy === false,
       this.#world.mono + PATIENCE_MS,
     );
   }

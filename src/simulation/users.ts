@@ -226,7 +226,8 @@ export class Users {
   }
 
   #cancel(life: Life, facts: RunFacts, jobs: readonly number[] | undefined): void {
-    const meant = jobs ?? facts.jobs.map((_, i) => i);
+    // What is appended while the run is being cancelled is cancelled too.
+    const meant = jobs ?? [...Array(facts.plan.jobs.length + facts.plan.segments.flat().length).keys()];
     for (const job of meant) facts.cancelWished.add(job);
     const { engine } = life;
     if (engine === undefined) return;

@@ -51,6 +51,7 @@ export class World {
   readonly #trace: ((line: string) => void) | undefined;
   #mono = 0;
   #wallOffset = EPOCH_MS;
+  #jumpedAt = Number.NEGATIVE_INFINITY;
   #violation: Violation | undefined;
   #events = 0;
   #eventsNow = 0;
@@ -67,6 +68,11 @@ export class World {
 
   get mono(): number {
     return this.#mono;
+  }
+
+  /** Virtual milliseconds since the wall clock jumped. */
+  get sinceJumpMs(): number {
+    return this.#mono - this.#jumpedAt;
   }
 
   get wall(): number {
@@ -100,6 +106,7 @@ export class World {
   jumpWall(byMs: number): void {
     this.trace(() => `wall clock jumps by ${byMs} ms`);
     this.#wallOffset += byMs;
+    this.#jumpedAt = this.#mono;
   }
 
   after(delayMs: number, callback: () => void): Timer {
