@@ -156,6 +156,17 @@ const COMMANDS: readonly Declared[] = [
     action: async () => (await import('./commands/steer.ts')).release,
   },
   {
+    usage: 'graph <file|run>',
+    help: 'the graph of a workflow or of a run',
+    action: async () => (await import('./commands/graph.ts')).graph,
+    options: [
+      option('--format <format>', 'how to write it').choices(['text', 'dot', 'mermaid', 'svg', 'json']),
+      option('-o, --output <file>', 'write it to a file'),
+      parameterOption(),
+      ...traceOptions(),
+    ],
+  },
+  {
     usage: 'export <run>',
     help: "a run's record in another format",
     action: async () => (await import('./commands/export.ts')).exportRun,

@@ -11,6 +11,8 @@ export interface Output {
   /** Writes a line, or a text that ends as it ends, to stdout. Resolves when the pipe has room again. */
   data(text: string): Promise<void>;
   json(value: unknown): Promise<void>;
+  /** Writes text to stdout piece by piece, as it is; stops when nobody reads. */
+  pieces(pieces: Iterable<string>): Promise<void>;
   /** Writes bytes as they are. */
   bytes(chunk: Uint8Array, stream: 'stdout' | 'stderr'): Promise<void>;
   /** A line for people. */
@@ -48,6 +50,12 @@ export function openOutput(): Output {
   return {
     data,
     json: async (value) => data(JSON.stringify(value, null, stdout.isTTY ? 2 : undefined)),
+    pieces: async (pieces) => {
+      for (const piece of pieces) {
+        if (readerGone) return;
+        await write(piece, stdout);
+      }
+    },
     bytes: async (chunk, stream) => write(chunk, stream === 'stdout' ? stdout : stderr),
     say: (line) => {
       if (diverted === undefined) stderr.write(`${line}\n`);
