@@ -73,9 +73,10 @@ export function* graphParts(graph: Graph): Generator<GraphPart> {
   const assembler = new Assembler();
   const columns: Partial<Record<ColumnName, ColumnPlace>> = {};
   for (const [name, column] of Object.entries(columnsOf(graph)) as [ColumnName, Column][]) {
-    const isZero = column.every((item: number) => item === 0);
-    columns[name] = { kind: kindOf(column), length: column.length, position: isZero ? -1 : assembler.position };
-    if (!isZero) yield* assembler.add(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
+    const bytes = new Uint8Array(column.buffer, column.byteOffset, column.byteLength);
+    const position = isZero(bytes) ? -1 : assembler.position;
+    columns[name] = { kind: kindOf(column), length: column.length, position };
+    if (position >= 0) yield* assembler.add(bytes);
   }
   const definitions: [number, number][] = [];
   for (let i = 0; i < graph.definitions.length; i += DEFINITIONS_A_PIECE) {
@@ -96,6 +97,16 @@ export function* graphParts(graph: Graph): Generator<GraphPart> {
     definitions,
   };
   yield part(assembler.position, new Uint8Array(Buffer.from(JSON.stringify(trailer))));
+}
+
+const ZEROS = Buffer.alloc(1 << 16);
+
+function isZero(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at += ZEROS.length) {
+    const piece = bytes.subarray(at, at + ZEROS.length);
+    if (ZEROS.compare(piece, 0, piece.length, 0, piece.length) !== 0) return false;
+  }
+  return true;
 }
 
 /** Gathers bytes into parts of 1 MiB. */

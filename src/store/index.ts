@@ -1,4 +1,4 @@
-export { type FileSystemType, networkFileSystem } from './file-system.ts';
+export type { FileSystemType } from './file-system.ts';
 export { MemoryMedium, MemoryStore, type MemoryStoreOptions } from './memory-store.ts';
 export { openStore, type StoreOptions } from './open-store.ts';
 export type { Host } from './ownership.ts';

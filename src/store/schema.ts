@@ -113,12 +113,12 @@ export const MIGRATIONS: readonly string[] = [
 
 /** Tables whose rows belong to a run: their keys, and how many rows go in one slice of a removal. */
 export const RUN_TABLES: readonly { readonly name: string; readonly key: string; readonly slice: number }[] = [
-  { name: 'journal', key: 'first_seq', slice: 500 },
-  { name: 'jobs', key: 'job', slice: 5000 },
-  { name: 'attempts', key: 'job, fence', slice: 5000 },
+  { name: 'journal', key: 'first_seq', slice: 200 },
+  { name: 'jobs', key: 'job', slice: 2000 },
+  { name: 'attempts', key: 'job, fence', slice: 2000 },
   { name: 'vals', key: 'job', slice: 1000 },
-  { name: 'submissions', key: 'id', slice: 5000 },
-  { name: 'graphs', key: 'segment, position', slice: 8 },
+  { name: 'submissions', key: 'id', slice: 2000 },
+  { name: 'graphs', key: 'segment, position', slice: 2 },
 ];
 
 /**

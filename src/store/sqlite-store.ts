@@ -26,6 +26,7 @@ import { GraphAssembly, type GraphPart, graphParts } from './graph-format.ts';
 import { forgetOwner, OwnerLock } from './ownership.ts';
 import { MovingPort } from './moving-port.ts';
 import { type ReaderMethod, retryBusy, turn, type WriterAnswer, type WriterMethod } from './port.ts';
+import { storeError } from './sqlite-errors.ts';
 import { SqliteReader } from './sqlite-reader.ts';
 import type { SqliteWriter, WriteHook, WriterOptions } from './sqlite-writer.ts';
 
@@ -95,7 +96,13 @@ export class SqliteStore implements Store {
     const { writer, clock, random, place, hook } = parts;
     const onMoved = (medianMs: number): void => notify(parts.onNotice, movedNotice(medianMs));
     const opening = { writer, clock, random, begin: place, onMoved, ...(hook === undefined ? {} : { hook }) };
-    return new SqliteStore(parts, await MovingPort.open(opening));
+    const port = await MovingPort.open(opening);
+    try {
+      return new SqliteStore(parts, port);
+    } catch (error) {
+      await port.close();
+      throw storeError(error, 'open', writer.connection.path);
+    }
   }
 
   /** True when this process has the store to itself, since the file system does not carry locks. */
