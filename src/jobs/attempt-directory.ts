@@ -11,12 +11,7 @@ const NAME_LENGTH = 60;
  */
 export function attemptDirectories(store: string): (run: RunId, index: number, job: JobId, fence: number) => string {
   return (run, index, job, fence) =>
-    join(runDirectory(store, run), String(Math.floor(index / SHARD)), `${safeName(job)}-${index}.${fence}`);
-}
-
-/** Everything a run has on disk beside its rows. */
-export function runDirectory(store: string, run: RunId): string {
-  return join(store, 'work', run);
+    join(store, 'work', run, String(Math.floor(index / SHARD)), `${safeName(job)}-${index}.${fence}`);
 }
 
 /** A job's name as a file name: letters, digits, `.`, `_` and `-`, never hidden, never an option, at most 60 long. */

@@ -1,4 +1,4 @@
-export { attemptDirectories, runDirectory, safeName } from './attempt-directory.ts';
+export { attemptDirectories } from './attempt-directory.ts';
 export { Engine, type EngineOpenOptions, type GraphSource, type RunOptions } from './engine.ts';
 export { openStoreAt } from './open-store.ts';
 export { connectControl } from './owner-client.ts';

@@ -15,6 +15,9 @@ interface RunFlags extends LoadFlags {
   readonly durability?: 'normal' | 'full';
 }
 
+/** Hashing a larger graph would keep it from starting for seconds. */
+const FINGERPRINTED = 200_000;
+
 /** Runs a workflow to its end. */
 export async function run(context: Context, [file = '']: readonly string[], flags: RunFlags): Promise<number> {
   const { graph, parameters, origin } = await loadWorkflow(file, flags);
@@ -27,7 +30,7 @@ export async function run(context: Context, [file = '']: readonly string[], flag
   });
   const handle = await engine.run(graph, {
     parameters,
-    fingerprint: graphFingerprint(graph),
+    ...(graph.size > FINGERPRINTED ? {} : { fingerprint: graphFingerprint(graph) }),
     origin: { ...origin },
     ...(flags.backend === undefined ? {} : { backend: flags.backend }),
     ...(flags.name === undefined ? {} : { name: flags.name }),
