@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Engine, type EngineOpenOptions } from '../src/jobs/index.ts';
-import type { Graph } from '../src/model/index.ts';
+import { Engine, type EngineOpenOptions, type Graph } from '../src/index.ts';
 import type { Figures } from './row.ts';
 
 /** Where what is measured against memory's speed lies; a disk's where there is no such place. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { Engine } from '../../src/jobs/index.ts';
-import { inlineBackend } from '../../src/backends/inline/index.ts';
-import type { AttemptId, Backend } from '../../src/model/index.ts';
+import { type Backend, Engine, inlineBackend } from '../../src/index.ts';
+
+import type { AttemptId } from '../../src/model/index.ts';
 import { quantile, runThrough, scratch } from '../engine.ts';
 import { noops } from '../graphs.ts';
 import { type Figures, ms, perSecond, type Row, times } from '../row.ts';

@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { Engine } from '../../src/jobs/index.ts';
-import type { Graph } from '../../src/model/index.ts';
+import { Engine, type Graph } from '../../src/index.ts';
+
 import { scratch } from '../engine.ts';
 import { noops } from '../graphs.ts';
 import { type Figures, ms, type Row, times } from '../row.ts';

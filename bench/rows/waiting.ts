@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Engine } from '../../src/jobs/index.ts';
+import { Engine } from '../../src/index.ts';
 import { scratch } from '../engine.ts';
 import { blocked } from '../graphs.ts';
 import { count, type Figures, ms, type Row, times } from '../row.ts';
