@@ -53,7 +53,10 @@ const TAKE = `
 ${CLAIM} || { said; echo "$q refused"; continue; }
 if [ -e "$d/${FENCED_FILE}" ]; then echo "$q fenced 0 0"; continue; fi`;
 
-/** bash 5: job control gives each background job its own group; \`wait -f\` waits past stops. */
+/**
+ * bash 5: job control gives each background job its own group; `wait -f` waits past stops. What it gives above 128
+ * may be a signal the launcher caught, or a stop long past: then it is asked again once the job is no more.
+ */
 const GROUPS = `set -m
 set -C
 trap : HUP INT QUIT PIPE TERM
@@ -70,7 +73,7 @@ t0=\${EPOCHREALTIME/[.,]/} t0=\${t0%???}${TAKE}
 job </dev/null >>"$d/${STDOUT_FILE}" 2>>"$d/${STDERR_FILE}" 3<&- &
 p=$!
 wait -f $p; c=$?
-if [ $c -gt 128 ] && kill -0 $p 2>&-; then
+if [ $c -gt 128 ]; then
 while kill -0 $p 2>&-; do wait -f $p; done
 wait -f $p; c=$?
 fi
@@ -88,7 +91,10 @@ printf '{"pid":%s}\\n' $$ >>${CLAIM_FILE} || exit 1
 case $1 in shell) exec /bin/sh ./${COMMAND_FILE};; esac
 . ./${COMMAND_FILE}`;
 
-/** Any POSIX shell. The job runs in the foreground: a background job of such a shell ignores INT and QUIT. */
+/**
+ * Any POSIX shell. The job runs in the foreground: a background job of such a shell ignores INT and QUIT. It runs in
+ * a subshell, so that "Killed" goes to the launcher's stderr and not to the job's, which is redirected inside only.
+ */
 function plain(prefix: string): string {
   return `set -C
 trap : HUP INT QUIT PIPE TERM
@@ -98,7 +104,7 @@ ${SAID}
 now() { read -r u _ </proc/uptime; c=\${u#*.}; t=$((since + \${u%.*} * 1000 + (1$c - 100) * 10)); }
 while read -r q k a f d; do
 now; t0=$t${TAKE}
-${prefix}/bin/sh -c '${INNER.replaceAll("'", `'\\''`)}' sh "$k" "$d" </dev/null >>"$d/${STDOUT_FILE}" 2>>"$d/${STDERR_FILE}" 3<&-
+( exec ${prefix}/bin/sh -c '${INNER.replaceAll("'", `'\\''`)}' sh "$k" "$d" ) </dev/null >>"$d/${STDOUT_FILE}" 2>>"$d/${STDERR_FILE}" 3<&-
 r=$?
 now; t1=$t c=$r
 p=0; { read -r _; read -r p; } <"$d/${CLAIM_FILE}"; p=\${p#*:}; p=\${p%\\}}

@@ -1,5 +1,8 @@
 import { Launcher, type LauncherOptions } from '../../process/index.ts';
 
+/** An idle launcher leaves at once; on a machine that is stuck it may not. */
+const LEAVE_MS = 5000;
+
 /**
  * Launchers of one backend. One is started when there is none idle, so there are as many as ever ran at once; above
  * `keep` an idle one leaves again.
@@ -34,10 +37,14 @@ export class LauncherPool {
     else launcher.stop();
   }
 
-  /** Lets all idle ones leave, and waits for it. */
+  /** Lets all idle ones leave, and waits for it; one that does not is killed: it has no job to lose. */
   async close(): Promise<void> {
     const leaving = this.#idle.splice(0);
     for (const launcher of leaving) launcher.stop();
+    const timer = this.#options.clock.after(LEAVE_MS, () => {
+      for (const launcher of leaving) launcher.kill();
+    });
     await Promise.all(leaving.map((launcher) => launcher.gone));
+    timer.cancel();
   }
 }
