@@ -80,7 +80,6 @@ export class CommitChecks implements DiskWatcher {
     const facts = this.#options.factsOf(commit.run);
     if (facts === undefined) return;
     this.#checkPolicy(facts, commit, after);
-    const granted: JobRow[] = [];
     for (const step of commit.transitions) {
       if (step.from === 'pending' && step.to === 'running') this.#checkStart(facts, after, step);
       if (step.from === 'running' && step.to !== 'running') this.#checkEnd(facts, after, { step, commit });
@@ -90,13 +89,18 @@ export class CommitChecks implements DiskWatcher {
     }
     for (const row of commit.jobs) {
       if (row.grant !== '' && row.status === 'running') {
-        granted.push(row);
         if (!this.#granter.has(row.attempt)) this.#granter.set(row.attempt, commit.owner);
       }
       this.#checkOthers(facts, row);
     }
-    if (granted.length > 0) this.#checkCapacity(granted, after);
     this.#checkRun(facts, commit, after);
+  }
+
+  onTransaction(commits: readonly RunCommit[]): void {
+    for (const { jobs, owner } of commits) {
+      const granted = jobs.filter((row) => row.grant !== '' && row.status === 'running');
+      if (granted.length > 0) this.#checkCapacity(granted, owner);
+    }
   }
 
   /** With another policy than `continue` nothing starts after the commit that holds the first failure. */
@@ -219,7 +223,9 @@ export class CommitChecks implements DiskWatcher {
     const { retry, timeouts } = facts.job(step.job).definition;
     const said = `${facts.plan.name}/j${step.job}#${step.fence} ${step.to} (${step.detail})`;
     const own = body?.outcome;
-    if (body?.cancelled === true || own === undefined || own.kind === 'preempted') return;
+    // A record that is gone (purged, or released by a commit that a power loss took back) tells nothing.
+    if (body?.state === 'purged' || body?.cancelled === true) return;
+    if (own === undefined || own.kind === 'preempted') return;
     if (own.kind === 'ok') return this.#fail('truth', `${said}, but its body ended well`);
     if (step.to === 'failed' && step.detail !== own.kind && !(step.detail === 'timeout' && hasAny(timeouts))) {
       this.#fail('truth', `${said}, but its body ended with ${own.kind}`);
@@ -237,19 +243,21 @@ export class CommitChecks implements DiskWatcher {
   }
 
   /** I1: what is in use of a place where something was granted, over all runs of its owner. */
-  #checkCapacity(granted: readonly JobRow[], after: StoredRun): void {
+  #checkCapacity(granted: readonly JobRow[], owner: OwnerId): void {
     const { ledger, placeOf } = this.#options;
     const places = new Set(granted.map((row) => `${row.backend}\n${(JSON.parse(row.grant) as Grant).place}`));
     const used = new Map<string, { cpus: number; memory: number; gpus: number[]; by: string[] }>();
     const tokens = new Map<string, number>();
     for (const stored of this.#options.stored()) {
-      if (stored.row.owner !== after.row.owner) continue;
+      if (stored.row.owner !== owner) continue;
       for (const row of stored.jobs.values()) {
         if (row.grant === '' || !isHolding(row, ledger) || !this.#isCounted(row, stored)) continue;
         const grant = JSON.parse(row.grant) as Grant;
         const key = `${row.backend}\n${grant.place}`;
         const sum = used.get(key) ?? { cpus: 0, memory: 0, gpus: [], by: [] };
-        sum.by.push(`${stored.row.name}/j${row.job}#${row.fence}`);
+        sum.by.push(
+          `${stored.row.name}/j${row.job}#${row.fence} ${ledger.bodies.get(row.attempt)?.state ?? ''} ${row.grant}`,
+        );
         sum.cpus += grant.cpus;
         sum.memory += grant.memoryBytes ?? 0;
         sum.gpus.push(...(grant.gpus ?? []));

@@ -1,7 +1,7 @@
 import type { EngineApi, JobView } from '../engine/index.ts';
-import { type Grant, isFinal, type Place, type ResourceRequest } from '../model/index.ts';
+import { type Grant, isFinal, type JobRow, type Place, type ResourceRequest } from '../model/index.ts';
 import { isAlive, type Ledger } from './body.ts';
-import { isHolding, type RunFacts, storedStatus, truthOf } from './facts.ts';
+import { type RunFacts, storedStatus, truthOf } from './facts.ts';
 import type { Life } from './life.ts';
 import type { SimulatedDisk, StoredRun } from './simulated-disk.ts';
 import type { SimulatedSite } from './simulated-site.ts';
@@ -29,7 +29,15 @@ export function checkSettled(life: Life, context: SettledContext): void {
     const stored = context.disk.get(facts.id);
     if (stored === undefined || stored.row.owner !== life.owner || isFinal(stored.row.status)) continue;
     if (!life.holds.has(facts.id)) continue;
-    for (let job = 0; job < stored.row.size; job += 1) {
+    const { size } = engine.view(facts.id);
+    if (size !== stored.row.size) {
+      context.world.fail(
+        'view',
+        `${facts.plan.name} has ${size} jobs to the engine, and ${stored.row.size} in the store`,
+      );
+      return;
+    }
+    for (let job = 0; job < size; job += 1) {
       checkJob({ life, engine, facts, stored, context }, engine.job(facts.id, job));
       if (context.world.violation !== undefined) return;
     }
@@ -142,10 +150,17 @@ function* liveGrants(at: JobContext, backend: string | undefined): Generator<Gra
     if (stored.row.owner !== at.life.owner) continue;
     for (const row of stored.jobs.values()) {
       if (row.status !== 'running' || row.grant === '' || (backend !== undefined && row.backend !== backend)) continue;
-      const mayHold = row.detail !== 'unreachable' || isHolding(row, at.context.ledger);
-      if (mayHold) yield JSON.parse(row.grant) as Grant;
+      if (row.detail !== 'unreachable' || mayHold(row, at)) yield JSON.parse(row.grant) as Grant;
     }
   }
+}
+
+/** An attempt that does not answer holds its grant until it is known to be gone. */
+function mayHold(row: JobRow, at: JobContext): boolean {
+  const { ledger, sites } = at.context;
+  const body = ledger.bodies.get(row.attempt);
+  const isKnownGone = body === undefined ? ledger.fenced.has(row.attempt) : !isAlive(body) && body.state !== 'ended';
+  return !isKnownGone || sites.some((site) => site.hasNewsFor(row.attempt));
 }
 
 function fits(request: ResourceRequest, place: Place, used: Held): boolean {

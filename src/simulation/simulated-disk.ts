@@ -37,6 +37,8 @@ type Write =
 export interface DiskWatcher {
   onCommit(commit: RunCommit, before: StoredRun): void;
   onCommitted(commit: RunCommit, after: StoredRun): void;
+  /** All commits of one transaction have taken effect. */
+  onTransaction(commits: readonly RunCommit[]): void;
 }
 
 function rememberAttempt(stored: StoredRun, old: JobRow): void {
@@ -141,6 +143,7 @@ export class SimulatedDisk {
           applyCommit(stored, commit);
           if (watched) this.watcher?.onCommitted(commit, stored);
         }
+        if (watched) this.watcher?.onTransaction(write.commits);
     }
   }
 

@@ -1,9 +1,9 @@
-import type { EngineEvent, OwnerId } from '../model/index.ts';
+import { type EngineEvent, isFinal, type OwnerId } from '../model/index.ts';
 import { type Behaviour, Ledger } from './body.ts';
 import { CommitChecks, valueJson } from './commit-checks.ts';
 import type { Dice } from './dice.ts';
 import { checkEnd } from './end-checks.ts';
-import { chargedEnds } from './facts.ts';
+import { chargedEnds, storedStatus } from './facts.ts';
 import { checkLaunch } from './launch-checks.ts';
 import { type Life, newLife, openLife } from './life.ts';
 import { probeOf } from './probe.ts';
@@ -111,8 +111,29 @@ class Simulation {
   async #until(done: () => boolean, limitMs: number): Promise<void> {
     const world = this.#world;
     const ended = await world.run(done, limitMs, () => this.#checkSettled());
-    if (ended === 'idle') world.fail('liveness', 'nothing will ever happen any more, and not everything has ended');
-    if (ended === 'late') world.fail('liveness', `not over ${PATIENCE_MS / 3_600_000} h after the last fault`);
+    if (ended === 'idle') world.fail('liveness', `nothing will ever happen any more: ${this.#unfinished()}`);
+    if (ended === 'late')
+      world.fail('liveness', `not over ${PATIENCE_MS / 3_600_000} h after the last fault: ${this.#unfinished()}`);
+  }
+
+  /** What has not ended, as the engine explains it. */
+  #unfinished(): string {
+    const life = this.#lives.at(-1);
+    const jobs: string[] = [];
+    for (const facts of this.#users.facts.values()) {
+      const stored = this.#disk.get(facts.id);
+      if (stored === undefined) jobs.push(`${facts.plan.name} is not in the store`);
+      else if (!isFinal(stored.row.status)) {
+        jobs.push(`${facts.plan.name} is ${stored.row.status} (${stored.row.detail})`);
+        const isHeld = life?.process.alive === true && life.holds.has(facts.id) && life.engine !== undefined;
+        for (let job = 0; job < stored.row.size; job += 1) {
+          if (!isFinal(storedStatus(stored, job)) && isHeld) jobs.push(JSON.stringify(life.engine?.why(facts.id, job)));
+        }
+      }
+    }
+    const process =
+      life === undefined ? 'no engine' : `${life.process.name} busy ${life.process.isBusy} closing ${life.closing}`;
+    return `${process}; ${jobs.join('; ')}`;
   }
 
   #isOver(): boolean {

@@ -34,7 +34,7 @@ export class Users {
   #whenOver: UserAction[] = [];
   /** Runs being started or taken over right now, by whom. */
   readonly #taking = new Map<string, Life>();
-  #calm = false;
+  #isTending = false;
   #lookMs = FIRST_LOOK_MS;
 
   constructor(world: World, disk: SimulatedDisk, current: () => Life | undefined) {
@@ -52,7 +52,6 @@ export class Users {
 
   /** Nothing goes wrong any more: what was kept back is let go, and looked after until it ends. */
   becomeCalm(): void {
-    this.#calm = true;
     this.#look();
   }
 
@@ -74,6 +73,15 @@ export class Users {
     const life = this.#usable();
     if (life === undefined) return;
     for (const facts of this.facts.values()) this.#take(life, facts);
+  }
+
+  #tendSoon(): void {
+    if (this.#isTending) return;
+    this.#isTending = true;
+    this.#world.after(FIRST_LOOK_MS, () => {
+      this.#isTending = false;
+      this.tend();
+    });
   }
 
   /** Asks for what was wanted of finished runs, one thing at a time, once all are finished. */
@@ -131,7 +139,7 @@ export class Users {
       },
       otherwise: () => {
         this.#taking.delete(facts.id);
-        this.#world.after(500, () => this.tend());
+        this.#tendSoon();
       },
     });
   }
@@ -198,12 +206,10 @@ export class Users {
         this.#later(action.forMs, (later) => later.release(id, action.jobs), `release ${plan.name}`);
         return;
       case 'retry':
-        facts.begunAnew();
-        ask(() => engine.retry(id));
+        this.#again(life, facts, () => engine.retry(id));
         return;
       case 'rerun':
-        facts.begunAnew();
-        ask(() => engine.rerun(id, action.jobs));
+        this.#again(life, facts, () => engine.rerun(id, action.jobs));
         return;
       case 'append':
         facts.wishSegment(action.segment);
@@ -213,6 +219,15 @@ export class Users {
         // The same request twice (F40): refused, or taken for the same run.
         ask(() => engine.start(graphOf(plan.jobs, plan.name), { id, name: plan.name, fingerprint: plan.name }));
     }
+  }
+
+  /** A finished run is opened again, by an engine that may not have had it. */
+  #again(life: Life, facts: RunFacts, asked: () => Promise<void>): void {
+    facts.begunAnew();
+    const then = (): void => {
+      life.holds.set(facts.id, this.#world.mono);
+    };
+    this.#ask(life, `begin ${facts.plan.name} again`, asked, { then });
   }
 
   #append(life: Life, facts: RunFacts, segment: number): void {
@@ -268,7 +283,7 @@ export class Users {
       if (endless.length > 0) this.#cancel(life, facts, endless);
     }
     this.#lookMs = Math.min(this.#lookMs * 2, LONGEST_LOOK_MS);
-    if (this.#calm && !this.areContent) this.#world.after(this.#lookMs, () => this.#look());
+    this.#world.after(this.#lookMs, () => this.#look());
   }
 }
 
