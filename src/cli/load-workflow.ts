@@ -106,7 +106,7 @@ async function loadModule(path: string, parameters: Readonly<Record<string, Json
   try {
     return { graph: exported.build(parameters), parameters, origin };
   } catch (thrown) {
-    if (HeddleError.is(thrown)) throw thrown;
+    if (HeddleError.is(thrown)) throw withPlace(thrown, path);
     const error = asError(thrown);
     const given = Object.keys(parameters);
     throw new HeddleError(
@@ -127,7 +127,7 @@ async function importModule(path: string): Promise<{ readonly default?: unknown 
   try {
     return (await import(pathToFileURL(path).href)) as { readonly default?: unknown };
   } catch (thrown) {
-    if (HeddleError.is(thrown)) throw thrown;
+    if (HeddleError.is(thrown)) throw withPlace(thrown, path);
     const error = asError(thrown);
     throw new HeddleError(
       'INPUT_INVALID',
@@ -148,6 +148,16 @@ function mendOf(error: Error): string {
   }
   if (error instanceof SyntaxError) return 'Node says where: --debug shows it whole';
   return 'a module must be importable without doing work: --debug shows where it failed';
+}
+
+/** The same error, with the line of the user's file that it came from. */
+function withPlace(error: HeddleError, path: string): HeddleError {
+  const { code, message, hint, details } = error;
+  return new HeddleError(code, message + placeOf(error, path), {
+    cause: error,
+    details,
+    ...(hint === undefined ? {} : { hint }),
+  });
 }
 
 /** ` (flow.ts:12)`: the first place in the user's own file. */

@@ -90,7 +90,8 @@ class LiveBlock implements Disposable {
     const running = this.#source.running();
     const shown = running.slice(0, room).map((job) => {
       const phase = job.phase === 'active' || job.phase === '' ? '' : `  ${job.phase}`;
-      return `  ${formatDuration(job.sinceMs).padStart(6)}  ${printable(job.job)}${phase}`;
+      const head = `  ${formatDuration(job.sinceMs).padStart(6)}  `;
+      return head + cutMiddle(printable(job.job), width - head.length - phase.length - 1) + phase;
     });
     const more = running.length > shown.length ? [`  and ${running.length - shown.length} more`] : [];
     return [head, countsText(view.counts), ...shown, ...more].map((line) => fit(line, width));
@@ -160,4 +161,11 @@ function bar(view: RunView, width: number): string {
 /** Cuts a line to the width of the terminal: a wrapped one would be counted wrongly and left behind. */
 function fit(text: string, width: number): string {
   return text.length < width ? text : `${text.slice(0, width - 2)}…`;
+}
+
+/** Names of many jobs differ at their ends: what is too long is cut in the middle. */
+function cutMiddle(text: string, width: number): string {
+  if (text.length <= width || width < 8) return text;
+  const end = Math.floor((width - 1) / 2);
+  return `${text.slice(0, width - 1 - end)}…${text.slice(text.length - end)}`;
 }

@@ -265,3 +265,53 @@ test('doctor finds a healthy store well, and a run that its process left', async
   expect(left.code).toBe(0);
   expect(left.stdout).toContain(`${id} is run by nobody: heddle resume ${id} continues it`);
 });
+
+test('graph writes the graph of a file or of a run in every form, and its JSON runs again', async () => {
+  await using box = new Sandbox();
+  box.write('flow.js', CHAIN);
+  const { run } = await box.json<Summary>(['run', 'flow.js']);
+
+  const forms = await Promise.all(
+    ['text', 'dot', 'mermaid', 'svg', 'json'].map(async (format) => {
+      const [ofFile, ofRun] = await Promise.all([
+        box.run(['graph', 'flow.js', '--format', format]),
+        box.run(['graph', run, '--format', format]),
+      ]);
+      expect(ofFile.code).toBe(0);
+      expect(ofRun.stdout).toBe(ofFile.stdout);
+      return ofFile.stdout;
+    }),
+  );
+
+  expect(forms[1]).toMatch(/^digraph/);
+  expect(forms[2]).toMatch(/^flowchart/);
+  expect(forms[3]).toMatch(/^<svg/);
+  box.write('again.json', forms[4] as string);
+  expect(await box.json(['run', 'again.json'])).toMatchObject({ status: 'done', counts: { done: 3 } });
+});
+
+test('the export of a run imports as a trace that runs', async () => {
+  await using box = new Sandbox();
+  box.write('flow.js', CHAIN);
+  const { run } = await box.json<Summary>(['run', 'flow.js']);
+
+  expect(await box.run(['export', run, '--to', 'wfformat', '-o', 'trace.json'])).toMatchObject({ code: 0, stdout: '' });
+
+  expect(await box.json(['run', 'trace.json', '--backend', 'inline', '--time-scale', '0'])).toMatchObject({
+    status: 'done',
+    counts: { done: 3 },
+  });
+});
+
+test.for([
+  ['text that is no JSON', '{"name": ', /trace\.json/],
+  ['JSON that is no trace', '{"name": "x"}', /trace\.json/],
+] as const)('%s is refused as a trace, with the place', async ([, text, says]) => {
+  await using box = new Sandbox();
+  box.write('trace.json', text);
+
+  const ended = await box.run(['run', 'trace.json']);
+
+  expect(ended.code).toBe(2);
+  expect(ended.stderr).toMatch(says);
+});
