@@ -117,6 +117,22 @@ test('events can be read from the beginning, from anywhere, and by several at on
   expect(live.map((text) => Number.parseInt(text, 10))).toEqual(live.map((_, i) => i + 1));
 });
 
+test('who reads events slower than they come is given them from the store, each once', async () => {
+  await using engine = await Engine.open({ store: folder });
+  // Two events a job: more than are kept in memory for a slow reader.
+  const run = await engine.run(waits(26_000, 0));
+  const seqs: number[] = [];
+
+  for await (const event of run.events()) {
+    if (event.kind !== 'job') continue;
+    if (seqs.length === 0) await run.wait();
+    seqs.push(event.seq);
+  }
+
+  expect(seqs).toEqual(seqs.map((_, i) => i + 1));
+  expect(seqs.length).toBeGreaterThan(50_000);
+});
+
 test('events end when whoever reads them has had enough, and when the engine is disposed', async () => {
   const engine = await Engine.open();
   const run = await engine.run(waits(2, 60_000));
