@@ -187,10 +187,7 @@ class CommandsBackend implements Backend {
         this.#orphaned(live, answer.why);
         return;
       case 'refused':
-        live.answered = true;
-        this.#putBack(live);
-        writeFence(live.directory);
-        this.#gone(live, 'it could not be started: the machine is out of space, processes or descriptors');
+        this.#refused(live);
         return;
       case 'fenced':
         live.answered = true;
@@ -209,6 +206,21 @@ class CommandsBackend implements Backend {
         this.#clear(live, answer.leftover ? answer.pid : 0, () => this.#finish(live, answer));
         return;
     }
+  }
+
+  /** The claim could not be taken: somebody else has it and is waited for; or the job could not be started. */
+  #refused(live: LiveAttempt): void {
+    const own = live.launcher?.identity.pid;
+    const state = readClaim(live.directory);
+    this.#putBack(live);
+    if (state.kind === 'claimed' && state.claim.launcher.pid !== own) {
+      live.adoptFrom(state.claim);
+      this.#await(live);
+      return;
+    }
+    live.answered = true;
+    writeFence(live.directory);
+    this.#gone(live, 'it could not be started: the machine is out of space, processes or descriptors');
   }
 
   /** Ends what is left of a job's group, then goes on. 0: nothing is left, which is the rule. */
