@@ -146,6 +146,12 @@ export class EngineShell implements EngineApi {
     const run = this.#run(id);
     if (run.endedAt !== 0) throw new HeddleError('STATE_CONFLICT', `run ${id} is finished: nothing can be added`);
     if (run.stopping) throw new HeddleError('STATE_CONFLICT', `run ${id} is being cancelled: nothing can be added`);
+    if (segment.base !== run.table.size) {
+      throw new HeddleError(
+        'STATE_CONFLICT',
+        `the segment begins at ${segment.base}, but run ${id} has ${run.table.size} jobs`,
+      );
+    }
     run.chores += 1;
     const first = run.table.size;
     try {
@@ -163,6 +169,12 @@ export class EngineShell implements EngineApi {
     await this.#loop.durable();
   }
 
+  /** Steers a run. One that has ended was given up with its end: there is nothing left to steer. */
+  async #steer(id: RunId, change: (run: RunState) => void): Promise<void> {
+    const run = this.#run(id);
+    if (run.endedAt === 0) await this.#loop.steer(() => change(run));
+  }
+
   /** Cancels what has not ended, for the reason for which the run stops. */
   #stopRest(run: RunState): void {
     const policy = run.settings.onFailure ?? 'continue';
@@ -172,30 +184,26 @@ export class EngineShell implements EngineApi {
   }
 
   async cancel(id: RunId, jobs: JobSelection = 'all'): Promise<void> {
+    if (jobs !== 'all') return this.#steer(id, (run) => steering.cancelJobs(this.core, run, jobs));
     const run = this.#run(id);
-    if (jobs !== 'all') return this.#loop.steer(() => steering.cancelJobs(this.core, run, jobs));
     if (run.endedAt !== 0) return;
     await this.#loop.chore(run, steering.cancelAll(this.core, run, { cause: 'user', killLive: true }));
   }
 
-  pause(id: RunId): Promise<void> {
-    const run = this.#run(id);
-    return this.#loop.steer(() => steering.pause(run));
+  async pause(id: RunId): Promise<void> {
+    await this.#steer(id, (run) => steering.pause(run));
   }
 
-  unpause(id: RunId): Promise<void> {
-    const run = this.#run(id);
-    return this.#loop.steer(() => steering.unpause(this.core, run));
+  async unpause(id: RunId): Promise<void> {
+    await this.#steer(id, (run) => steering.unpause(this.core, run));
   }
 
-  hold(id: RunId, jobs: readonly number[]): Promise<void> {
-    const run = this.#run(id);
-    return this.#loop.steer(() => steering.hold(this.core, run, jobs));
+  async hold(id: RunId, jobs: readonly number[]): Promise<void> {
+    await this.#steer(id, (run) => steering.hold(this.core, run, jobs));
   }
 
-  release(id: RunId, jobs: readonly number[]): Promise<void> {
-    const run = this.#run(id);
-    return this.#loop.steer(() => steering.releaseHeld(this.core, run, jobs));
+  async release(id: RunId, jobs: readonly number[]): Promise<void> {
+    await this.#steer(id, (run) => steering.releaseHeld(this.core, run, jobs));
   }
 
   async retry(id: RunId, changes: RetryChanges = {}): Promise<void> {

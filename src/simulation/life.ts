@@ -17,6 +17,8 @@ export interface Life {
   engine: EngineApi | undefined;
   /** Runs it has started or taken over, as it said, and since when. */
   readonly holds: Map<string, number>;
+  /** Wishes that it has not answered. */
+  asked: number;
   /** It was told to stop: nothing more is asked of it. */
   closing: boolean;
 }
@@ -70,7 +72,7 @@ export function newLife(process: SimulatedProcess, context: LifeContext): Life {
       gate: context.isGateOpen,
     },
   };
-  return { process, owner, store, options, engine: undefined, holds: new Map(), closing: false };
+  return { process, owner, store, options, engine: undefined, holds: new Map(), asked: 0, closing: false };
 }
 
 /** Opens the engine; calls back when it is open, unless its process has died by then. */

@@ -85,8 +85,9 @@ export class SimulatedBackend implements Backend, SiteListener {
     if (event.kind === 'places') return this.#deliver(event, dice.int(...profile.reportMs));
     if (dice.chance(faults.lose) && event.kind !== 'unreachable') {
       const { attempt } = event;
-      // Phases and beats may be lost for good; an end is noticed by the poller, as a silence.
-      if (event.kind === 'phase' || event.kind === 'heartbeat') return;
+      // A beat may be lost for good, a phase is seen at the next poll; an end is noticed as a silence.
+      if (event.kind === 'heartbeat') return;
+      if (event.kind === 'phase') return this.#deliver(event, dice.int(1000, 20_000));
       return this.#deliver({ kind: 'unreachable', attempt, why: 'no news of it' }, dice.int(1000, 20_000));
     }
     const late = dice.chance(faults.late) ? dice.int(100, 5000) : 0;

@@ -298,7 +298,7 @@ export class SimulatedStore implements Store {
               process.answer(dice.int(0, 1), resolve);
             },
             (error) => {
-              this.#refused = true;
+              this.#refused = !HeddleError.is(error) || error.code !== 'RUN_NOT_OWNED';
               process.answer(0, () => reject(error));
             },
           );

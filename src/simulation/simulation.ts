@@ -140,6 +140,7 @@ class Simulation {
     if (this.#actionsLeft > 0 && !this.#isCalm) return false;
     const life = this.#lives.at(-1);
     if (life?.engine === undefined || !life.process.alive || life.closing || life.process.isBusy) return false;
+    if (life.asked > 0 || life.store.isRefusing) return false;
     if (this.#lives.some((each) => each.process.stopped && each.process.alive)) return false;
     if (this.#users.areContent) return true;
     this.#users.askWhenFinal();

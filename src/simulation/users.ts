@@ -162,14 +162,17 @@ export class Users {
     answers: { readonly then?: () => void; readonly otherwise?: () => void },
   ): void {
     this.#world.trace(() => `${life.process.name} is asked to ${label}`);
+    life.asked += 1;
     // Called inside a promise: an engine that throws at once is answered like one that refuses later.
     new Promise((resolve) => resolve(asked())).then(
       () => {
+        life.asked -= 1;
         if (!life.process.alive) return;
         this.#world.trace(() => `${life.process.name} did ${label}`);
         answers.then?.();
       },
       (error: unknown) => {
+        life.asked -= 1;
         if (!life.process.alive) return;
         this.#world.trace(() => `${life.process.name} did not ${label}: ${String(error)}`);
         if (!HeddleError.is(error) || !REFUSALS.has(error.code)) {
