@@ -1,1 +1,10 @@
 export { type StoreCase, storeCases, storeCasesFor, type StoreFixture, type StoreTrait } from './store-conformance.ts';
+export {
+  type BackendCase,
+  backendCases,
+  backendCasesFor,
+  type BackendTrait,
+  traitsOf,
+} from './backend-conformance.ts';
+export { type BackendFixture, BackendRig, type Settled } from './backend-rig.ts';
+export { misbehaving, type MisbehavingOptions, type Misbehaviour } from './misbehaving-backend.ts';
