@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { jobNotFound, openStoreAt } from '../jobs/index.ts';
+import { jobNotFound, openStoreForReading } from '../jobs/index.ts';
 import {
   asRunId,
   type Detail,
@@ -33,7 +33,7 @@ export function storeFlag(context: Context): string {
 /** Opens the store for looking; a directory that holds none is not made into one. */
 export async function openForReading(context: Context): Promise<Store> {
   const directory = storeDirectory(context);
-  if (existsSync(directory)) return openStoreAt(directory);
+  if (existsSync(directory)) return openStoreForReading(directory);
   throw new HeddleError('RUN_NOT_FOUND', `there is no store at '${directory}'`, {
     hint: 'go to the folder the run was started in, or name the store: --store DIR or HEDDLE_STORE',
   });

@@ -16,6 +16,7 @@ export const CONTROL_OPS = [
   'retry',
   'rerun',
   'events',
+  'read',
 ] as const;
 export type ControlOp = (typeof CONTROL_OPS)[number];
 
@@ -34,12 +35,19 @@ export interface ControlRequest {
   readonly changes?: RetryChanges;
   /** Of `events`: only those after this sequence number. */
   readonly after?: number;
+  /** Of `read`: a reading method of the store, and its arguments. */
+  readonly method?: string;
+  readonly args?: readonly unknown[];
 }
 
-/** One line from the owner. `events` is answered by any number of `events` and one `end`. */
+/**
+ * One line from the owner. `events` is answered by any number of `events` and one `end`; `read` by pieces of what v8
+ * makes of the value, in base64, and one `end`.
+ */
 export type ControlReply =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly events: readonly EngineEvent[] }
+  | { readonly id: number; readonly piece: string }
   | { readonly id: number; readonly end: true }
   | { readonly id: number; readonly error: WireError };
 
@@ -59,13 +67,15 @@ export function parseRequest(line: string): ControlRequest {
     throw new HeddleError('INPUT_INVALID', 'a request is one line of JSON', { cause: error });
   }
   if (typeof value !== 'object' || value === null) throw new HeddleError('INPUT_INVALID', 'a request is a JSON object');
-  const { id, op, run, jobs, changes, after } = value as Record<string, unknown>;
+  const { id, op, run, jobs, changes, after, method, args } = value as Record<string, unknown>;
   if (typeof id !== 'number' || !Number.isSafeInteger(id)) throw invalid('id', 'an integer');
   const known = CONTROL_OPS.find((name) => name === op);
   if (known === undefined) throw invalid('op', `one of ${CONTROL_OPS.join(', ')}`);
   if (typeof run !== 'string') throw invalid('run', 'a run id');
   if (jobs !== undefined && !isTexts(jobs)) throw invalid('jobs', 'a list of job ids');
   if (changes !== undefined && (typeof changes !== 'object' || changes === null)) throw invalid('changes', 'an object');
+  if (method !== undefined && typeof method !== 'string') throw invalid('method', 'a name');
+  if (args !== undefined && !Array.isArray(args)) throw invalid('args', 'a list');
   if (after !== undefined && typeof after !== 'number') throw invalid('after', 'a number');
   return {
     id,
@@ -74,6 +84,8 @@ export function parseRequest(line: string): ControlRequest {
     ...(jobs === undefined ? {} : { jobs }),
     ...(changes === undefined ? {} : { changes: changes as RetryChanges }),
     ...(after === undefined ? {} : { after }),
+    ...(method === undefined ? {} : { method }),
+    ...(args === undefined ? {} : { args: args as readonly unknown[] }),
   };
 }
 

@@ -24,7 +24,7 @@ import { attemptDirectories } from './attempt-directory.ts';
 import { SqliteStore, VolatileStore } from '../store/index.ts';
 import { openStoreAt } from './open-store.ts';
 import { listenForControl } from './owner-socket.ts';
-import { localControl } from './run-control.ts';
+import { localControl, type RunControl } from './run-control.ts';
 import type { EventSource } from './run-events.ts';
 import { RunHandle } from './run-handle.ts';
 
@@ -107,7 +107,10 @@ export class Engine implements AsyncDisposable {
       }),
     );
     const source = (run: RunId): EventSource => ({ api, store: place.store, run, closed: closed.signal });
-    if (place.socket !== '') resources.use(await listenForControl(place.socket, (run) => localControl(source(run))));
+    if (place.socket !== '') {
+      const controlOf = (run: RunId): RunControl => localControl(source(run));
+      resources.use(await listenForControl(place.socket, { controlOf, store: place.store }));
+    }
     return new Engine(place.store, api, closed, resources.move());
   }
 

@@ -1,13 +1,21 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { deserialize } from 'node:v8';
 import type { Explanation, JobView, RunView } from '../engine/index.ts';
-import { type EngineEvent, HeddleError, type RunId } from '../model/index.ts';
+import { asRunId, type EngineEvent, HeddleError, type RunId, type Store } from '../model/index.ts';
 import { type ControlOp, type ControlReply, type ControlRequest, fromWireError } from './control-protocol.ts';
 import { connectPath } from './owner-socket.ts';
+import { RemoteStore } from './remote-store.ts';
 import type { RunControl, RunningJob } from './run-control.ts';
 
 type Waiting =
   | { readonly kind: 'one'; readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
+  | {
+      readonly kind: 'pieces';
+      readonly pieces: Buffer[];
+      readonly resolve: () => void;
+      readonly reject: (error: Error) => void;
+    }
   | {
       readonly kind: 'many';
       readonly events: EngineEvent[];
@@ -22,17 +30,7 @@ type Waiting =
  * @throws {HeddleError} RUN_OWNED when the owner lives but doesn't answer
  */
 export async function connectControl(path: string, run: RunId): Promise<RunControl> {
-  let socket: Socket;
-  try {
-    socket = connect(await connectPath(path));
-    await once(socket, 'connect');
-  } catch (error) {
-    throw new HeddleError('RUN_OWNED', `the owner of run '${run}' does not answer`, {
-      cause: error,
-      hint: 'it may be stopping: try again in a moment',
-    });
-  }
-  const wire = new Wire(socket, run);
+  const wire = await Wire.connect(path, run);
   return {
     run,
     view: async () => (await wire.ask('view')) as RunView,
@@ -52,6 +50,19 @@ export async function connectControl(path: string, run: RunId): Promise<RunContr
   };
 }
 
+/**
+ * Reads a store through the socket of a process that has it to itself.
+ *
+ * @throws {HeddleError} RUN_OWNED when nobody answers there
+ */
+export async function connectStore(path: string): Promise<Store> {
+  const wire = await Wire.connect(path, asRunId(''));
+  return new RemoteStore({
+    read: async (method, args) => wire.read(method, args),
+    close: async () => wire.close(),
+  });
+}
+
 /** Questions out, answers in, told apart by number. When the owner hangs up every open question fails. */
 class Wire {
   readonly #socket: Socket;
@@ -61,7 +72,24 @@ class Wire {
   #pending = '';
   #broken: Error | undefined;
 
-  constructor(socket: Socket, run: RunId) {
+  static async connect(path: string, run: RunId): Promise<Wire> {
+    try {
+      const socket = connect(await connectPath(path));
+      await once(socket, 'connect');
+      return new Wire(socket, run);
+    } catch (error) {
+      throw new HeddleError(
+        'RUN_OWNED',
+        `the owner ${run === '' ? 'of the store' : `of run '${run}'`} does not answer`,
+        {
+          cause: error,
+          hint: 'it may be stopping: try again in a moment',
+        },
+      );
+    }
+  }
+
+  private constructor(socket: Socket, run: RunId) {
     this.#socket = socket;
     this.#run = run;
     socket.setEncoding('utf8');
@@ -73,6 +101,15 @@ class Wire {
   ask(op: ControlOp, more: Pick<ControlRequest, 'jobs' | 'changes'> = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#send(op, more, { kind: 'one', resolve, reject });
+    });
+  }
+
+  /** What a reading method of the owner's store gives. The peer is this user: the socket lets nobody else in. */
+  read(method: string, args: readonly unknown[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const pieces: Buffer[] = [];
+      const finish = (): void => resolve(deserialize(Buffer.concat(pieces)));
+      this.#send('read', { method, args }, { kind: 'pieces', pieces, resolve: finish, reject });
     });
   }
 
@@ -110,7 +147,7 @@ class Wire {
     await once(this.#socket, 'close');
   }
 
-  #send(op: ControlOp, more: Pick<ControlRequest, 'jobs' | 'changes' | 'after'>, waiting: Waiting): number {
+  #send(op: ControlOp, more: Partial<ControlRequest>, waiting: Waiting): number {
     const id = this.#nextId;
     this.#nextId += 1;
     this.#waiting.set(id, waiting);
@@ -138,6 +175,16 @@ class Wire {
       return;
     }
     if (waiting === undefined) return;
+    if (waiting.kind === 'pieces') {
+      if ('piece' in reply) {
+        waiting.pieces.push(Buffer.from(reply.piece, 'base64'));
+        return;
+      }
+      this.#waiting.delete(reply.id);
+      if ('error' in reply) waiting.reject(fromWireError(reply.error));
+      else waiting.resolve();
+      return;
+    }
     if (waiting.kind === 'one') {
       this.#waiting.delete(reply.id);
       if ('error' in reply) waiting.reject(fromWireError(reply.error));
@@ -158,7 +205,7 @@ class Wire {
           hint: "'heddle runs' says what became of it",
         });
     for (const waiting of this.#waiting.values()) {
-      if (waiting.kind === 'one') {
+      if (waiting.kind !== 'many') {
         waiting.reject(this.#broken);
         continue;
       }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { asJobId, asRunId, type EngineEvent, HeddleError, type RunId } from '../model/index.ts';
+import { MemoryStore } from '../store/index.ts';
 import { connectControl } from './owner-client.ts';
 import { listenForControl } from './owner-socket.ts';
 import { jobNotFound, type RunControl } from './run-control.ts';
@@ -124,12 +125,17 @@ class RecordingControl implements RunControl {
   async [Symbol.asyncDispose]() {}
 }
 
+const recording = { store: new MemoryStore(), controlOf: () => new RecordingControl() };
+
 async function listening(control: RunControl = new RecordingControl()): Promise<string> {
   const path = join(folder, 'owner.sock');
   resources.use(
-    await listenForControl(path, (run) => {
-      if (run !== RUN) throw new HeddleError('RUN_NOT_FOUND', `there is no run '${run}'`);
-      return control;
+    await listenForControl(path, {
+      store: new MemoryStore(),
+      controlOf: (run) => {
+        if (run !== RUN) throw new HeddleError('RUN_NOT_FOUND', `there is no run '${run}'`);
+        return control;
+      },
     }),
   );
   return path;
@@ -284,7 +290,7 @@ test('a path too long for a socket leads to one in a private directory', async (
   const long = join(folder, 'd'.repeat(120));
   mkdirSync(long);
   const path = join(long, 'owner.sock');
-  await using owner = await listenForControl(path, () => new RecordingControl());
+  await using owner = await listenForControl(path, recording);
 
   const short = readlinkSync(path);
   expect(Buffer.byteLength(short)).toBeLessThanOrEqual(103);
@@ -302,14 +308,14 @@ test('what killed owners left in the private directory is cleared away, what liv
   const long = join(folder, 'd'.repeat(120));
   mkdirSync(long);
   const first = join(long, 'first.sock');
-  resources.use(await listenForControl(first, () => new RecordingControl()));
+  resources.use(await listenForControl(first, recording));
   const dead = join(dirname(readlinkSync(first)), `dead-${process.pid}.sock`);
   // A name nobody listens on, as a killed process leaves it.
   const script = `require('node:net').createServer().listen(${JSON.stringify(dead)}, () => process.kill(process.pid, 'SIGKILL'))`;
   spawnSync(process.execPath, ['-e', script]);
   expect(existsSync(dead)).toBe(true);
 
-  resources.use(await listenForControl(join(long, 'second.sock'), () => new RecordingControl()));
+  resources.use(await listenForControl(join(long, 'second.sock'), recording));
 
   expect(existsSync(dead)).toBe(false);
   await using remote = await connectControl(first, RUN);

@@ -4,8 +4,9 @@ import { chmod, lstat, mkdir, readdir, readlink, rm, symlink } from 'node:fs/pro
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { serialize } from 'node:v8';
 import { isMainThread } from 'node:worker_threads';
-import { type EngineEvent, HeddleError, type RunId } from '../model/index.ts';
+import { type EngineEvent, HeddleError, type RunId, type Store } from '../model/index.ts';
 import { systemClock } from '../process/index.ts';
 import {
   type ControlReply,
@@ -15,6 +16,7 @@ import {
   parseRequest,
   toWireError,
 } from './control-protocol.ts';
+import { readStore } from './remote-store.ts';
 import type { RunControl } from './run-control.ts';
 
 /** `sun_path` holds 108 bytes with its end; macOS has 104. */
@@ -22,6 +24,8 @@ const MAX_SOCKET_PATH = 103;
 const MAX_CLIENTS = 256;
 /** Events told in one line. */
 const EVENT_BATCH = 200;
+/** A multiple of three, so that the pieces of base64 are whole. */
+const PIECE_BYTES = 384 * 1024;
 
 /**
  * Where to listen so that others find it at `path`: there, or, when that is too long for a socket, in a directory of
@@ -79,11 +83,16 @@ async function isDeserted(path: string): Promise<boolean> {
   }
 }
 
-/** The engine's own control of one of its runs. */
-export type ControlOf = (run: RunId) => RunControl;
+/** What an owner lets others have. */
+export interface Owned {
+  /** The engine's own control of one of its runs. */
+  readonly controlOf: (run: RunId) => RunControl;
+  /** Read for those who cannot open it themselves. */
+  readonly store: Store;
+}
 
 /** Lets others of the same user look at and steer the runs of an engine. Disposing it hangs up on everybody. */
-export async function listenForControl(path: string, controlOf: ControlOf): Promise<AsyncDisposable> {
+export async function listenForControl(path: string, owned: Owned): Promise<AsyncDisposable> {
   const clients = new Set<Socket>();
   const server = createServer((socket) => {
     if (clients.size >= MAX_CLIENTS) {
@@ -92,7 +101,7 @@ export async function listenForControl(path: string, controlOf: ControlOf): Prom
     }
     clients.add(socket);
     socket.on('close', () => clients.delete(socket));
-    serve(socket, controlOf);
+    serve(socket, owned);
   });
   const short = await listenPath(path);
   listenPrivately(server, short);
@@ -128,7 +137,7 @@ async function close(server: Server): Promise<void> {
 }
 
 /** One client: lines in, lines out. Whatever breaks the rules ends the conversation. */
-function serve(socket: Socket, controlOf: ControlOf): void {
+function serve(socket: Socket, owned: Owned): void {
   const closed = new AbortController();
   let pending = '';
   const send = (reply: ControlReply): void => {
@@ -163,21 +172,35 @@ function serve(socket: Socket, controlOf: ControlOf): void {
         refuse(error);
         return;
       }
-      void answer(request, { controlOf, send, signal: closed.signal });
+      void answer(request, { owned, send, drained: async () => drained(socket), signal: closed.signal });
     }
   });
 }
 
+/** Resolves when the client has taken what was sent, or is gone. */
+async function drained(socket: Socket): Promise<void> {
+  if (!socket.writableNeedDrain) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  socket.once('drain', resolve).once('close', resolve);
+  await promise;
+  socket.off('drain', resolve).off('close', resolve);
+}
+
 interface Conversation {
-  readonly controlOf: ControlOf;
+  readonly owned: Owned;
   send(reply: ControlReply): void;
+  drained(): Promise<void>;
   readonly signal: AbortSignal;
 }
 
 async function answer(request: ControlRequest, conversation: Conversation): Promise<void> {
   const { id } = request;
   try {
-    const control = conversation.controlOf(request.run);
+    if (request.op === 'read') {
+      await tellRead(request, conversation);
+      return;
+    }
+    const control = conversation.owned.controlOf(request.run);
     if (request.op === 'events') await tellEvents(request, control, conversation);
     else conversation.send({ id, value: (await perform(request, control)) ?? null });
   } catch (error) {
@@ -203,6 +226,16 @@ async function tellEvents(request: ControlRequest, control: RunControl, conversa
   }
   flush();
   conversation.send({ id: request.id, end: true });
+}
+
+/** A graph may be large: it goes in pieces, as fast as the client takes them. */
+async function tellRead({ id, method = '', args = [] }: ControlRequest, conversation: Conversation): Promise<void> {
+  const bytes = serialize(await readStore(conversation.owned.store, method, args));
+  for (let at = 0; at < bytes.length && !conversation.signal.aborted; at += PIECE_BYTES) {
+    conversation.send({ id, piece: bytes.toString('base64', at, Math.min(bytes.length, at + PIECE_BYTES)) });
+    await conversation.drained();
+  }
+  conversation.send({ id, end: true });
 }
 
 async function perform(request: ControlRequest, control: RunControl): Promise<unknown> {
@@ -232,6 +265,7 @@ async function perform(request: ControlRequest, control: RunControl): Promise<un
     case 'rerun':
       return control.rerun(someJobs(request));
     case 'events':
+    case 'read':
       return undefined;
   }
 }

@@ -3,9 +3,10 @@ import { statfs } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { connectControl, openStoreAt } from '../../jobs/index.ts';
+import { connectControl, openStoreForReading } from '../../jobs/index.ts';
 import { asError, isFinal, type RunRow, type Store } from '../../model/index.ts';
 import { readCapacity } from '../../process/index.ts';
+import { SqliteStore } from '../../store/index.ts';
 import { storeDirectory, storeFlag } from '../find-run.ts';
 import type { Context } from '../main.ts';
 import { printable } from '../output.ts';
@@ -59,23 +60,24 @@ function machineFinding(): Finding {
 async function storeFindings(context: Context, directory: string): Promise<readonly Finding[]> {
   const findings: Finding[] = [await roomFinding(directory)];
   try {
-    await using store = await openStoreAt(directory);
-    const complaint = store.isExclusive ? undefined : integrityComplaint(directory);
-    findings.push(
-      complaint === undefined
-        ? {
-            what: 'store',
-            state: 'well',
-            text: `${directory}, ${store.isExclusive ? 'one process at a time' : 'shared'}`,
-          }
-        : { what: 'store', state: 'wrong', text: `${directory} is damaged: ${complaint}` },
-    );
+    await using store = await openStoreForReading(directory);
+    findings.push(integrityFinding(store, directory));
     const rows = await store.runs({ statuses: ['created', 'pending', 'running'] });
     for (const row of rows) findings.push(await runFinding(store, row, context));
   } catch (error) {
     findings.push({ what: 'store', state: 'wrong', text: `${directory} can't be opened: ${asError(error).message}` });
   }
   return findings;
+}
+
+/** Only a database that others may open is read beside its owner. */
+function integrityFinding(store: Store, directory: string): Finding {
+  if (!(store instanceof SqliteStore) || store.isExclusive) {
+    return { what: 'store', state: 'well', text: `${directory}, one process at a time` };
+  }
+  const complaint = integrityComplaint(directory);
+  if (complaint === undefined) return { what: 'store', state: 'well', text: `${directory}, shared` };
+  return { what: 'store', state: 'wrong', text: `${directory} is damaged: ${complaint}` };
 }
 
 /** What SQLite finds wrong with the database; undefined when nothing. It only reads. */

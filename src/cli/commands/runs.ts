@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type Counts } from '../../engine/index.ts';
-import { openStoreAt } from '../../jobs/index.ts';
+import { openStoreForReading } from '../../jobs/index.ts';
 import { type RunRow, STATUSES, type Status, type Store } from '../../model/index.ts';
 import { systemClock } from '../../process/index.ts';
 import { type FoundRun, statusOf, storeDirectory } from '../find-run.ts';
@@ -17,7 +17,7 @@ export async function runs(context: Context): Promise<number> {
     else context.output.say(`no runs yet at '${directory}'`);
     return 0;
   }
-  await using store = await openStoreAt(directory);
+  await using store = await openStoreForReading(directory);
   const rows = await store.runs({});
   const summaries = [];
   for (const row of rows) summaries.push(await summarize(store, row));

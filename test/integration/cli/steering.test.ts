@@ -1,4 +1,9 @@
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { Engine } from '../../../src/jobs/index.ts';
+import { DEFAULT_RETRY, GraphBuilder } from '../../../src/model/index.ts';
+import { systemClock, systemRandom } from '../../../src/process/index.ts';
+import { openStore } from '../../../src/store/index.ts';
 import { CHAIN, WAITS } from './flows.ts';
 import { runIdOf, Sandbox, type Started } from './harness.ts';
 
@@ -172,4 +177,38 @@ test('retry makes the cancelled jobs of a finished run pending again, in the sam
   retry.process.kill('SIGINT');
 
   expect(await retry.ended).toMatchObject({ code: 130 });
+});
+
+test('a store that one process has to itself is looked at and steered through that process', async () => {
+  await using box = new Sandbox();
+  await using store = await openStore(join(box.folder, '.heddle'), {
+    clock: systemClock,
+    random: systemRandom,
+    exclusive: true,
+  });
+  await using engine = await Engine.open({ store });
+  const builder = new GraphBuilder('mine');
+  const payload = JSON.stringify({ call: { kind: 'builtin', name: 'wait' }, args: [60_000] });
+  builder.add('long', {
+    definition: {
+      name: 'wait',
+      kind: 'call',
+      resources: { cpus: 1 },
+      retry: DEFAULT_RETRY,
+      timeouts: {},
+      graceMs: 0,
+      priority: 0,
+    },
+    payload,
+    edges: [],
+  });
+  const run = await engine.run(builder.build());
+
+  expect(await box.json<readonly unknown[]>(['runs'])).toMatchObject([{ run: run.id, status: 'running' }]);
+  expect((await box.run(['why', `${run.id}/long`])).stdout).toMatch(/^long is running/);
+  box.write('flow.js', WAITS);
+  expect(await box.run(['run', 'flow.js'])).toMatchObject({ code: 4 });
+  expect(await box.run(['cancel', run.id])).toMatchObject({ code: 0 });
+
+  expect(await run.wait()).toMatchObject({ status: 'cancelled' });
 });
