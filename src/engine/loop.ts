@@ -56,6 +56,7 @@ export class EngineLoop implements ActorHost {
   readonly #committer: Committer;
   readonly #listeners: Set<(events: readonly EngineEvent[]) => void> = new Set();
   readonly #endWaiters: Map<RunState, EndWaiter[]> = new Map();
+  readonly #givingUp: Map<RunState, Promise<void>> = new Map();
   #commitWaiters: (() => void)[] = [];
   #scheduled = false;
   #timer: Timer | undefined;
@@ -205,9 +206,19 @@ export class EngineLoop implements ActorHost {
     for (const waiter of this.#endWaiters.get(run) ?? []) waiter.resolve(view);
     this.#endWaiters.delete(run);
     if (released) this.core.runs.delete(run.id);
-    void this.store.releaseRun(run.id, run.epoch).catch((thrown: unknown) => {
-      (this.options.logger ?? silentLogger).warn({ error: asError(thrown) }, 'a run could not be given up');
-    });
+    const givenUp = this.store
+      .releaseRun(run.id, run.epoch)
+      .catch((thrown: unknown) => {
+        (this.options.logger ?? silentLogger).warn({ error: asError(thrown) }, 'a run could not be given up');
+      })
+      .finally(() => this.#givingUp.delete(run));
+    this.#givingUp.set(run, givenUp);
+  }
+
+  /** Resolves when the end of a run is durable and the run has been given up: from then on it can be claimed again. */
+  async givenUp(run: RunState): Promise<void> {
+    await this.durable();
+    await this.#givingUp.get(run);
   }
 
   #armTimer(): void {

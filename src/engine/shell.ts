@@ -167,12 +167,21 @@ export class EngineShell implements EngineApi {
       if (run.stopping) this.#stopRest(run);
     });
     await this.#loop.durable();
+    this.#mustBeOurs(run);
   }
 
   /** Steers a run. One that has ended was given up with its end: there is nothing left to steer. */
   async #steer(id: RunId, change: (run: RunState) => void): Promise<void> {
     const run = this.#run(id);
-    if (run.endedAt === 0) await this.#loop.steer(() => change(run));
+    if (run.endedAt !== 0) return;
+    await this.#loop.steer(() => change(run));
+    this.#mustBeOurs(run);
+  }
+
+  /** What was wished of a run that changed hands meanwhile was not committed with the rest. */
+  #mustBeOurs(run: RunState): void {
+    if (this.core.runs.get(run.id) === run) return;
+    throw new HeddleError('RUN_NOT_OWNED', `run ${run.id} was given up or taken over before this was written down`);
   }
 
   /** Cancels what has not ended, for the reason for which the run stops. */
@@ -188,6 +197,7 @@ export class EngineShell implements EngineApi {
     const run = this.#run(id);
     if (run.endedAt !== 0) return;
     await this.#loop.chore(run, steering.cancelAll(this.core, run, { cause: 'user', killLive: true }));
+    this.#mustBeOurs(run);
   }
 
   async pause(id: RunId): Promise<void> {
@@ -210,10 +220,13 @@ export class EngineShell implements EngineApi {
     const run = await this.#finished(id);
     if (changes.resources !== undefined) this.#override(run, changes.resources);
     await this.#loop.chore(run, steering.retryFailed(this.core, run));
+    this.#mustBeOurs(run);
   }
 
   async rerun(id: RunId, jobs: readonly number[]): Promise<void> {
-    const run = this.core.runs.get(id) ?? (await this.#finished(id));
+    const held = this.core.runs.get(id);
+    const run = held !== undefined && held.endedAt === 0 ? held : await this.#finished(id);
+    await this.#loop.quiet();
     for (const job of jobs) {
       const status = run.statusOf(job);
       if (status === 'pending' || status === 'running') {
@@ -223,26 +236,24 @@ export class EngineShell implements EngineApi {
         );
       }
     }
-    await this.#reclaim(run);
-    await this.#loop.quiet();
     await this.#loop.chore(run, steering.rerun(this.core, run, jobs));
+    this.#mustBeOurs(run);
   }
 
   /** A run that is final, loaded and owned; anything else is refused. */
   async #finished(id: RunId): Promise<RunState> {
-    let run = this.core.runs.get(id);
-    if (run === undefined) {
-      const loaded = await this.#load(id);
-      run = loaded.run;
-      if (run.endedAt === 0) {
-        await this.store.releaseRun(id, run.epoch);
-        throw this.#unfinished(id);
-      }
-      this.core.runs.set(id, run);
-      return run;
+    const held = this.core.runs.get(id);
+    if (held !== undefined) {
+      if (held.endedAt === 0) throw this.#unfinished(id);
+      if (await this.#reclaim(held)) return held;
+      this.core.runs.delete(id);
     }
-    if (run.endedAt === 0) throw this.#unfinished(id);
-    await this.#reclaim(run);
+    const { run } = await this.#load(id);
+    if (run.endedAt === 0) {
+      await this.store.releaseRun(id, run.epoch);
+      throw this.#unfinished(id);
+    }
+    this.core.runs.set(id, run);
     return run;
   }
 
@@ -250,12 +261,17 @@ export class EngineShell implements EngineApi {
     return new HeddleError('STATE_CONFLICT', `run ${id} is not finished`, { hint: `heddle resume ${id} continues it` });
   }
 
-  /** Takes a finished run again, which was given up when it ended. */
-  async #reclaim(run: RunState): Promise<void> {
-    if (run.endedAt === 0) return;
+  /**
+   * Takes a finished run again, which was given up after the commit of its end. False: another engine has
+   * had it since, so that what is known of it here is old.
+   */
+  async #reclaim(run: RunState): Promise<boolean> {
+    await this.#loop.givenUp(run);
     const answer = await this.store.claimRun(run.id);
     if (answer.kind !== 'claimed') throw new HeddleError('RUN_OWNED', `run ${run.id} is being executed elsewhere`);
+    const isNext = answer.epoch <= run.epoch + 1;
     run.epoch = answer.epoch;
+    return isNext;
   }
 
   #override(run: RunState, resources: NonNullable<RetryChanges['resources']>): void {
