@@ -56,7 +56,11 @@ export class Committer {
 
   commit(out: Outbox): void {
     this.#current = out;
-    this.#write(out).catch((thrown: unknown) => this.#outcomes.broken(asError(thrown)));
+    this.#write(out).catch((thrown: unknown) => {
+      const error = asError(thrown);
+      this.#outcomes.broken(error);
+      for (const waiter of out.waiters) waiter(error);
+    });
   }
 
   async #write(out: Outbox): Promise<void> {

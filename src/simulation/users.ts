@@ -229,6 +229,7 @@ export class Users {
     facts.begunAnew();
     const then = (): void => {
       life.holds.set(facts.id, this.#world.mono);
+      if (life.engine !== undefined) this.#awaitEnd(life, life.engine, facts);
     };
     this.#ask(life, `begin ${facts.plan.name} again`, asked, { then });
   }
