@@ -22,9 +22,11 @@ export { Launcher, type LauncherAnswer, type LauncherOptions, type LauncherOrder
 export {
   childrenOf,
   groupMembers,
+  groupTarget,
   isGroupAlive,
   listProcesses,
   sessionMembers,
+  sessionTarget,
   signalGroup,
   signalProcess,
 } from './members.ts';

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import type { EndTarget } from './escalation.ts';
 import { isDead, type ProcessStat, readProcess } from './identity.ts';
 
 /** Every process that runs on this machine and that we may see; zombies left out. About 20 microseconds each. */
@@ -37,6 +38,22 @@ export function signalGroup(group: number, signal: NodeJS.Signals): boolean {
   // 0 and 1 would mean our own group and everything there is.
   if (!Number.isInteger(group) || group <= 1) return false;
   return send(-group, signal);
+}
+
+/** A process group as something to be ended. */
+export function groupTarget(group: number): EndTarget {
+  return { isAlive: () => isGroupAlive(group), signal: (signal) => void signalGroup(group, signal) };
+}
+
+/** All of a session but its leader, as something to be ended. */
+export function sessionTarget(leader: number): EndTarget {
+  const others = (): readonly ProcessStat[] => sessionMembers(leader).filter(({ pid }) => pid !== leader);
+  return {
+    isAlive: () => others().length > 0,
+    signal: (signal) => {
+      for (const { pid } of others()) signalProcess(pid, signal);
+    },
+  };
 }
 
 /** Signals one process. Of one that is gone: nothing; says whether there was one. */

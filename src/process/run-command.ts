@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { type Clock, HeddleError } from '../model/index.ts';
 import { escalate } from './escalation.ts';
-import { isGroupAlive, signalGroup } from './members.ts';
+import { groupTarget, isGroupAlive } from './members.ts';
 
 const STDERR_TAIL_BYTES = 4096;
 
@@ -142,8 +142,7 @@ class Ending {
     this.#why = why;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#done = promise;
-    const target = { isAlive: () => isGroupAlive(group), signal: (s: NodeJS.Signals) => void signalGroup(group, s) };
-    escalate(target, { ...this.#how, whenDead: resolve });
+    escalate(groupTarget(group), { ...this.#how, whenDead: resolve });
   }
 }
 

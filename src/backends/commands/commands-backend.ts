@@ -1,5 +1,3 @@
-import { join, relative, sep } from 'node:path';
-import { FileHasher } from '../../files/index.ts';
 import {
   type AttemptId,
   type AttemptOrder,
@@ -16,46 +14,24 @@ import {
   type RecoverQuery,
 } from '../../model/index.ts';
 import {
-  baseEnvironment,
   type EndTarget,
   escalate,
-  findLauncherShell,
-  isGroupAlive,
+  groupTarget,
   type LauncherAnswer,
-  type LauncherShell,
   MemoryKills,
-  readCapacity,
-  sessionMembers,
-  signalGroup,
+  sessionTarget,
 } from '../../process/index.ts';
-import {
-  collectOutputs,
-  EMPTY_VALUE,
-  readClaim,
-  readExitRecord,
-  WorkDirectories,
-  writeFence,
-} from '../workdir/index.ts';
-import { judgeBadEnd } from './judge.ts';
-import { LauncherPool } from './launcher-pool.ts';
+import { readClaim, readExitRecord, writeFence } from '../workdir/index.ts';
+import { judgeEnd } from './judge.ts';
+import { shortest } from './launcher-pool.ts';
 import { LiveAttempt } from './live-attempt.ts';
-import { type Found, lookInto } from './recovery.ts';
-import { Watch } from './watch.ts';
-
-/** How commands are run on this machine. */
-export interface CommandsOptions {
-  /** Attempts at a time. @default the engine's `slots`, else the CPUs this process may use */
-  readonly slots?: number;
-  /** The shell that launches. @default bash 5 where there is one, else `sh` with `setsid`, else `sh` */
-  readonly shell?: LauncherShell;
-}
+import { type CommandsOptions, type Machinery, openMachinery } from './machinery.ts';
+import { type Ended, endedAnswer, type Found, lookInto } from './recovery.ts';
 
 /** Runs commands as processes of this machine, each in a work directory of its own. */
 export function commandsBackend(options: CommandsOptions = {}): Backend {
   return new CommandsBackend(options);
 }
-
-type Ended = Extract<BackendEvent, { readonly kind: 'ended' }>;
 
 /** What the process that was the attempt's said at its end. */
 interface End {
@@ -64,7 +40,6 @@ interface End {
   readonly endedAt: number;
 }
 
-const PLACE = 'local';
 /** Between two looks at an attempt of an earlier engine. */
 const ADOPTED_LOOK_MS = 100;
 /** Launchers that died before taking one order, before we stop believing in the next. */
@@ -81,39 +56,27 @@ class CommandsBackend implements Backend {
     calls: false,
     recoverable: true,
     batches: false,
-    local: true,
+    local: false,
   };
   readonly #options: CommandsOptions;
   readonly #live = new Map<AttemptId, LiveAttempt>();
   readonly #ended = new Map<AttemptId, Ended>();
   readonly #memoryKills = new MemoryKills();
-  #opened: Opened | undefined;
+  #opened: Machinery | undefined;
 
   constructor(options: CommandsOptions) {
     this.#options = options;
   }
 
   async open(context: BackendContext): Promise<readonly Place[]> {
-    const capacity = readCapacity();
-    const env = baseEnvironment();
-    const shell = this.#options.shell ?? (await findLauncherShell(context.clock, env['PATH'] ?? ''));
-    const cpus = this.#options.slots ?? context.slots ?? capacity.cpus;
-    const cwd = context.directory === '' ? context.project : context.directory;
-    const { clock } = context;
-    this.#opened = {
+    this.#opened = await openMachinery(this.#options, {
       context,
-      cwd,
-      directories: new WorkDirectories({ store: context.directory, project: context.project }),
-      hasher: new FileHasher(() => clock.now().wall),
-      pool: new LauncherPool({ shell, clock, cwd, env }, Math.max(1, Math.ceil(cpus))),
-      watch: new Watch({
-        clock,
-        live: this.#live,
-        alive: ({ attempt }) => this.#report({ kind: 'heartbeat', attempt }),
-        failed: ({ attempt }, error) => this.#complain(error, `cannot look after the output of ${attempt}`),
-      }),
-    };
-    return [{ ...capacity, name: PLACE, cpus }];
+      live: this.#live,
+      alive: ({ attempt }) => this.#report({ kind: 'heartbeat', attempt }),
+      failed: ({ attempt }, error) => this.#complain(error, `cannot look after the output of ${attempt}`),
+    });
+    const { places } = this.#opened;
+    return places;
   }
 
   launch(orders: readonly AttemptOrder[]): readonly LaunchAnswer[] {
@@ -133,7 +96,11 @@ class CommandsBackend implements Backend {
   }
 
   async recover(queries: readonly RecoverQuery[]): Promise<readonly RecoverAnswer[]> {
-    return Promise.all(queries.map((query) => this.#recover(query)));
+    return Promise.all(
+      queries.map((query) =>
+        this.#recover(query).catch((error: unknown) => ({ kind: 'unknown' as const, why: asError(error).message })),
+      ),
+    );
   }
 
   release(attempts: readonly AttemptId[]): void {
@@ -181,7 +148,6 @@ class CommandsBackend implements Backend {
 
   #answered(live: LiveAttempt, answer: LauncherAnswer): void {
     if (this.#opened === undefined) return;
-    const launcher = live.launcher;
     switch (answer.kind) {
       case 'died':
         this.#orphaned(live, answer.why);
@@ -191,7 +157,7 @@ class CommandsBackend implements Backend {
         return;
       case 'fenced':
         live.answered = true;
-        this.#clear(live, answer.leftover ? answer.pid : 0, () => {
+        this.#clear(live, answer, () => {
           this.#putBack(live);
           if (live.cancelling === undefined) this.#gone(live, 'it was fenced from elsewhere');
           else this.#tell(live, { kind: 'cancelled', by: 'user' });
@@ -199,11 +165,7 @@ class CommandsBackend implements Backend {
         return;
       case 'ended':
         live.answered = true;
-        if (launcher?.isolation === 'bare' && sessionMembers(launcher.identity.pid).length > 1) {
-          this.#clear(live, launcher.identity.pid, () => this.#finish(live, answer));
-          return;
-        }
-        this.#clear(live, answer.leftover ? answer.pid : 0, () => this.#finish(live, answer));
+        this.#clear(live, answer, () => this.#finish(live, answer));
         return;
     }
   }
@@ -219,17 +181,16 @@ class CommandsBackend implements Backend {
       return;
     }
     live.answered = true;
-    writeFence(live.directory);
+    this.#fence(live);
     this.#gone(live, 'it could not be started: the machine is out of space, processes or descriptors');
   }
 
-  /** Ends what is left of a job's group, then goes on. 0: nothing is left, which is the rule. */
-  #clear(live: LiveAttempt, group: number, then: () => void): void {
-    if (group === 0) then();
-    else {
-      const target = { isAlive: () => isGroupAlive(group), signal: (s: NodeJS.Signals) => void signalGroup(group, s) };
-      this.#escalate(live, target, then);
-    }
+  /** Ends what is left of a job's group, then goes on. */
+  #clear(live: LiveAttempt, left: { readonly pid: number; readonly leftover: boolean }, then: () => void): void {
+    const others = live.launcher?.isolation === 'bare' ? sessionTarget(live.launcher.identity.pid) : undefined;
+    if (others?.isAlive() === true) this.#escalate(live, others, then);
+    else if (left.leftover) this.#escalate(live, groupTarget(left.pid), then);
+    else then();
   }
 
   #escalate(live: LiveAttempt, target: EndTarget, then: () => void): void {
@@ -257,7 +218,7 @@ class CommandsBackend implements Backend {
     }
     live.answered = true;
     live.launcher = undefined;
-    if (found === undefined) writeFence(live.directory);
+    if (found === undefined) this.#fence(live);
     this.#escalateRemains(live, found !== undefined, () => {
       // The launcher was dead before the fence, so a record is there now or never.
       if (found !== undefined) this.#finish(live, found);
@@ -282,7 +243,7 @@ class CommandsBackend implements Backend {
       live.launcher = launcher;
       launcher.give(live.order, (answer) => this.#answered(live, answer));
     } catch (error) {
-      writeFence(live.directory);
+      this.#fence(live);
       this.#gone(live, `${why}; ${asError(error).message}`);
     }
   }
@@ -303,37 +264,12 @@ class CommandsBackend implements Backend {
     } catch (error) {
       this.#complain(error, `cannot cut the output of ${live.attempt}`);
     }
-    if (end.status !== 0) {
-      const cancelled = live.cancelling !== undefined;
-      const { directory } = live;
-      this.#tell(live, judgeBadEnd(end.status, { directory, memoryKills: this.#memoryKills, cancelled, usage }), end);
-      return;
-    }
-    const more = usage === undefined ? {} : { usage };
-    if (live.work.outputs.length === 0) this.#tell(live, { kind: 'ok', value: EMPTY_VALUE, ...more }, end);
-    else {
-      void this.#collect(live.work.outputs, live).then((outcome) => this.#tell(live, { ...outcome, ...more }, end));
-    }
-  }
-
-  async #collect(outputs: LiveAttempt['work']['outputs'], live: LiveAttempt): Promise<Outcome> {
-    const { context, hasher } = this.#use();
-    const { directory: store, project } = context;
-    try {
-      return await collectOutputs({ directory: live.directory, outputs, store, project, tag: live.attempt, hasher });
-    } catch (error) {
-      const { name, message, stack } = asError(error);
-      const code = (error as NodeJS.ErrnoException).code;
-      return {
-        kind: 'error',
-        error: {
-          name,
-          message: `the outputs could not be collected: ${message}`,
-          ...(code === undefined ? {} : { code }),
-          ...(stack === undefined ? {} : { stack }),
-        },
-      };
-    }
+    const { hasher, context } = this.#use();
+    const places = { hasher, store: context.directory, project: context.project, memoryKills: this.#memoryKills };
+    const outcome = judgeEnd(live, end.status, places);
+    const tell = (judged: Outcome): void => this.#tell(live, usage === undefined ? judged : { ...judged, usage }, end);
+    if (outcome instanceof Promise) void outcome.then(tell);
+    else tell(outcome);
   }
 
   #tell(live: LiveAttempt, outcome: Outcome, end?: End): void {
@@ -409,11 +345,20 @@ class CommandsBackend implements Backend {
     else this.#orphaned(live, found.why);
   }
 
+  /** Where the launcher is dead or has refused, nothing can start: a disk too full for the fence changes nothing. */
+  #fence(live: LiveAttempt): void {
+    try {
+      writeFence(live.directory);
+    } catch (error) {
+      this.#complain(error, `cannot fence ${live.attempt}`);
+    }
+  }
+
   #now(): number {
     return this.#use().context.clock.now().mono;
   }
 
-  #use(): Opened {
+  #use(): Machinery {
     if (this.#opened !== undefined) return this.#opened;
     throw new HeddleError('BACKEND_BROKEN', 'the commands backend is not open');
   }
@@ -423,31 +368,6 @@ class CommandsBackend implements Backend {
   }
 }
 
-/** What a backend has between its opening and its disposal. */
-interface Opened {
-  readonly context: BackendContext;
-  /** Where launchers stand. */
-  readonly cwd: string;
-  readonly directories: WorkDirectories;
-  readonly hasher: FileHasher;
-  readonly pool: LauncherPool;
-  readonly watch: Watch;
-}
-
 function never(why: string): LaunchAnswer {
   return { kind: 'refused', retryable: false, why };
-}
-
-function endedAnswer({ outcome, startedAt, endedAt }: Ended): RecoverAnswer {
-  return {
-    kind: 'ended',
-    outcome,
-    ...(startedAt === undefined ? {} : { startedAt }),
-    ...(endedAt === undefined ? {} : { endedAt }),
-  };
-}
-
-/** A directory as the launcher is told it: relative to where it stands when that is below, since it reads bytewise. */
-function shortest(directory: string, cwd: string): string {
-  return directory.startsWith(join(cwd, sep)) ? relative(cwd, directory) : directory;
 }

@@ -1,1 +1,2 @@
-export { type CommandsOptions, commandsBackend } from './commands-backend.ts';
+export { commandsBackend } from './commands-backend.ts';
+export type { CommandsOptions } from './machinery.ts';

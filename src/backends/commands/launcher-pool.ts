@@ -1,3 +1,4 @@
+import { join, relative, sep } from 'node:path';
 import { Launcher, type LauncherOptions } from '../../process/index.ts';
 
 /** An idle launcher leaves at once; on a machine that is stuck it may not. */
@@ -47,4 +48,9 @@ export class LauncherPool {
     await Promise.all(leaving.map((launcher) => launcher.gone));
     timer.cancel();
   }
+}
+
+/** A directory as the launcher is told it: relative to where it stands when that is below, since it reads bytewise. */
+export function shortest(directory: string, cwd: string): string {
+  return directory.startsWith(join(cwd, sep)) ? relative(cwd, directory) : directory;
 }

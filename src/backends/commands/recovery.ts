@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { AttemptId } from '../../model/index.ts';
+import type { AttemptId, BackendEvent, RecoverAnswer } from '../../model/index.ts';
 import { signalProcess } from '../../process/index.ts';
 import {
   type Claim,
@@ -41,4 +41,16 @@ export function lookInto(directory: string, attempt: AttemptId): Found {
   const now = readClaim(directory);
   if (now.kind === 'none') return { kind: 'never', why: 'nobody took it' };
   return { kind: 'lost', why: 'whoever ran it is dead, and left no record' };
+}
+
+export type Ended = Extract<BackendEvent, { readonly kind: 'ended' }>;
+
+/** An end that was reported, told again to who asks. */
+export function endedAnswer({ outcome, startedAt, endedAt }: Ended): RecoverAnswer {
+  return {
+    kind: 'ended',
+    outcome,
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(endedAt === undefined ? {} : { endedAt }),
+  };
 }

@@ -12,3 +12,4 @@ export {
   readExitRecord,
   writeFence,
 } from './records.ts';
+export { STARTED_FILE, WRAPPER_EXIT, wrapperScript } from './wrapper.ts';
