@@ -150,17 +150,19 @@ function* liveGrants(at: JobContext, backend: string | undefined): Generator<Gra
     if (stored.row.owner !== at.life.owner) continue;
     for (const row of stored.jobs.values()) {
       if (row.status !== 'running' || row.grant === '' || (backend !== undefined && row.backend !== backend)) continue;
-      if (row.detail !== 'unreachable' || mayHold(row, at)) yield JSON.parse(row.grant) as Grant;
+      if (row.detail !== 'unreachable' || mayHold(row, stored, at)) yield JSON.parse(row.grant) as Grant;
     }
   }
 }
 
 /** An attempt that does not answer holds its grant until it is known to be gone. */
-function mayHold(row: JobRow, at: JobContext): boolean {
+function mayHold(row: JobRow, stored: StoredRun, at: JobContext): boolean {
   const { ledger, sites } = at.context;
   const body = ledger.bodies.get(row.attempt);
   const isKnownGone = body === undefined ? ledger.fenced.has(row.attempt) : !isAlive(body) && body.state !== 'ended';
-  return !isKnownGone || sites.some((site) => site.hasNewsFor(row.attempt));
+  if (!isKnownGone || sites.some((site) => site.hasNewsFor(row.attempt))) return true;
+  const { id } = stored.row;
+  return at.life.holds.has(id) && at.engine.why(id, row.job).wakeAt !== undefined;
 }
 
 function fits(request: ResourceRequest, place: Place, used: Held): boolean {
