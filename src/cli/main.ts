@@ -167,6 +167,21 @@ const COMMANDS: readonly Declared[] = [
     ],
   },
   {
+    usage: 'simulate <file>',
+    help: 'run a workflow in virtual time: makespan, utilisation, critical path',
+    action: async () => (await import('./commands/simulate.ts')).simulate,
+    options: [
+      option('--cores <n>', 'of the simulated machine; may be repeated')
+        .argParser((text: string, earlier: readonly number[] = []) => [
+          ...earlier,
+          parseNumber('--cores', { min: 1, integer: true })(text),
+        ])
+        .makeOptionMandatory(),
+      parameterOption(),
+      ...traceOptions(),
+    ],
+  },
+  {
     usage: 'export <run>',
     help: "a run's record in another format",
     action: async () => (await import('./commands/export.ts')).exportRun,

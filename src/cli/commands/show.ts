@@ -209,7 +209,6 @@ function usageText(row: JobRow): string {
 }
 
 function valueText(value: Value): string {
-  if (value.codec === 'file') return `${formatBytes(value.size)}, sha256 ${value.sha256}`;
   if (value.codec === 'v8') return `${formatBytes(value.bytes.length)} of structured data`;
   return value.json.length <= VALUE_SHOWN ? value.json : `${value.json.slice(0, VALUE_SHOWN)}…`;
 }
