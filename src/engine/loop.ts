@@ -336,7 +336,11 @@ export class EngineLoop implements ActorHost {
 
   /** Resolves when the dependents of everything that ended have been told. */
   async quiet(): Promise<void> {
-    while (this.core.finals.length > 0 || this.core.chores.length > 0) await this.soon();
+    while (this.core.finals.length > 0 || this.core.chores.length > 0) {
+      if (this.#broken !== undefined) throw this.#broken;
+      this.#poke();
+      await (this.#committer.busy ? this.nextCommit() : this.soon());
+    }
   }
 
   /** Resolves after the next commit, or when there will be none: nothing ends without one. */

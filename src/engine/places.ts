@@ -11,6 +11,9 @@ export interface PlaceState {
   freeCpus: number;
   freeMemory: number;
   freeDisk: number;
+  /** Bytes held, counted also where the place does not say how many there are: it may say so later. */
+  heldMemory: number;
+  heldDisk: number;
   /** Indices nobody holds, ascending. */
   freeGpus: number[];
   /** How many attempts hold each index: more than one when an adopted attempt holds what was granted already. */
@@ -57,8 +60,8 @@ export class BackendState {
       if (place === undefined) continue;
       offered.delete(place.name);
       state.freeCpus += place.cpus - state.place.cpus;
-      state.freeMemory += (place.memoryBytes ?? Infinity) - (state.place.memoryBytes ?? Infinity) || 0;
-      state.freeDisk += (place.diskBytes ?? Infinity) - (state.place.diskBytes ?? Infinity) || 0;
+      state.freeMemory = (place.memoryBytes ?? Infinity) - state.heldMemory;
+      state.freeDisk = (place.diskBytes ?? Infinity) - state.heldDisk;
       const before = new Set(state.place.gpus ?? []);
       const now = new Set(place.gpus ?? []);
       state.freeGpus = state.freeGpus.filter((gpu) => now.has(gpu));
@@ -97,6 +100,8 @@ function freshPlace(place: Place): PlaceState {
     freeDisk: place.diskBytes ?? Infinity,
     freeGpus: [...(place.gpus ?? [])].sort((a, b) => a - b),
     gpuHolders: new Map(),
+    heldMemory: 0,
+    heldDisk: 0,
     held: 0,
     leaving: false,
   };
@@ -123,8 +128,7 @@ export function fitsNow(state: PlaceState, request: ResourceRequest, wallMs: num
 /** Takes what the request asks for; the place must fit it. */
 export function takeFrom(state: PlaceState, request: ResourceRequest): Grant {
   state.freeCpus -= request.cpus;
-  state.freeMemory -= request.memoryBytes ?? 0;
-  state.freeDisk -= request.diskBytes ?? 0;
+  holdBytes(state, request, 1);
   state.held += 1;
   const gpus = request.gpus ? state.freeGpus.splice(0, request.gpus) : undefined;
   for (const gpu of gpus ?? []) state.gpuHolders.set(gpu, 1);
@@ -138,11 +142,23 @@ export function takeFrom(state: PlaceState, request: ResourceRequest): Grant {
   };
 }
 
+function holdBytes(
+  state: PlaceState,
+  of: { readonly memoryBytes?: number; readonly diskBytes?: number },
+  sign: 1 | -1,
+): void {
+  const memory = sign * (of.memoryBytes ?? 0);
+  const disk = sign * (of.diskBytes ?? 0);
+  state.heldMemory += memory;
+  state.freeMemory -= memory;
+  state.heldDisk += disk;
+  state.freeDisk -= disk;
+}
+
 /** Takes what a recovered attempt holds, even where that is more than there is now. */
 export function takeAgain(state: PlaceState, grant: Grant): void {
   state.freeCpus -= grant.cpus;
-  state.freeMemory -= grant.memoryBytes ?? 0;
-  state.freeDisk -= grant.diskBytes ?? 0;
+  holdBytes(state, grant, 1);
   state.held += 1;
   if (grant.gpus !== undefined) {
     const taken = new Set(grant.gpus);
@@ -154,8 +170,7 @@ export function takeAgain(state: PlaceState, grant: Grant): void {
 /** Gives a grant back. */
 export function giveBack(state: PlaceState, grant: Grant): void {
   state.freeCpus += grant.cpus;
-  state.freeMemory += grant.memoryBytes ?? 0;
-  state.freeDisk += grant.diskBytes ?? 0;
+  holdBytes(state, grant, -1);
   state.held -= 1;
   if (grant.gpus === undefined || grant.gpus.length === 0) return;
   const offered = new Set(state.place.gpus ?? []);

@@ -31,8 +31,12 @@ export function* addSegment(core: Core, run: RunState, segment: Graph, defaults:
   const first = run.table.size;
   yield* run.table.append(segment, definitionBase);
   run.table.status.fill(PENDING, first, run.table.size);
+  run.table.waits.fill(UNCOUNTED, first, run.table.size);
   run.counts[PENDING] = (run.counts[PENDING] as number) + segment.size;
 }
+
+/** Edges of a job that has not been looked at yet: so many that nothing makes it ready before `settleWaits` has counted. */
+export const UNCOUNTED = 0x4000_0000;
 
 export interface DefaultBackends {
   readonly command: string;
@@ -146,6 +150,7 @@ export function applyRow(
   table.status[job] = codes.status;
   table.detail[job] = codes.detail;
   table.fence[job] = row.fence;
+  if (codes.status !== PENDING) table.waits[job] = 0;
   table.charged[job] = row.charged;
   table.losses[job] = row.losses;
   table.flags[job] = isFinal(row.status) ? TOLD : row.flags & HELD;

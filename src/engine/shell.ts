@@ -173,8 +173,8 @@ export class EngineShell implements EngineApi {
   /** Steers a run. One that has ended was given up with its end: there is nothing left to steer. */
   async #steer(id: RunId, change: (run: RunState) => void): Promise<void> {
     const run = this.#run(id);
-    if (run.endedAt !== 0) return;
-    await this.#loop.steer(() => change(run));
+    // What has ended is not changed; that it has ended may still have to be written down.
+    await (run.endedAt === 0 ? this.#loop.steer(() => change(run)) : this.#loop.durable());
     this.#mustBeOurs(run);
   }
 
@@ -195,7 +195,7 @@ export class EngineShell implements EngineApi {
   async cancel(id: RunId, jobs: JobSelection = 'all'): Promise<void> {
     if (jobs !== 'all') return this.#steer(id, (run) => steering.cancelJobs(this.core, run, jobs));
     const run = this.#run(id);
-    if (run.endedAt !== 0) return;
+    if (run.endedAt !== 0) return this.#loop.durable();
     await this.#loop.chore(run, steering.cancelAll(this.core, run, { cause: 'user', killLive: true }));
     this.#mustBeOurs(run);
   }

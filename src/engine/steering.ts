@@ -4,7 +4,7 @@ import { CANCELLED, DOOMED, FAILED, GATED, HELD, PENDING, QUEUED, RUNNING, SUCCE
 import { type Core, change, keepRow } from './core.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import type { RunState } from './run-state.ts';
-import { settleWaits } from './runs.ts';
+import { settleWaits, UNCOUNTED } from './runs.ts';
 import { becomeReady, settle } from './waiting.ts';
 
 /** What people ask of a run while it goes: each is small, or a chore that is done in slices. */
@@ -158,6 +158,7 @@ function makePending(core: Core, run: RunState, job: number): void {
   const { table } = run;
   table.charged[job] = 0;
   table.losses[job] = 0;
+  table.waits[job] = UNCOUNTED;
   leaveQueues(run, job);
   run.fatalPlaces.delete(job);
   change(core, run, job, 'pending', 'blocked');

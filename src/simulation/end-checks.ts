@@ -38,7 +38,7 @@ function whyWrong(facts: RunFacts, stored: StoredRun, ledger: Ledger, job: numbe
     return life < plan.failures ? `though its body fails ${plan.failures} times and did so ${life}` : '';
   }
   if (status === 'cancelled') {
-    if (detail === 'user') return facts.cancelWished.has(job) ? '' : 'which nobody asked for';
+    if (detail === 'user') return facts.cancelWished.has(job) || facts.powerLost ? '' : 'which nobody asked for';
     if (detail === 'run-abort') return isStopped || facts.rerunWished ? '' : 'though nothing failed';
     return missing === undefined ? 'though all its inputs are done' : '';
   }

@@ -217,7 +217,7 @@ export class SimulatedSite {
     if (this.isSilent) return;
     this.#silentUntil = this.#world.mono + forMs;
     this.#world.trace(() => `${this.profile.name} falls silent for ${forMs} ms${dies ? ' and dies' : ''}`);
-    this.#world.after(Math.min(forMs / 2, 3000), () => {
+    this.#world.after(Math.min(Math.floor(forMs / 2), 3000), () => {
       for (const body of this.#bodies()) {
         if (isAlive(body)) this.#tellNow(body, { kind: 'unreachable', attempt: body.order.attempt, why: 'no answer' });
       }
