@@ -80,7 +80,7 @@ const NOTHING: ResolvedWork = { kind: 'call', call: { kind: 'builtin', name: 'no
 
 /** The graph as it is, but for where its tasks want to run. */
 function anywhere(graph: Graph): Graph {
-  return { ...graph, definitions: graph.definitions.map(({ backend: _, ...definition }) => definition) };
+  return { ...graph, definitions: graph.definitions.map(({ backend: _backend, ...definition }) => definition) };
 }
 
 /** A task that nobody has timed takes as long as it asks for. */
