@@ -3,6 +3,8 @@ import {
   type CancelCause,
   causeOf,
   type Grant,
+  isLargerThan,
+  MAX_VALUE_BYTES,
   type Outcome,
   outcomeJson,
   type Phase,
@@ -60,7 +62,7 @@ export function attemptEnded(core: Core, id: AttemptId, outcome: Outcome, times:
   if (outcome.kind === 'lost') return attemptGone(core, id, { why: outcome.why });
   if (times.startedAt !== undefined) attempt.startedAt = times.startedAt;
   retire(core, attempt);
-  const actual = actualOutcome(attempt, outcome);
+  const actual = actualOutcome(attempt, storable(attempt, outcome));
   const endedAt = times.endedAt ?? core.now.wall;
   applyEnd(core, attempt, actual, endedAt);
 }
@@ -95,6 +97,15 @@ export function abandon(core: Core, attempt: LiveAttempt): void {
   core.attempts.delete(attempt.id);
   attempt.run.live -= 1;
   giveBackGrant(core, attempt);
+}
+
+/** A result that no store takes fails the attempt: it must not reach a commit, which could never succeed. */
+function storable({ run, job }: LiveAttempt, reported: Outcome): Outcome {
+  if (reported.kind !== 'ok' || reported.value === undefined) return reported;
+  if (!isLargerThan(reported.value, MAX_VALUE_BYTES)) return reported;
+  const message = `the result of "${run.nameOf(job)}" is larger than 64 MiB; write it to a file and declare the file as an output`;
+  const error = { name: 'HeddleError', code: 'VALUE_TOO_LARGE', message };
+  return { kind: 'error', error, ...(reported.usage === undefined ? {} : { usage: reported.usage }) };
 }
 
 /** What an end means, given what was wanted of the attempt. Work that got done before the kill is done. */
@@ -132,12 +143,13 @@ function clearCancel(run: RunState, job: number): void {
 
 function endCancelled(core: Core, attempt: LiveAttempt, cause: CancelCause, by: Change): void {
   const { run, job } = attempt;
-  if (cause === 'shutdown') {
+  if (cause === 'shutdown' && !run.stopping) {
     change(core, run, job, 'pending', 'interrupted', by);
     becomeReady(core, run, job);
     return;
   }
-  change(core, run, job, 'cancelled', cause, by);
+  // In a run that stops nothing begins again: what was interrupted goes the way of the rest.
+  change(core, run, job, 'cancelled', cause === 'shutdown' ? 'run-abort' : cause, by);
   settle(core, run, job);
 }
 

@@ -203,11 +203,6 @@ function parseValue(value: Value | undefined, node: number): Json {
         `the value of task number ${node} is more than JSON can say`,
         'return plain data where a command takes it',
       );
-    case 'file':
-      throw invalid(
-        `the value of task number ${node} has ${value.size} bytes`,
-        'write large values into a declared file',
-      );
   }
 }
 

@@ -12,12 +12,10 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /**
  * What a job made, as it is stored.
  * `json`: a value that JSON carries exactly. `v8`: one that only structured clone carries.
- * `file`: a value above 256 KiB, in the artifact store by its hash.
  */
 export type Value =
   | { readonly codec: 'json'; readonly json: string }
-  | { readonly codec: 'v8'; readonly bytes: Uint8Array }
-  | { readonly codec: 'file'; readonly inner: 'json' | 'v8'; readonly sha256: string; readonly size: number };
+  | { readonly codec: 'v8'; readonly bytes: Uint8Array };
 
 /** A command's value: one entry a declared output, parsed JSON for `json` outputs, else the file. */
 export interface CommandValue {
@@ -33,7 +31,16 @@ export type CommandOutput =
   | { readonly type: 'text'; readonly value: string; readonly file: FileValue; readonly at: string }
   | { readonly type: 'file'; readonly file: FileValue; readonly at: string };
 
-/** Above this a result is kept in a file by its hash. */
+/** Above this a store may keep a result apart from its rows; readers do not notice. */
 export const INLINE_VALUE_BYTES: number = 256 * 1024;
 /** A result larger than this is refused. */
 export const MAX_VALUE_BYTES: number = 64 * 1024 * 1024;
+
+/** Says whether a value has more than so many bytes; JSON counts as UTF-8. */
+export function isLargerThan(value: Value, bytes: number): boolean {
+  if (value.codec === 'v8') return value.bytes.length > bytes;
+  const { length } = value.json;
+  if (length > bytes) return true;
+  // A character of a string is at most three bytes: most values need no counting.
+  return length * 3 > bytes && Buffer.byteLength(value.json) > bytes;
+}

@@ -13,6 +13,7 @@ export type WriterMethod =
   | 'commit'
   | 'hideRun'
   | 'removeSlice'
+  | 'removeStrays'
   | 'vacuumSlice'
   | 'sweep';
 

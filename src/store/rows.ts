@@ -12,12 +12,14 @@ import {
   PENDING_REASONS,
   PHASES,
   RUN_PENDING_REASONS,
+  type RunCommit,
   type RunRow,
   STATUSES,
   type Status,
   type SubmissionRow,
   type Value,
 } from '../model/index.ts';
+import { isBlobName } from './blob-names.ts';
 import type { Row } from './connection.ts';
 import { corrupt } from './sqlite-errors.ts';
 
@@ -132,8 +134,29 @@ export function statusOf(found: SQLOutputValue | undefined, key: string): Status
   return wordOf(statusWords, found, { table: 'jobs', key });
 }
 
+/** Stands in a row for a value that is kept in a file. */
+export interface BlobRef {
+  readonly codec: 'file';
+  readonly inner: Value['codec'];
+  readonly sha256: string;
+  readonly size: number;
+}
+
+/** A value as a row has it. */
+export type StoredValue = Value | BlobRef;
+
+export interface StoredValueRow {
+  readonly job: number;
+  readonly value: StoredValue;
+}
+
+/** A commit whose large values are in files. */
+export interface StoredCommit extends Omit<RunCommit, 'values'> {
+  readonly values: readonly StoredValueRow[];
+}
+
 /** A value as the columns `codec, body, inner_codec, size`. */
-export function valueColumns(value: Value): readonly [string, SQLInputValue, string, number] {
+export function valueColumns(value: StoredValue): readonly [string, SQLInputValue, string, number] {
   switch (value.codec) {
     case 'json':
       return ['json', value.json, '', 0];
@@ -145,12 +168,13 @@ export function valueColumns(value: Value): readonly [string, SQLInputValue, str
 }
 
 /** A value from a row of `job, codec, body, inner_codec, size`. */
-export function valueOf(row: Row): Value {
+export function valueOf(row: Row): StoredValue {
   const [job, codec, body, inner, size] = row;
   if (codec === 'json' && typeof body === 'string') return { codec, json: body };
   if (codec === 'v8' && body instanceof Uint8Array) return { codec, bytes: body };
   if (codec === 'file' && typeof body === 'string' && (inner === 'json' || inner === 'v8')) {
-    return { codec, inner, sha256: body, size: size as number };
+    // It becomes a path.
+    if (isBlobName(body)) return { codec, inner, sha256: body, size: size as number };
   }
   throw corrupt('vals', `job ${String(job)}`, `no value of codec '${String(codec)}'`);
 }

@@ -109,6 +109,9 @@ export const MIGRATIONS: readonly string[] = [
     opened_at REAL NOT NULL
   ) STRICT, WITHOUT ROWID;
   PRAGMA application_id = ${APPLICATION_ID};`,
+  // Values in files: who names a file, and which files a run names.
+  `CREATE INDEX blobs_by_hash ON vals (body) WHERE codec = 'file';
+  CREATE INDEX blobs_by_run ON vals (run_key) WHERE codec = 'file';`,
 ];
 
 /** Tables whose rows belong to a run: their keys, and how many rows go in one slice of a removal. */

@@ -10,11 +10,12 @@ import type {
   Status,
   SubmissionRow,
   Transition,
-  Value,
 } from '../model/index.ts';
+import { straysAmong } from './blob-rows.ts';
 import { type Row, Statements } from './connection.ts';
 import type { GraphPart } from './graph-format.ts';
 import { unpackTransitions } from './journal-format.ts';
+import { keptOwner } from './owner-rows.ts';
 import { isOwnerAlive, type OwnerJudge } from './ownership.ts';
 import {
   ATTEMPT_COLUMNS,
@@ -23,12 +24,12 @@ import {
   jobOf,
   RUN_COLUMNS,
   runOf,
+  type StoredValue,
   statusOf,
   submissionOf,
   valueOf,
 } from './rows.ts';
 import { corrupt } from './sqlite-errors.ts';
-import { keptOwner } from './sqlite-writer.ts';
 import { runNotFound } from './store-rules.ts';
 
 /**
@@ -119,7 +120,7 @@ export class SqliteReader {
     return rows.map(attemptOf);
   }
 
-  values(run: RunId, jobs: readonly number[]): readonly (Value | undefined)[] {
+  values(run: RunId, jobs: readonly number[]): readonly (StoredValue | undefined)[] {
     const sql = `SELECT job, codec, body, inner_codec, size FROM vals WHERE run_key = ${KEY} AND job = ?`;
     const found = jobs.map((job) => {
       const row = this.#statements.row(sql, run, job);
@@ -178,6 +179,11 @@ export class SqliteReader {
     const rows = this.#statements.rows(sql, run, segment, from, limit);
     if (rows.length === 0) this.#requireRun(run);
     return rows.map(partOf);
+  }
+
+  /** Of these files below `blobs/`, those that nobody names or writes. */
+  strays(names: readonly string[]): readonly string[] {
+    return straysAmong(this.#statements, this.#judge, names);
   }
 
   #requireRun(run: RunId): void {

@@ -1,4 +1,4 @@
-import { backup, type DatabaseSync } from 'node:sqlite';
+import { backup } from 'node:sqlite';
 import {
   type AttemptRow,
   type ClaimAnswer,
@@ -20,15 +20,19 @@ import {
   type Transition,
   type Value,
 } from '../model/index.ts';
+import { BlobFiles, damagedBlob, hasLargeValues } from './blob-files.ts';
+import { blobPath } from './blob-names.ts';
 import { connectReader } from './connection.ts';
 import type { ExclusiveFile } from './exclusive-file.ts';
-import { GraphAssembly, type GraphPart, graphParts } from './graph-format.ts';
-import { forgetOwner, OwnerLock } from './ownership.ts';
+import { type GraphPart, graphParts } from './graph-format.ts';
+import { readSegment } from './graph-reading.ts';
+import { OwnerLock } from './ownership.ts';
 import { MovingPort } from './moving-port.ts';
-import { type ReaderMethod, retryBusy, turn, type WriterAnswer, type WriterMethod } from './port.ts';
+import type { BlobRef, StoredCommit, StoredValue } from './rows.ts';
 import { storeError } from './sqlite-errors.ts';
-import { SqliteReader } from './sqlite-reader.ts';
-import type { SqliteWriter, WriteHook, WriterOptions } from './sqlite-writer.ts';
+import type { WriteHook, WriterOptions } from './sqlite-writer.ts';
+import { StoreAccess } from './store-access.ts';
+import { removeRows, sweep } from './sweeping.ts';
 
 /** Something people should know of the store. */
 export interface StoreNotice {
@@ -56,7 +60,6 @@ const COUNTED_A_BATCH = 32_768;
 const VALUES_A_BATCH = 512;
 const TRANSITIONS_A_BATCH = 8192;
 const SUBMISSIONS_A_BATCH = 4096;
-const PARTS_A_READ = 4;
 const PARTS_A_WRITE = 2;
 
 /**
@@ -71,24 +74,27 @@ export class SqliteStore implements Store {
   /** Where the owner's socket belongs; nothing of it is made here. */
   readonly socket: string;
   readonly #parts: SqliteStoreParts;
-  readonly #reading: { readonly db: DatabaseSync; readonly reader: SqliteReader } | undefined;
-  readonly #port: MovingPort;
+  readonly #access: StoreAccess;
+  readonly #blobs: BlobFiles;
+  /** Settles when the commits before have been handed on: those behind large values wait for them. */
+  #filing: Promise<void> | undefined;
   #owning: Promise<OwnerLock | undefined> | undefined;
   #sweeping: Promise<void> = Promise.resolve();
   #disposing: Promise<void> | undefined;
 
-  private constructor(parts: SqliteStoreParts, port: MovingPort) {
+  private constructor(parts: SqliteStoreParts, access: StoreAccess) {
     const { connection, judge } = parts.writer;
     this.#parts = parts;
-    this.#port = port;
+    this.#access = access;
     this.durability = connection.durability;
     this.owner = judge.self;
     this.directory = parts.directory;
     this.socket = parts.socket;
-    if (!connection.exclusive) {
-      const db = connectReader(connection.path);
-      this.#reading = { db, reader: new SqliteReader(db, judge) };
-    }
+    this.#blobs = new BlobFiles(parts.directory, {
+      owner: this.owner,
+      durability: this.durability,
+      clock: parts.clock,
+    });
   }
 
   /** @internal `openStore` is the way in. */
@@ -98,7 +104,7 @@ export class SqliteStore implements Store {
     const opening = { writer, clock, random, begin: place, onMoved, ...(hook === undefined ? {} : { hook }) };
     const port = await MovingPort.open(opening);
     try {
-      return new SqliteStore(parts, port);
+      return new SqliteStore(parts, new StoreAccess(parts, port));
     } catch (error) {
       await port.close();
       throw storeError(error, 'open', writer.connection.path);
@@ -107,12 +113,12 @@ export class SqliteStore implements Store {
 
   /** True when this process has the store to itself, since the file system does not carry locks. */
   get isExclusive(): boolean {
-    return this.#reading === undefined;
+    return this.#parts.writer.connection.exclusive;
   }
 
   /** Where commits are made. */
   get writerPlace(): 'main' | 'thread' {
-    return this.#port.place;
+    return this.#access.place;
   }
 
   async createRun(run: NewRun, graph: Graph): Promise<void> {
@@ -120,90 +126,93 @@ export class SqliteStore implements Store {
     const parts = batched(graphParts(graph), PARTS_A_WRITE);
     const first = parts.next();
     let next = parts.next();
-    const key = await this.#write('addRun', run, first.done === true ? [] : first.value, next.done === true);
+    const key = await this.#access.write('addRun', run, first.done === true ? [] : first.value, next.done === true);
     if (next.done === true) return;
     try {
       for (; next.done !== true; next = parts.next()) {
-        await this.#write('addGraphParts', key, next.value);
-        await turn(this.#parts.clock);
+        await this.#access.write('addGraphParts', key, next.value);
+        await this.#access.turn();
       }
-      await this.#write('publishRun', key);
+      await this.#access.write('publishRun', key);
     } catch (error) {
       // What cannot be removed now is swept by the next who opens the store.
-      await this.#remove(key).catch(() => undefined);
+      await removeRows(this.#access, key).catch(() => undefined);
       throw error;
     }
   }
 
   async claimRun(run: RunId): Promise<ClaimAnswer> {
     await this.#own();
-    return this.#write('claim', run);
+    return this.#access.write('claim', run);
   }
 
   ownerOf(run: RunId): Promise<(OwnerRecord & { readonly alive: boolean }) | undefined> {
-    return this.#read('ownerOf', run);
+    return this.#access.read('ownerOf', run);
   }
 
   async releaseRun(run: RunId, epoch: number): Promise<void> {
-    await this.#write('release', run, epoch);
+    await this.#access.write('release', run, epoch);
   }
 
   async commit(commits: readonly RunCommit[]): Promise<void> {
-    await this.#write('commit', commits);
+    if (this.#filing === undefined && !hasLargeValues(commits)) return this.#access.write('commit', commits);
+    return this.#commitInTurn(commits);
   }
 
   run(id: RunId): Promise<RunRow | undefined> {
-    return this.#read('run', id);
+    return this.#access.read('run', id);
   }
 
   runs(filter: RunFilter): Promise<readonly RunRow[]> {
-    return this.#read('runs', filter);
+    return this.#access.read('runs', filter);
   }
 
   async graph(run: RunId): Promise<readonly Graph[]> {
     const graphs: Graph[] = [];
-    const segments = await this.#read('segments', run);
-    for (let segment = 0; segment < segments; segment += 1) graphs.push(await this.#segment(run, segment));
+    const segments = await this.#access.read('segments', run);
+    for (let segment = 0; segment < segments; segment += 1) graphs.push(await readSegment(this.#access, run, segment));
     return graphs;
   }
 
   async *jobs(run: RunId, from = 0): AsyncGenerator<readonly JobRow[]> {
     for (let next = from; ; ) {
-      const rows = await this.#read('jobs', run, next, JOBS_A_BATCH);
+      const rows = await this.#access.read('jobs', run, next, JOBS_A_BATCH);
       const last = rows.at(-1);
       if (last !== undefined) yield rows;
       if (last === undefined || rows.length < JOBS_A_BATCH) return;
       next = last.job + 1;
-      await turn(this.#parts.clock);
+      await this.#access.turn();
     }
   }
 
   async counts(run: RunId): Promise<ReadonlyMap<Status, number>> {
     const counts = new Map<Status, number>();
-    const size = (await this.#read('run', run))?.size ?? 0;
+    const size = (await this.#access.read('run', run))?.size ?? 0;
     // At least once, for the error of a run that is not there.
     for (let from = 0; from === 0 || from < size; from += COUNTED_A_BATCH) {
-      const batch = await this.#read('counts', run, from, from + COUNTED_A_BATCH);
+      const batch = await this.#access.read('counts', run, from, from + COUNTED_A_BATCH);
       for (const [status, count] of batch) counts.set(status, (counts.get(status) ?? 0) + count);
-      await turn(this.#parts.clock);
+      await this.#access.turn();
     }
     return counts;
   }
 
   job(run: RunId, index: number): Promise<JobRow | undefined> {
-    return this.#read('job', run, index);
+    return this.#access.read('job', run, index);
   }
 
   attempts(run: RunId, index: number): Promise<readonly AttemptRow[]> {
-    return this.#read('attempts', run, index);
+    return this.#access.read('attempts', run, index);
   }
 
   async values(run: RunId, jobs: readonly number[]): Promise<readonly (Value | undefined)[]> {
-    if (jobs.length <= VALUES_A_BATCH) return this.#read('values', run, jobs);
     const values: (Value | undefined)[] = [];
     for (let from = 0; from < jobs.length; from += VALUES_A_BATCH) {
-      values.push(...(await this.#read('values', run, jobs.slice(from, from + VALUES_A_BATCH))));
-      await turn(this.#parts.clock);
+      if (from > 0) await this.#access.turn();
+      const batch = jobs.slice(from, from + VALUES_A_BATCH);
+      for (const [i, value] of (await this.#access.read('values', run, batch)).entries()) {
+        values.push(value?.codec === 'file' ? await this.#whole(run, batch[i] as number, value) : value);
+      }
     }
     return values;
   }
@@ -211,10 +220,10 @@ export class SqliteStore implements Store {
   async submissions(run: RunId): Promise<readonly SubmissionRow[]> {
     const found: SubmissionRow[] = [];
     for (;;) {
-      const batch = await this.#read('submissions', run, found.at(-1)?.id ?? '', SUBMISSIONS_A_BATCH);
+      const batch = await this.#access.read('submissions', run, found.at(-1)?.id ?? '', SUBMISSIONS_A_BATCH);
       found.push(...batch);
       if (batch.length < SUBMISSIONS_A_BATCH) return found;
-      await turn(this.#parts.clock);
+      await this.#access.turn();
     }
   }
 
@@ -226,21 +235,22 @@ export class SqliteStore implements Store {
     const found: (Transition & { readonly seq: number })[] = [];
     for (let wanted = limit; ; wanted = limit - found.length) {
       const atOnce = Math.min(wanted, TRANSITIONS_A_BATCH);
-      const batch = await this.#read('transitions', run, afterSeq + found.length, atOnce);
+      const batch = await this.#access.read('transitions', run, afterSeq + found.length, atOnce);
       for (const transition of batch) found.push(transition);
       if (batch.length < atOnce || found.length >= limit) return found;
-      await turn(this.#parts.clock);
+      await this.#access.turn();
     }
   }
 
   async deleteRun(run: RunId): Promise<void> {
     await this.#own();
-    await this.#remove(await this.#write('hideRun', run));
-    while (!(await this.#write('vacuumSlice'))) await turn(this.#parts.clock);
+    await removeRows(this.#access, await this.#access.write('hideRun', run));
+    while (!(await this.#access.write('vacuumSlice'))) await this.#access.turn();
   }
 
   /**
-   * Copies the database as it is at this moment to a file, while others read and write.
+   * Copies the database as it is at this moment to a file, while others read and write. Values above 256 KiB are
+   * not in it: they lie in `blobs/`, by their hash, and are to be copied after it.
    *
    * @throws {HeddleError} STORE_LOCKED in exclusive mode, where no second connection can be had
    */
@@ -265,29 +275,45 @@ export class SqliteStore implements Store {
   }
 
   async #dispose(): Promise<void> {
+    while (this.#filing !== undefined) await this.#filing;
     await this.#sweeping;
-    await this.#port.close();
-    this.#reading?.db.close();
+    await this.#access.close();
     const lock = await this.#owning?.catch(() => undefined);
     lock?.release();
     this.#parts.exclusiveFile?.release();
   }
 
-  async #segment(run: RunId, segment: number): Promise<Graph> {
-    const trailer = await this.#read('graphTrailer', run, segment);
-    const assembly = new GraphAssembly(`${run}, ${segment}`, trailer);
-    for (let from = 0; from < trailer.position; ) {
-      const parts = await this.#read('graphParts', run, segment, from, PARTS_A_READ);
-      for (const part of parts) if (part.position < trailer.position) assembly.add(part);
-      const last = parts.at(-1);
-      from = last === undefined ? trailer.position : last.position + last.data.length;
-      await turn(this.#parts.clock);
+  /** Commits keep their order: behind one whose large values are being written the others wait. */
+  async #commitInTurn(commits: readonly RunCommit[]): Promise<void> {
+    const before = this.#filing;
+    const { promise: handedOn, resolve: handOn } = Promise.withResolvers<void>();
+    this.#filing = handedOn;
+    let written: Promise<undefined> | undefined;
+    try {
+      await before;
+      // What this opening is about to name must not look like something left behind.
+      await this.#sweeping;
+      const filed: readonly StoredCommit[] = await this.#blobs.file(commits);
+      written = this.#access.write('commit', filed);
+    } finally {
+      if (this.#filing === handedOn) this.#filing = undefined;
+      handOn();
     }
-    const work = assembly.finish();
-    for (;;) {
-      const step = work.next();
-      if (step.done === true) return step.value;
-      await turn(this.#parts.clock);
+    await written;
+  }
+
+  /** The value that lies in a file. */
+  async #whole(run: RunId, job: number, ref: BlobRef): Promise<Value | undefined> {
+    for (let found: StoredValue | undefined = ref; ; ) {
+      if (found?.codec !== 'file') return found;
+      const value = await this.#blobs.read(found);
+      if (value !== undefined) return value;
+      // It may have been removed or replaced since its row was read.
+      const [again] = await this.#access.read('values', run, [job]);
+      if (again?.codec === 'file' && again.sha256 === found.sha256) {
+        throw damagedBlob(blobPath(this.directory, found.sha256), `of job ${job} of run ${run} is missing`);
+      }
+      found = again;
     }
   }
 
@@ -307,7 +333,7 @@ export class SqliteStore implements Store {
     const lock = this.isExclusive ? undefined : new OwnerLock(directory, this.owner);
     try {
       const record = { owner: this.owner, host: host.name, boot: host.boot, pid: process.pid, socket };
-      await this.#write('register', record, clock.now().wall);
+      await this.#access.write('register', record, clock.now().wall);
     } catch (error) {
       lock?.release();
       throw error;
@@ -316,12 +342,9 @@ export class SqliteStore implements Store {
     return lock;
   }
 
-  /** Removes what others began to write or to remove and will not end. */
   async #sweep(): Promise<void> {
     try {
-      const { keys, owners } = await this.#write('sweep');
-      for (const owner of owners) forgetOwner(this.directory, owner);
-      for (const key of keys) await this.#remove(key);
+      await sweep(this.#access, this.directory, this.#blobs);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       notify(this.#parts.onNotice, {
@@ -329,29 +352,6 @@ export class SqliteStore implements Store {
         message: `what an earlier crash left could not be removed: ${why}`,
       });
     }
-  }
-
-  async #remove(key: number): Promise<void> {
-    while (!(await this.#write('removeSlice', key))) await turn(this.#parts.clock);
-  }
-
-  #write<Method extends WriterMethod>(
-    method: Method,
-    ...args: Parameters<SqliteWriter[Method]>
-  ): Promise<WriterAnswer<Method>> {
-    return this.#port.carry({ target: 'writer', method, args }) as Promise<WriterAnswer<Method>>;
-  }
-
-  async #read<Method extends ReaderMethod>(
-    method: Method,
-    ...args: Parameters<SqliteReader[Method]>
-  ): Promise<ReturnType<SqliteReader[Method]>> {
-    if (this.#reading === undefined) {
-      return (await this.#port.carry({ target: 'reader', method, args })) as ReturnType<SqliteReader[Method]>;
-    }
-    const { reader } = this.#reading;
-    const work = reader[method] as (...args: readonly unknown[]) => ReturnType<SqliteReader[Method]>;
-    return retryBusy(() => Reflect.apply(work, reader, args), this.#parts, this.#parts.writer.busyMs);
   }
 }
 

@@ -1,20 +1,12 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type {
-  ClaimAnswer,
-  JobRow,
-  NewRun,
-  OwnerId,
-  RunCommit,
-  RunId,
-  RunPatch,
-  SubmissionRow,
-  ValueRow,
-} from '../model/index.ts';
+import type { ClaimAnswer, JobRow, NewRun, OwnerId, RunId, RunPatch, SubmissionRow } from '../model/index.ts';
+import { removeBlobs, removeStrays, requireBlob } from './blob-rows.ts';
 import { type ConnectionOptions, connectWriter, Statements } from './connection.ts';
 import { type GraphPart, graphParts } from './graph-format.ts';
 import { packTransitions } from './journal-format.ts';
 import { isOwnerAlive, type KeptOwner, type OwnerJudge } from './ownership.ts';
-import { LAST_SEQ, valueColumns } from './rows.ts';
+import { keptOwner, livingOwner } from './owner-rows.ts';
+import { LAST_SEQ, type StoredCommit, type StoredValueRow, valueColumns } from './rows.ts';
 import { migrate, RUN_TABLES } from './schema.ts';
 import { isBusy, sqliteCode, storeError, uncertain } from './sqlite-errors.ts';
 import { type CommitGround, fittingGround, notYours, runExists, runNotFound, runOwned } from './store-rules.ts';
@@ -157,7 +149,7 @@ export class SqliteWriter {
   }
 
   /** Writes commits in one transaction; yields now and then where it is long, so that the loop may turn. */
-  *commit(commits: readonly RunCommit[]): Generator<undefined, void> {
+  *commit(commits: readonly StoredCommit[]): Generator<undefined, void> {
     this.#begin();
     try {
       for (const commit of commits) {
@@ -186,6 +178,7 @@ export class SqliteWriter {
   /** Removes some rows of a run that is out of sight; true when there was nothing left and its own row is gone. */
   removeSlice(key: number): boolean {
     return this.#transaction(() => {
+      if (removeBlobs(this.#statements, this.#options.judge.directory, key)) return false;
       for (const { name, key: columns, slice } of RUN_TABLES) {
         const found = `SELECT ${columns} FROM ${name} WHERE run_key = ? LIMIT ${slice}`;
         const removed = this.#statements
@@ -196,6 +189,11 @@ export class SqliteWriter {
       this.#statements.get("DELETE FROM runs WHERE run_key = ? AND state <> 'ready'").run(key);
       return true;
     });
+  }
+
+  /** Removes what of these files below `blobs/` nobody names and nobody is writing. */
+  removeStrays(names: readonly string[]): void {
+    this.#transaction(() => removeStrays(this.#statements, this.#options.judge, names));
   }
 
   /** Gives some free pages back to the disk; true when few are left and will be used again. */
@@ -245,13 +243,10 @@ export class SqliteWriter {
   }
 
   #ownerAlive(owner: OwnerId): KeptOwner | undefined {
-    const row = this.#statements.row('SELECT owner, host, pid, socket, boot FROM owners WHERE owner = ?', owner);
-    if (row === undefined) return undefined;
-    const kept = keptOwner(row);
-    return isOwnerAlive(kept, this.#options.judge) ? kept : undefined;
+    return livingOwner(this.#statements, this.#options.judge, owner);
   }
 
-  *#write(ground: Ground, commit: RunCommit): Generator<undefined, void> {
+  *#write(ground: Ground, commit: StoredCommit): Generator<undefined, void> {
     const { key } = ground;
     if (commit.patch !== undefined) this.#patch(key, commit.patch);
     yield* inTurns(commit.jobs, (row) => this.#putJob(key, row));
@@ -304,7 +299,8 @@ export class SqliteWriter {
       grantedAt, startedAt, endedAt, wakeAt, flags, outcome);
   }
 
-  #putValue(key: number, row: ValueRow): void {
+  #putValue(key: number, row: StoredValueRow): void {
+    if (row.value.codec === 'file') requireBlob(this.#options.judge.directory, row.value);
     this.#statements
       .get(`INSERT INTO vals VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET codec = excluded.codec,
         body = excluded.body, inner_codec = excluded.inner_codec, size = excluded.size`)
@@ -373,10 +369,4 @@ function* inTurns<Item>(items: readonly Item[], each: (item: Item) => void): Gen
     done += 1;
     if (done % ROWS_A_TURN === 0) yield;
   }
-}
-
-/** An owner from a row of `owner, host, pid, socket, boot`. */
-export function keptOwner(row: readonly unknown[]): KeptOwner {
-  const [owner, host, pid, socket, boot] = row as [OwnerId, string, number, string, string];
-  return { owner, host, pid, socket, boot };
 }

@@ -14,7 +14,10 @@ export interface CommitGround {
  *
  * @throws {HeddleError} RUN_NOT_OWNED, STATE_CONFLICT
  */
-export function fittingGround<Ground extends CommitGround>(commit: RunCommit, ground: Ground | undefined): Ground {
+export function fittingGround<Ground extends CommitGround>(
+  commit: Omit<RunCommit, 'values'>,
+  ground: Ground | undefined,
+): Ground {
   if (ground === undefined || ground.owner !== commit.owner || ground.epoch !== commit.epoch) {
     throw notOwned(commit, ground);
   }
@@ -36,7 +39,7 @@ function doesNotFollow(run: RunId, what: string, last: string): HeddleError {
   });
 }
 
-function notOwned(commit: RunCommit, ground: CommitGround | undefined): HeddleError {
+function notOwned(commit: Omit<RunCommit, 'values'>, ground: CommitGround | undefined): HeddleError {
   const now =
     ground === undefined ? 'is not there' : `is owned by ${ground.owner || 'nobody'} at epoch ${ground.epoch}`;
   return new HeddleError('RUN_NOT_OWNED', `run ${commit.run} ${now}, not by ${commit.owner} at epoch ${commit.epoch}`, {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import {
   asSubmissionId,
   DETAILS_OF,
+  INLINE_VALUE_BYTES,
   JOB_CANCEL_REQUESTED,
   JOB_HELD,
   type JobRow,
@@ -115,25 +116,89 @@ export const rowCases: readonly StoreCase[] = [
       const run = await addSample(store);
       const json: Value = { codec: 'json', json: '{"a":[1,"漢\\u0000"]}' };
       const v8: Value = { codec: 'v8', bytes: Uint8Array.of(255, 15, 0, 1) };
-      const file: Value = { codec: 'file', inner: 'v8', sha256: 'ab'.repeat(32), size: 5_000_000_000 };
 
       await store.commit([
         sampleCommit(store, run, {
           values: [
             { job: 0, value: json },
             { job: 5, value: v8 },
-            { job: 7, value: file },
           ],
         }),
       ]);
       await store.commit([sampleCommit(store, run, { values: [{ job: 0, value: { codec: 'json', json: '' } }] })]);
 
-      const [last, bytes, ...rest] = await store.values(run, [0, 5, 7, 1, 7]);
+      const [last, bytes, ...rest] = await store.values(run, [0, 5, 1, 0]);
       assert.deepEqual(last, { codec: 'json', json: '' });
       assert.ok(bytes?.codec === 'v8');
       assert.deepEqual([...bytes.bytes], [255, 15, 0, 1]);
-      assert.deepEqual(rest, [file, undefined, file]);
+      assert.deepEqual(rest, [undefined, last]);
       assert.deepEqual(await store.values(run, []), []);
+    },
+  },
+  {
+    name: 'gives large values back whole, of each kind, beside small ones, and the last of each job',
+    needs: [],
+    async run(open) {
+      await using fixture = await open();
+      const { store } = fixture;
+      const run = await addSample(store);
+      const text: Value = { codec: 'json', json: `"${'a漢\u{1f9f5}'.repeat(600_000)}"` };
+      const bytes = Uint8Array.from({ length: INLINE_VALUE_BYTES + 1 }, (_, i) => (i * 7) % 256);
+      const small: Value = { codec: 'json', json: '1' };
+      const exact: Value = { codec: 'json', json: `"${'x'.repeat(INLINE_VALUE_BYTES - 2)}"` };
+
+      await store.commit([
+        sampleCommit(store, run, {
+          values: [
+            { job: 0, value: text },
+            { job: 1, value: { codec: 'v8', bytes } },
+            { job: 2, value: small },
+            { job: 3, value: text },
+            { job: 4, value: exact },
+          ],
+        }),
+      ]);
+      await store.commit([sampleCommit(store, run, { values: [{ job: 3, value: small }] })]);
+
+      const [first, second, ...rest] = await store.values(run, [0, 1, 2, 3, 4]);
+      assert.deepEqual(first, text);
+      assert.ok(second?.codec === 'v8' && Buffer.from(bytes).equals(second.bytes));
+      assert.deepEqual(rest, [small, small, exact]);
+    },
+  },
+  {
+    name: 'keeps a large value that another run has too when one of the two is removed',
+    needs: [],
+    async run(open) {
+      await using fixture = await open();
+      const { store } = fixture;
+      const value: Value = { codec: 'json', json: `"${'large '.repeat(60_000)}"` };
+      const runs = [await addSample(store, 'r-1'), await addSample(store, 'r-2')] as const;
+      for (const run of runs) await store.commit([sampleCommit(store, run, { values: [{ job: 1, value }] })]);
+
+      await store.releaseRun(runs[0], 1);
+      await store.deleteRun(runs[0]);
+
+      assert.deepEqual(await store.values(runs[1], [1]), [value]);
+    },
+  },
+  {
+    name: 'keeps commits in order, large values or not',
+    needs: [],
+    async run(open) {
+      await using fixture = await open();
+      const { store } = fixture;
+      const run = await addSample(store);
+      const values = Array.from({ length: 12 }, (_, i): Value => {
+        const text = i % 3 === 0 ? String(i).repeat(INLINE_VALUE_BYTES) : String(i);
+        return { codec: 'json', json: `"${text}"` };
+      });
+
+      await Promise.all(
+        values.map((value) => store.commit([sampleCommit(store, run, { values: [{ job: 1, value }] })])),
+      );
+
+      assert.deepEqual(await store.values(run, [1]), values.slice(-1));
     },
   },
   {

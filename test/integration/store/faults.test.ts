@@ -16,6 +16,7 @@ import {
   sampleGraph,
   sampleRun,
 } from '../../../src/testing/store-samples.ts';
+import { MIGRATIONS } from '../../../src/store/schema.ts';
 import { lastNumber, numberedCommit } from './numbered-commits.ts';
 import { scratch } from './sqlite-fixture.ts';
 
@@ -294,7 +295,7 @@ test('F10: a newer store is refused, with both versions named, and an older prog
   await expect(place.open()).rejects.toEqual(refused);
   await expect(place.open({ writer: 'thread' })).rejects.toEqual(refused);
 
-  edit(store, 'PRAGMA user_version = 1');
+  edit(store, `PRAGMA user_version = ${MIGRATIONS.length}`);
   expect(await (await place.open()).runs({})).toHaveLength(1);
 });
 

@@ -201,7 +201,11 @@ export class PostgresStore implements Store {
     const sql = `SELECT job, codec, body, bytes, inner_codec, size FROM vals WHERE run_key = ${KEY} AND job = ANY($2)`;
     const found = new Map<number, Value>();
     for (const [job, codec, body, bytes, inner, size] of await this.#ofRun(run, sql, [jobs])) {
-      found.set(job as number, valueOf([job, codec, body ?? bytes, inner, size] as Parameters<typeof valueOf>[0]));
+      // Large ones are columns like the others here: none lies in a file.
+      found.set(
+        job as number,
+        valueOf([job, codec, body ?? bytes, inner, size] as Parameters<typeof valueOf>[0]) as Value,
+      );
     }
     return jobs.map((job) => found.get(job));
   }

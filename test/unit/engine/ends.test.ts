@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { MAX_VALUE_BYTES } from '../../../src/model/index.ts';
 import { settled, testEngine } from './scripted.ts';
 
 const exit3 = { kind: 'exit', code: 3 } as const;
@@ -35,6 +36,19 @@ describe('retries', () => {
     await settled();
 
     expect(engine.states(run)).toEqual({ a: 'failed (exit)', b: 'running (starting)' });
+  });
+
+  test('a result that no store takes is the end of its attempt, not of the engine', async () => {
+    await using engine = await testEngine();
+    const run = await engine.start({ a: {}, b: {} });
+    const value = { codec: 'v8', bytes: new Uint8Array(MAX_VALUE_BYTES + 1) } as const;
+
+    engine.backend.end('a', { kind: 'ok', value });
+    engine.backend.end('b', { kind: 'ok' });
+
+    expect(await engine.shell.ended(run)).toMatchObject({ status: 'failed' });
+    expect(engine.states(run)).toEqual({ a: 'failed (error)', b: 'done' });
+    expect(engine.shell.why(run, 0).lastOutcome).toMatchObject({ error: { code: 'VALUE_TOO_LARGE' } });
   });
 
   test('losses have a budget of their own', async () => {

@@ -1,0 +1,67 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Clock, Random } from '../model/index.ts';
+import { connectReader } from './connection.ts';
+import type { Port, ReaderMethod, WriterAnswer, WriterMethod } from './port.ts';
+import { retryBusy, turn } from './port.ts';
+import { SqliteReader } from './sqlite-reader.ts';
+import type { SqliteWriter, WriterOptions } from './sqlite-writer.ts';
+
+export interface AccessParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly writer: WriterOptions;
+}
+
+/**
+ * The ways to the database: what is written goes through the port, one after another; what is read goes by a
+ * connection of its own, or in exclusive mode, where there is none, through the port too.
+ */
+export class StoreAccess {
+  readonly #parts: AccessParts;
+  readonly #port: Port;
+  readonly #reading: { readonly db: DatabaseSync; readonly reader: SqliteReader } | undefined;
+
+  constructor(parts: AccessParts, port: Port) {
+    const { connection, judge } = parts.writer;
+    this.#parts = parts;
+    this.#port = port;
+    if (connection.exclusive) return;
+    const db = connectReader(connection.path);
+    this.#reading = { db, reader: new SqliteReader(db, judge) };
+  }
+
+  /** Where commits are made. */
+  get place(): 'main' | 'thread' {
+    return this.#port.place;
+  }
+
+  write<Method extends WriterMethod>(
+    method: Method,
+    ...args: Parameters<SqliteWriter[Method]>
+  ): Promise<WriterAnswer<Method>> {
+    return this.#port.carry({ target: 'writer', method, args }) as Promise<WriterAnswer<Method>>;
+  }
+
+  async read<Method extends ReaderMethod>(
+    method: Method,
+    ...args: Parameters<SqliteReader[Method]>
+  ): Promise<ReturnType<SqliteReader[Method]>> {
+    if (this.#reading === undefined) {
+      return (await this.#port.carry({ target: 'reader', method, args })) as ReturnType<SqliteReader[Method]>;
+    }
+    const { reader } = this.#reading;
+    const work = reader[method] as (...args: readonly unknown[]) => ReturnType<SqliteReader[Method]>;
+    return retryBusy(() => Reflect.apply(work, reader, args), this.#parts, this.#parts.writer.busyMs);
+  }
+
+  /** Lets the loop turn between two pieces of long work. */
+  turn(): Promise<void> {
+    return turn(this.#parts.clock);
+  }
+
+  /** Ends what was asked before, then closes the connections. */
+  async close(): Promise<void> {
+    await this.#port.close();
+    this.#reading?.db.close();
+  }
+}
