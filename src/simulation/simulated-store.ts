@@ -2,6 +2,7 @@ import type {
   AttemptRow,
   ClaimAnswer,
   Durability,
+  FinalJobs,
   Graph,
   JobRow,
   NewRun,
@@ -17,7 +18,7 @@ import type {
   Transition,
   Value,
 } from '../model/index.ts';
-import { HeddleError } from '../model/index.ts';
+import { HeddleError, isFinal, packFinals } from '../model/index.ts';
 import type { Dice } from './dice.ts';
 import type { SimulatedDisk, StoredRun } from './simulated-disk.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
@@ -203,6 +204,14 @@ export class SimulatedStore implements Store {
       [],
     );
     if (rows.length > 0) yield rows;
+  }
+
+  async *finals(run: RunId): AsyncIterable<FinalJobs> {
+    for await (const rows of this.jobs(run)) yield packFinals(rows);
+  }
+
+  async *unfinished(run: RunId): AsyncIterable<readonly JobRow[]> {
+    for await (const rows of this.jobs(run)) yield rows.filter((row) => !isFinal(row.status));
   }
 
   counts(run: RunId): Promise<ReadonlyMap<Status, number>> {

@@ -253,13 +253,23 @@ export class Users {
     const asked = () => (jobs === undefined ? engine.cancel(facts.id) : engine.cancel(facts.id, jobs));
     const generation = facts.anew;
     const losses = this.#disk.losses;
+    // Of what is final a cancel means nothing, also when a rerun is on its way.
+    const open = this.#openJobs(engine, facts, meant);
     this.#ask(life, `cancel ${jobs === undefined ? 'all' : jobs.join()} of ${facts.plan.name}`, asked, {
       then: () => {
-        const size = this.#disk.get(facts.id)?.row.size ?? 0;
         if (facts.anew !== generation || this.#disk.losses !== losses) return;
-        for (const job of meant) if (job < size) facts.cancelled.add(job);
+        for (const job of open) facts.cancelled.add(job);
       },
     });
+  }
+
+  #openJobs(engine: EngineApi, facts: RunFacts, jobs: readonly number[]): number[] {
+    try {
+      const { size } = engine.view(facts.id);
+      return jobs.filter((job) => job < size && !isFinal(engine.job(facts.id, job).status));
+    } catch {
+      return [];
+    }
   }
 
   /** Undoes something after a while, in whichever engine then has the run. */
