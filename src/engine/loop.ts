@@ -29,7 +29,7 @@ import type { RunState } from './run-state.ts';
 import { addChore, turn, type TurnBudget, wallJumped } from './turn.ts';
 
 /** One turn's measure: a commit of some 500 rows, and some milliseconds of the loop. */
-const BUDGET: TurnBudget = { edges: 2000, grants: 250, size: 500 };
+const BUDGET: TurnBudget = { edges: 2000, grants: 250, size: 1000 };
 /** Clocks that disagree by more than this have jumped. */
 const JUMP_MS = 1000;
 /** While jobs wait for points in time, the wall clock is looked at so often. */
@@ -174,10 +174,14 @@ export class EngineLoop implements ActorHost {
     if (events.length > 0) for (const listener of this.#listeners) this.#tell(listener, events);
     for (const draft of out.drafts.values()) if (draft.settled) this.#settled(draft.run, draft.released);
     for (const waiter of out.waiters) waiter();
+    // What these bring about at once (a no-op's end) is to go into the next commit: so the next turn is asked for last.
+    const isScheduled = this.#scheduled;
+    this.#scheduled = true;
     if (out.launches.length > 0) launchAll(this, out.launches);
     if (out.cancels.length > 0) cancelEach(this, out.cancels);
     if (out.releases.length > 0) releaseEach(this, out.releases);
     if (out.rechecks.length > 0) void recoverAll(this, out.rechecks);
+    this.#scheduled = isScheduled;
     this.#tellCommitted();
     this.#poke();
   }
