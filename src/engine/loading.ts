@@ -1,6 +1,8 @@
 import {
   asAttemptId,
   asSubmissionId,
+  type Detail,
+  type FinalJobs,
   type Grant,
   HeddleError,
   JOB_CANCEL_REQUESTED,
@@ -13,7 +15,7 @@ import {
 } from '../model/index.ts';
 import type { RunSettings } from './api.ts';
 import type { LiveAttempt } from './attempts.ts';
-import { CANCEL_REQUESTED, detailCode, FAILED, PENDING, RUNNING, STOP_REQUESTED, statusCode } from './codes.ts';
+import { CANCEL_REQUESTED, detailCode, PENDING, RUNNING, STOP_REQUESTED, statusCode, TOLD } from './codes.ts';
 import type { Core } from './core.ts';
 import { takeAgain } from './places.ts';
 import { addSegment, applyRow, type DefaultBackends, newRunState } from './runs.ts';
@@ -51,8 +53,9 @@ export async function loadRun(
   for (const { jobs, resources } of settings.overrides ?? []) overrideResources(run, jobs, resources);
   const cancelCause = await causeOfCancels(store, run);
   const handles = new Map((await store.submissions(row.id)).map(({ id, handle }) => [id, handle]));
+  for await (const finals of store.finals(row.id)) applyFinals(run, finals);
   const running: LiveAttempt[] = [];
-  for await (const rows of store.jobs(row.id)) {
+  for await (const rows of store.unfinished(row.id)) {
     for (const job of rows) {
       applyRow(run, job, { status: statusCode(job.status), detail: detailCode(job.detail) });
       const live = recallJob(core, run, job, { handles, cancelCause });
@@ -61,6 +64,25 @@ export async function loadRun(
   }
   run.sealed = true;
   return { run, row, running };
+}
+
+/** Takes back what ended before: it is told, and only a failure leaves something to say. */
+function applyFinals(run: RunState, finals: FinalJobs): void {
+  const { table, counts } = run;
+  const { jobs, statuses, details, fences, charged, losses, outcomes } = finals;
+  for (let i = 0; i < jobs.length; i += 1) {
+    const job = jobs[i] as number;
+    const status = statuses[i] as number;
+    counts[table.status[job] as number] = (counts[table.status[job] as number] as number) - 1;
+    counts[status] = (counts[status] as number) + 1;
+    table.status[job] = status;
+    table.detail[job] = detailCode(details[i] as Detail);
+    table.fence[job] = fences[i] as number;
+    table.charged[job] = charged[i] as number;
+    table.losses[job] = losses[i] as number;
+    table.flags[job] = TOLD;
+  }
+  for (const [job, outcome] of outcomes) run.outcomes.set(job, JSON.parse(outcome) as Outcome);
 }
 
 /** Settings as they are kept: with the resources that a retry changed. */
@@ -106,8 +128,7 @@ function recallJob(
   const { job } = row;
   const { handles, cancelCause } = recalled;
   const code = run.table.status[job];
-  if (row.outcome !== '' && (code === FAILED || code === PENDING))
-    run.outcomes.set(job, JSON.parse(row.outcome) as Outcome);
+  if (row.outcome !== '' && code === PENDING) run.outcomes.set(job, JSON.parse(row.outcome) as Outcome);
   if (code === PENDING && row.wakeAt > 0) recallWakeUp(core, run, row);
   if (code !== RUNNING || row.attempt === '') return undefined;
   const backend = core.backends.get(row.backend);

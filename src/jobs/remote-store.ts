@@ -2,11 +2,14 @@ import {
   type AttemptRow,
   asOwnerId,
   type ClaimAnswer,
+  type FinalJobs,
   type Graph,
   HeddleError,
+  isFinal,
   type JobRow,
   type OwnerId,
   type OwnerRecord,
+  packFinals,
   type RunFilter,
   type RunId,
   type RunRow,
@@ -103,6 +106,15 @@ export class RemoteStore implements Store {
       yield rows;
       next = last.job + 1;
     }
+  }
+
+  // Both are for who takes a run over, which nobody does from here.
+  async *finals(run: RunId): AsyncGenerator<FinalJobs> {
+    for await (const rows of this.jobs(run)) yield packFinals(rows);
+  }
+
+  async *unfinished(run: RunId): AsyncGenerator<readonly JobRow[]> {
+    for await (const rows of this.jobs(run)) yield rows.filter((row) => !isFinal(row.status));
   }
 
   async counts(run: RunId): Promise<ReadonlyMap<Status, number>> {

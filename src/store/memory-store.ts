@@ -1,22 +1,25 @@
-import type {
-  AttemptRow,
-  ClaimAnswer,
-  Durability,
-  Graph,
-  JobRow,
-  NewRun,
-  OwnerId,
-  OwnerRecord,
-  RunCommit,
-  RunFilter,
-  RunId,
-  RunRow,
-  Status,
-  Store,
-  SubmissionId,
-  SubmissionRow,
-  Transition,
-  Value,
+import {
+  type AttemptRow,
+  type ClaimAnswer,
+  type Durability,
+  type FinalJobs,
+  type Graph,
+  isFinal,
+  type JobRow,
+  type NewRun,
+  type OwnerId,
+  type OwnerRecord,
+  packFinals,
+  type RunCommit,
+  type RunFilter,
+  type RunId,
+  type RunRow,
+  type Status,
+  type Store,
+  type SubmissionId,
+  type SubmissionRow,
+  type Transition,
+  type Value,
 } from '../model/index.ts';
 import { type KeptRun, MemoryRuns, memoryOwner } from './memory-runs.ts';
 
@@ -105,6 +108,14 @@ export class MemoryStore implements Store {
         .filter(() => true);
       if (batch.length > 0) yield batch;
     }
+  }
+
+  async *finals(run: RunId): AsyncGenerator<FinalJobs> {
+    for await (const rows of this.jobs(run)) yield packFinals(rows);
+  }
+
+  async *unfinished(run: RunId): AsyncGenerator<readonly JobRow[]> {
+    for await (const rows of this.jobs(run)) yield rows.filter((row) => !isFinal(row.status));
   }
 
   async counts(run: RunId): Promise<ReadonlyMap<Status, number>> {

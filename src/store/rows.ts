@@ -8,6 +8,9 @@ import {
   CANCELLED_CAUSES,
   type Detail,
   FAILED_CAUSES,
+  FINAL_STATUSES,
+  type FinalJob,
+  type FinalJobs,
   type JobRow,
   PENDING_REASONS,
   PHASES,
@@ -93,6 +96,45 @@ export function jobOf(row: Row): JobRow {
     wakeAt: row[15] as number,
     flags: row[16] as number,
     outcome: row[17] as string,
+  };
+}
+
+/** The statuses that end a job, in a query. */
+export const FINAL: string = `(${FINAL_STATUSES.map((status) => `'${status}'`).join(', ')})`;
+
+/** A job that ended well at its first attempt, in a query over `jobs`. */
+export const IS_PLAIN = "status = 'done' AND detail = '' AND fence = 1 AND charged = 0 AND losses = 0";
+
+export const FINAL_COLUMNS =
+  "job, status, detail, fence, charged, losses, CASE WHEN status = 'failed' THEN outcome ELSE '' END";
+
+/** A job that has ended from a row of `FINAL_COLUMNS`. */
+export function finalOf(row: Row): FinalJob {
+  const status = statusWords.get(row[1] as string);
+  const detail = detailWords.get(row[2] as string);
+  if (status === undefined || detail === undefined) throw unknownWord(row);
+  return {
+    job: row[0] as number,
+    status,
+    detail,
+    fence: row[3] as number,
+    charged: row[4] as number,
+    losses: row[5] as number,
+    outcome: row[6] as string,
+  };
+}
+
+/** Jobs that are `IS_PLAIN`, from rows of their index. */
+export function plainFinals(rows: readonly Row[]): FinalJobs {
+  const { length } = rows;
+  return {
+    jobs: Uint32Array.from(rows, (row) => row[0] as number),
+    statuses: new Uint8Array(length).fill(STATUSES.indexOf('done')),
+    details: Array.from<Detail>({ length }).fill(''),
+    fences: new Uint32Array(length).fill(1),
+    charged: new Uint32Array(length),
+    losses: new Uint32Array(length),
+    outcomes: new Map(),
   };
 }
 

@@ -1,15 +1,17 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type {
-  AttemptRow,
-  JobRow,
-  OwnerId,
-  OwnerRecord,
-  RunFilter,
-  RunId,
-  RunRow,
-  Status,
-  SubmissionRow,
-  Transition,
+import {
+  type AttemptRow,
+  type FinalJobs,
+  type JobRow,
+  type OwnerId,
+  type OwnerRecord,
+  packFinals,
+  type RunFilter,
+  type RunId,
+  type RunRow,
+  type Status,
+  type SubmissionRow,
+  type Transition,
 } from '../model/index.ts';
 import { straysAmong } from './blob-rows.ts';
 import { type Row, Statements } from './connection.ts';
@@ -20,8 +22,13 @@ import { isOwnerAlive, type OwnerJudge } from './ownership.ts';
 import {
   ATTEMPT_COLUMNS,
   attemptOf,
+  FINAL,
+  FINAL_COLUMNS,
+  finalOf,
+  IS_PLAIN,
   JOB_COLUMNS,
   jobOf,
+  plainFinals,
   RUN_COLUMNS,
   runOf,
   type StoredValue,
@@ -96,6 +103,42 @@ export class SqliteReader {
     const sql = `SELECT ${JOB_COLUMNS} FROM jobs WHERE run_key = ${KEY} AND job >= ? ORDER BY job LIMIT ?`;
     const rows = this.#statements.rows(sql, run, from, limit);
     if (rows.length < limit) this.#requireRun(run);
+    return rows.map(jobOf);
+  }
+
+  /** After the last job that has a row. */
+  jobsEnd(run: RunId): number {
+    const row = this.#statements.row(`SELECT job + 1 FROM jobs WHERE run_key = ${KEY} ORDER BY job DESC LIMIT 1`, run);
+    if (row === undefined) this.#requireRun(run);
+    return row === undefined ? 0 : (row[0] as number);
+  }
+
+  /**
+   * Those that have ended among the jobs from `from` on and below `end`, in two parts. Most ended well at their first
+   * attempt: an index says all of these, and costs a third of what columns do.
+   */
+  finals(run: RunId, from: number, end: number): readonly FinalJobs[] {
+    const among = `FROM jobs WHERE run_key = ${KEY} AND job >= ? AND job < ?`;
+    const plain = this.#statements.rows(`SELECT job ${among} AND ${IS_PLAIN}`, run, from, end);
+    const others = this.#statements.rows(
+      `SELECT ${FINAL_COLUMNS} ${among} AND status IN ${FINAL} AND NOT (${IS_PLAIN})`,
+      run,
+      from,
+      end,
+    );
+    if (plain.length + others.length === 0) this.#requireRun(run);
+    return [plainFinals(plain), packFinals(others.map(finalOf))];
+  }
+
+  /** Rows of those that have not ended among the jobs from `from` on and below `end`, at most `limit`. */
+  unfinished(
+    run: RunId,
+    { from, end, limit }: { readonly from: number; readonly end: number; readonly limit: number },
+  ): readonly JobRow[] {
+    const sql = `SELECT ${JOB_COLUMNS} FROM jobs
+      WHERE run_key = ${KEY} AND job >= ? AND job < ? AND status NOT IN ${FINAL} ORDER BY job LIMIT ?`;
+    const rows = this.#statements.rows(sql, run, from, end, limit);
+    if (rows.length === 0) this.#requireRun(run);
     return rows.map(jobOf);
   }
 

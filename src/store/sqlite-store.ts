@@ -3,6 +3,7 @@ import {
   type AttemptRow,
   type ClaimAnswer,
   type Clock,
+  type FinalJobs,
   type Graph,
   HeddleError,
   type JobRow,
@@ -26,6 +27,7 @@ import { connectReader } from './connection.ts';
 import type { ExclusiveFile } from './exclusive-file.ts';
 import { type GraphPart, graphParts } from './graph-format.ts';
 import { readSegment } from './graph-reading.ts';
+import { readCounts, readFinals, readJobs, readUnfinished } from './job-reading.ts';
 import { OwnerLock } from './ownership.ts';
 import { MovingPort } from './moving-port.ts';
 import type { BlobRef, StoredCommit, StoredValue } from './rows.ts';
@@ -55,8 +57,6 @@ export interface SqliteStoreParts {
 }
 
 /** Rows a batch: some milliseconds of the loop. */
-const JOBS_A_BATCH = 4096;
-const COUNTED_A_BATCH = 32_768;
 const VALUES_A_BATCH = 512;
 const TRANSITIONS_A_BATCH = 8192;
 const SUBMISSIONS_A_BATCH = 4096;
@@ -174,27 +174,20 @@ export class SqliteStore implements Store {
     return graphs;
   }
 
-  async *jobs(run: RunId, from = 0): AsyncGenerator<readonly JobRow[]> {
-    for (let next = from; ; ) {
-      const rows = await this.#access.read('jobs', run, next, JOBS_A_BATCH);
-      const last = rows.at(-1);
-      if (last !== undefined) yield rows;
-      if (last === undefined || rows.length < JOBS_A_BATCH) return;
-      next = last.job + 1;
-      await this.#access.turn();
-    }
+  jobs(run: RunId, from = 0): AsyncIterable<readonly JobRow[]> {
+    return readJobs(this.#access, run, from);
   }
 
-  async counts(run: RunId): Promise<ReadonlyMap<Status, number>> {
-    const counts = new Map<Status, number>();
-    const size = (await this.#access.read('run', run))?.size ?? 0;
-    // At least once, for the error of a run that is not there.
-    for (let from = 0; from === 0 || from < size; from += COUNTED_A_BATCH) {
-      const batch = await this.#access.read('counts', run, from, from + COUNTED_A_BATCH);
-      for (const [status, count] of batch) counts.set(status, (counts.get(status) ?? 0) + count);
-      await this.#access.turn();
-    }
-    return counts;
+  finals(run: RunId): AsyncIterable<FinalJobs> {
+    return readFinals(this.#access, run);
+  }
+
+  unfinished(run: RunId): AsyncIterable<readonly JobRow[]> {
+    return readUnfinished(this.#access, run);
+  }
+
+  counts(run: RunId): Promise<ReadonlyMap<Status, number>> {
+    return readCounts(this.#access, run);
   }
 
   job(run: RunId, index: number): Promise<JobRow | undefined> {

@@ -1,6 +1,7 @@
 import type {
   AttemptRow,
   ClaimAnswer,
+  FinalJobs,
   Graph,
   JobRow,
   NewRun,
@@ -70,6 +71,16 @@ export class VolatileStore implements Store {
 
   // oxlint-disable-next-line require-yield
   async *jobs(run: RunId): AsyncGenerator<readonly JobRow[]> {
+    this.#runs.get(run);
+  }
+
+  // oxlint-disable-next-line require-yield
+  async *finals(run: RunId): AsyncGenerator<FinalJobs> {
+    this.#runs.get(run);
+  }
+
+  // oxlint-disable-next-line require-yield
+  async *unfinished(run: RunId): AsyncGenerator<readonly JobRow[]> {
     this.#runs.get(run);
   }
 

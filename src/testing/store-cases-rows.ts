@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import {
   asSubmissionId,
+  type Detail,
   DETAILS_OF,
+  FINAL_STATUSES,
+  type FinalJob,
   INLINE_VALUE_BYTES,
   JOB_CANCEL_REQUESTED,
   JOB_HELD,
   type JobRow,
   type RunId,
   STATUSES,
+  type Status,
   type Store,
   type Value,
 } from '../model/index.ts';
@@ -105,6 +109,48 @@ export const rowCases: readonly StoreCase[] = [
 
       const expected = { done: 2, running: 1, failed: 1 };
       assert.deepEqual(Object.fromEntries(await store.counts(run)), expected);
+    },
+  },
+  {
+    name: 'tells jobs that have ended, in short, from those that have not, whole; together they are all',
+    needs: ['jobs'],
+    async run(open) {
+      await using fixture = await open();
+      const { store } = fixture;
+      const run = await addSample(store);
+      const failure = '{"kind":"exit","code":2}';
+      const rows = Array.from({ length: 20_000 }, (_, job): JobRow => {
+        if (job % 100 === 0) return grantedRow(job, { fence: 2, charged: 1 });
+        if (job % 101 === 0) return grantedRow(job, { status: 'pending', detail: 'backoff', outcome: failure });
+        if (job % 102 === 0) return doneRow(job, { status: 'failed', detail: 'exit', charged: 1, outcome: failure });
+        if (job % 103 === 0) return doneRow(job, { fence: 70_000, charged: 2, losses: 3 });
+        if (job % 104 === 0) {
+          return doneRow(job, {
+            status: 'cancelled',
+            detail: 'upstream',
+            fence: 0,
+            attempt: '',
+            submission: '',
+            outcome: '',
+          });
+        }
+        return doneRow(job);
+      });
+      assert.deepEqual(await gathered(unpacked(store, run)), []);
+      assert.deepEqual(await gathered(store.unfinished(run)), []);
+
+      await store.commit([sampleCommit(store, run, { jobs: rows })]);
+
+      const finals = rows.filter((row) => FINAL_STATUSES.some((status) => status === row.status));
+      const expected = finals.map(({ job, status, detail, fence, charged, losses, outcome }) => {
+        return { job, status, detail, fence, charged, losses, outcome: status === 'failed' ? outcome : '' };
+      });
+      const found = (await gathered(unpacked(store, run))).toSorted((a, b) => a.job - b.job);
+      assert.deepEqual(found, expected);
+      assert.deepEqual(
+        await gathered(store.unfinished(run)),
+        rows.filter((row) => !finals.includes(row)),
+      );
     },
   },
   {
@@ -306,6 +352,17 @@ export const rowCases: readonly StoreCase[] = [
     },
   },
 ];
+
+/** Jobs that have ended, each as an object. */
+async function* unpacked(store: Store, run: RunId): AsyncGenerator<readonly FinalJob[]> {
+  for await (const { jobs, statuses, details, fences, charged, losses, outcomes } of store.finals(run)) {
+    yield Array.from(jobs, (job, i): FinalJob => {
+      const words = { status: STATUSES[statuses[i] as number] as Status, detail: details[i] as Detail };
+      const numbers = { fence: fences[i] as number, charged: charged[i] as number, losses: losses[i] as number };
+      return { job, ...words, ...numbers, outcome: outcomes.get(job) ?? '' };
+    });
+  }
+}
 
 async function everything(store: Store, run: RunId): Promise<object> {
   return {

@@ -83,6 +83,8 @@ export const runCases: readonly StoreCase[] = [
       assert.deepEqual(await store.claimRun(none), { kind: 'not-found' });
       await assert.rejects(store.graph(none), missing);
       await assert.rejects(Array.fromAsync(store.jobs(none)), missing);
+      await assert.rejects(Array.fromAsync(store.finals(none)), missing);
+      await assert.rejects(Array.fromAsync(store.unfinished(none)), missing);
       await assert.rejects(store.counts(none), missing);
       await assert.rejects(store.job(none, 0), missing);
       await assert.rejects(store.attempts(none, 0), missing);

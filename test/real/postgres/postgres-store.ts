@@ -4,12 +4,15 @@ import pg from 'pg';
 import {
   type AttemptRow,
   type ClaimAnswer,
+  type FinalJobs,
   type Graph,
+  isFinal,
   type JobRow,
   type NewRun,
   newOwnerId,
   type OwnerId,
   type OwnerRecord,
+  packFinals,
   type RunCommit,
   type RunFilter,
   type RunId,
@@ -179,6 +182,14 @@ export class PostgresStore implements Store {
       if (rows.length < BATCH) return;
       next = last.job + 1;
     }
+  }
+
+  async *finals(run: RunId): AsyncGenerator<FinalJobs> {
+    for await (const rows of this.jobs(run)) yield packFinals(rows);
+  }
+
+  async *unfinished(run: RunId): AsyncGenerator<readonly JobRow[]> {
+    for await (const rows of this.jobs(run)) yield rows.filter((row) => !isFinal(row.status));
   }
 
   async counts(run: RunId): Promise<ReadonlyMap<Status, number>> {
