@@ -6,8 +6,6 @@ import {
   type BackendEvent,
   HeddleError,
   type LaunchAnswer,
-  newSubmissionId,
-  type Random,
   type RecoverAnswer,
   type ResolvedWork,
   type Store,
@@ -38,25 +36,6 @@ export interface ActorHost {
 const NOOP: ResolvedWork = { kind: 'call', call: { kind: 'builtin', name: 'noop' }, args: [] };
 const NO_VALUES: ReadonlyMap<number, Value | undefined> = new Map();
 const DEFAULT_OUTPUT_BYTES = 64 * 1024 * 1024;
-
-/** Gives each launch its submission: one for all of a batch, else each its own. Part of the intent, so before the commit. */
-export function assignSubmissions(core: Core, launches: readonly LiveAttempt[], random: Random): void {
-  const next = new Map<string, { readonly id: ReturnType<typeof newSubmissionId>; count: number }>();
-  for (const attempt of launches) {
-    if (!attempt.backend.backend.capabilities.batches) continue;
-    const key = `${attempt.backend.name} ${attempt.run.id} ${attempt.run.table.definition[attempt.job]}`;
-    let batch = next.get(key);
-    if (batch === undefined) {
-      batch = { id: newSubmissionId(random), count: 0 };
-      next.set(key, batch);
-      const row = { id: batch.id, backend: attempt.backend.name, handle: '', at: core.now.wall };
-      core.out.draft(attempt.run).submissions.push(row);
-    }
-    attempt.submission = batch.id;
-    attempt.element = batch.count;
-    batch.count += 1;
-  }
-}
 
 /** Hands committed launches to their backends. */
 export function launchAll(host: ActorHost, launches: readonly LiveAttempt[]): void {

@@ -158,6 +158,11 @@ export function keepRow(core: Core, run: RunState, job: number, by: Change = {})
   core.out.size += 1;
 }
 
+/** An attempt that travels alone is its own submission: the row need not say so. */
+function isItsOwn(attempt: LiveAttempt): boolean {
+  return (attempt.submission as string) === attempt.id;
+}
+
 function rowDraft(run: RunState, job: number, by: Change): RowDraft {
   const { table } = run;
   const { attempt } = by;
@@ -174,7 +179,7 @@ function rowDraft(run: RunState, job: number, by: Change): RowDraft {
       attempt: attempt?.id ?? '',
       backend: attempt?.backend.name ?? '',
       grant: attempt?.grantJson ?? '',
-      submission: attempt?.submission ?? '',
+      submission: attempt === undefined || isItsOwn(attempt) ? '' : attempt.submission,
       element: attempt?.element ?? 0,
       handle: attempt?.handle ?? '',
       grantedAt: attempt?.grantedAt ?? 0,

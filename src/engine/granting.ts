@@ -1,4 +1,11 @@
-import { asSubmissionId, type Grant, type ResourceRequest } from '../model/index.ts';
+import {
+  asSubmissionId,
+  type AttemptId,
+  newSubmissionId,
+  type SubmissionId,
+  type Grant,
+  type ResourceRequest,
+} from '../model/index.ts';
 import { declareLost, type LiveAttempt } from './attempts.ts';
 import { HELD, SUCCESSOR } from './codes.ts';
 import { type Core, change } from './core.ts';
@@ -228,8 +235,7 @@ function newAttempt(
     place,
     grant: given,
     grantJson: grantText(queue, given),
-    submission: asSubmissionId(id),
-    element: 0,
+    ...submissionOf(core, queue, job, id),
     handle: '',
     phase: 'starting',
     grantedAt: core.now.wall,
@@ -241,6 +247,25 @@ function newAttempt(
     cancel: undefined,
     killedBy: undefined,
   };
+}
+
+/** Where a backend takes batches, one submission carries the attempts of a commit that are alike; else each its own. */
+function submissionOf(
+  core: Core,
+  { run, backend }: ReadyQueue,
+  job: number,
+  attempt: AttemptId,
+): { readonly submission: SubmissionId; readonly element: number } {
+  if (!backend.backend.capabilities.batches) return { submission: asSubmissionId(attempt), element: 0 };
+  const key = `${backend.name} ${run.id} ${run.table.definition[job]}`;
+  let batch = core.out.batches.get(key);
+  if (batch === undefined) {
+    batch = { id: newSubmissionId(core.settings.random), size: 0 };
+    core.out.batches.set(key, batch);
+    core.out.draft(run).submissions.push({ id: batch.id, backend: backend.name, handle: '', at: core.now.wall });
+  }
+  batch.size += 1;
+  return { submission: batch.id, element: batch.size - 1 };
 }
 
 function grantText(queue: ReadyQueue, given: Grant): string {

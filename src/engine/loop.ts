@@ -10,15 +10,7 @@ import {
   type Store,
   type Timer,
 } from '../model/index.ts';
-import {
-  type ActorHost,
-  assignSubmissions,
-  cancelEach,
-  launchAll,
-  recoverAll,
-  releaseEach,
-  takeReport,
-} from './acting.ts';
+import { type ActorHost, cancelEach, launchAll, recoverAll, releaseEach, takeReport } from './acting.ts';
 import type { EngineOptions, RunView } from './api.ts';
 import { abandon } from './attempts.ts';
 import { Committer } from './committer.ts';
@@ -160,7 +152,6 @@ export class EngineLoop implements ActorHost {
       this.#break(new HeddleError('ENGINE_BROKEN', `the engine failed: ${asError(thrown).message}`, { cause: thrown }));
       return;
     }
-    assignSubmissions(core, core.out.launches, this.options.random);
     this.#armTimer();
     if (core.out.isEmpty && core.notices.length === 0) {
       if (core.isBusy) this.#poke();

@@ -5,6 +5,7 @@ import type {
   JobRow,
   Outcome,
   RunPatch,
+  SubmissionId,
   SubmissionRow,
   Transition,
   ValueRow,
@@ -45,6 +46,8 @@ export interface RunDraft {
 export class Outbox {
   readonly drafts: Map<RunState, RunDraft> = new Map();
   launches: LiveAttempt[] = [];
+  /** Submissions of backends that take batches, by what goes into one, and how many attempts each has so far. */
+  readonly batches: Map<string, { readonly id: SubmissionId; size: number }> = new Map();
   cancels: LiveAttempt[] = [];
   /** Attempts whose backend is to be asked what became of them. */
   rechecks: LiveAttempt[] = [];
