@@ -17,7 +17,8 @@ import { type Change, type Core, change, changePhase } from './core.ts';
 import type { BackendState, PlaceState } from './places.ts';
 import { giveBack } from './places.ts';
 import type { RunState } from './run-state.ts';
-import { becomeReady, enqueue, settle } from './waiting.ts';
+import { readyAgain } from './runs.ts';
+import { enqueue, settle } from './waiting.ts';
 
 /** An attempt that has been granted and has not ended. */
 export interface LiveAttempt {
@@ -145,7 +146,7 @@ function endCancelled(core: Core, attempt: LiveAttempt, cause: CancelCause, by: 
   const { run, job } = attempt;
   if (cause === 'shutdown' && !run.stopping) {
     change(core, run, job, 'pending', 'interrupted', by);
-    becomeReady(core, run, job);
+    readyAgain(core, run, job);
     return;
   }
   // In a run that stops nothing begins again: what was interrupted goes the way of the rest.
@@ -191,7 +192,7 @@ export function retryDelayMs(policy: RetryPolicy, failures: number, chance: numb
 /** The pause between attempts is over. */
 export function wakeUp(core: Core, run: RunState, job: number): void {
   run.wakeAt.delete(job);
-  becomeReady(core, run, job);
+  readyAgain(core, run, job);
 }
 
 /**
@@ -233,8 +234,13 @@ export function attemptGone(
     return;
   }
   run.outcomes.set(job, outcome);
-  run.table.flags[job] = (run.table.flags[job] as number) | SUCCESSOR;
   run.awaited.set(job, attempt);
+  if ((run.table.waits[job] as number) > 0) {
+    // An upstream job is being run again: the successor waits for that, and this attempt is over.
+    declareLost(core, run, job, 'queued');
+    return readyAgain(core, run, job);
+  }
+  run.table.flags[job] = (run.table.flags[job] as number) | SUCCESSOR;
   attempt.phase = 'unreachable';
   changePhase(core, run, job, 'unreachable');
   enqueue(core, run, job);

@@ -30,6 +30,14 @@ export interface CoreSettings {
   readonly judge: (name: string) => boolean;
 }
 
+/** A job whose end is to be told, and how far that got: the next edge, then the next gate. */
+export interface FinalJob {
+  readonly run: RunState;
+  readonly job: number;
+  edge: number | undefined;
+  gate: number;
+}
+
 /**
  * The state of the engine. The functions of this folder change it: an input comes in (a report,
  * a timer, a wish of the user), decisions come out in `out`, and nothing else happens: no clock is
@@ -49,7 +57,7 @@ export class Core {
   /** Work that would hold the loop too long in one go. Each step is some thousand jobs. */
   readonly chores: Generator<void>[] = [];
   /** Jobs that ended and whose dependents have not been told yet: taken in slices. */
-  readonly finals: { readonly run: RunState; readonly job: number; edge: number | undefined }[] = [];
+  readonly finals: FinalJob[] = [];
   /** How many of `finals` have been taken. */
   finalsTaken = 0;
   readonly notices: EngineEvent[] = [];

@@ -18,7 +18,7 @@ import type { LiveAttempt } from './attempts.ts';
 import { CANCEL_REQUESTED, detailCode, PENDING, RUNNING, STOP_REQUESTED, statusCode, TOLD } from './codes.ts';
 import type { Core } from './core.ts';
 import { takeAgain } from './places.ts';
-import { addSegment, applyRow, type DefaultBackends, newRunState } from './runs.ts';
+import { addSegment, applyRow, type DefaultBackends, newRunState, settleWaits } from './runs.ts';
 import type { RunState } from './run-state.ts';
 import { overrideResources } from './steering.ts';
 
@@ -62,6 +62,7 @@ export async function loadRun(
       if (live !== undefined) running.push(live);
     }
   }
+  for (const { job } of running) settleWaits(core, run, job);
   run.sealed = true;
   return { run, row, running };
 }

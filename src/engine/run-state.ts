@@ -13,6 +13,7 @@ import {
 import type { RunSettings } from './api.ts';
 import type { LiveAttempt } from './attempts.ts';
 import { PENDING, statusOf } from './codes.ts';
+import type { Gate, Watch } from './conditions.ts';
 import { JobTable } from './job-table.ts';
 import type { ReadyQueue } from './ready-queue.ts';
 
@@ -58,8 +59,14 @@ export class RunState {
   readonly outcomes: Map<number, Outcome> = new Map();
   /** Wall clock of each dated wake-up. */
   readonly wakeAt: Map<number, number> = new Map();
-  /** Jobs whose condition waits for the end of a job. */
-  readonly watchers: Map<number, Set<number>> = new Map();
+  /** Parts of conditions that wait for the end of a job, by that job. */
+  readonly gates: Map<number, Gate[]> = new Map();
+  /** What each job that waits for its condition is registered as. */
+  readonly watches: Map<number, Watch> = new Map();
+  /** Monotonic time of the dated look at a job's condition. */
+  readonly looks: Map<number, number> = new Map();
+  /** Monotonic time until which a ready job may wait for its turn. */
+  readonly queueDue: Map<number, number> = new Map();
   /** Jobs whose condition waits for a point in time. */
   readonly timeGated: Set<number> = new Set();
   /** Attempts that are gone and not declared lost yet: their jobs wait for the grant of a successor. */

@@ -1,19 +1,10 @@
-import {
-  acceptBit,
-  DATA_EDGE,
-  type FinalStatus,
-  type Graph,
-  HeddleError,
-  isFinal,
-  type JobRow,
-  type RunId,
-} from '../model/index.ts';
+import { type FinalStatus, type Graph, HeddleError, isFinal, type JobRow, type RunId } from '../model/index.ts';
 import type { RunSettings } from './api.ts';
-import { CANCELLED, CREATED, DOOMED, FAILED, HELD, PENDING, TOLD } from './codes.ts';
+import { CANCELLED, CREATED, DOOMED, FAILED, HELD, PENDING, RUNNING, TOLD } from './codes.ts';
 import { type Core, change } from './core.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { RunState } from './run-state.ts';
-import { becomeReady, failUnsatisfiable } from './waiting.ts';
+import { becomeReady, failUnsatisfiable, isSatisfied, settle } from './waiting.ts';
 
 /** Adds definitions and jobs of a segment to a run, yielding now and then. Its jobs are `pending` afterwards. */
 export function* addSegment(core: Core, run: RunState, segment: Graph, defaults: DefaultBackends): Generator<void> {
@@ -97,44 +88,77 @@ function describe(of: {
   return parts.join(', ');
 }
 
+/** Edges looked at in one slice of a count. */
+const EDGE_SLICE = 30_000;
+
 /** Counts what each job of a range waits for, and starts those that wait for nothing. */
 export function* release(core: Core, run: RunState, first: number, last: number): Generator<void> {
+  let steps = 0;
   for (let job = first; job < last; job += 1) {
-    if (run.table.status[job] === PENDING) settleWaits(core, run, job);
-    if ((job & 0xfff) === 0xfff) yield;
+    steps += 4 + settleWaits(core, run, job);
+    if (steps < EDGE_SLICE) continue;
+    steps = 0;
+    yield;
   }
 }
 
 /**
- * Derives from its upstream jobs what a pending job waits for. An end that has not been told yet still
+ * Derives from its upstream jobs what a job waits for. An end that has not been told yet still
  * counts as waited for, since telling will count it down. What a told end has already decided (cancel,
- * can never run) is applied: a crash may have fallen between the end and that.
+ * can never run) is applied to a pending job: a crash may have fallen between the end and that. A running
+ * job only has its edges counted, for when it is to be tried again. Returns how many edges were looked at.
  */
-export function settleWaits(core: Core, run: RunState, job: number): void {
+export function settleWaits(core: Core, run: RunState, job: number): number {
   const { table } = run;
+  if (table.status[job] !== PENDING && table.status[job] !== RUNNING) return 0;
   let waits = 0;
-  let cancels = false;
-  let dooms = false;
+  let edges = 0;
+  let verdict: 'yes' | 'cancels' | 'dooms' = 'yes';
   run.eachUpstream(job, (from, accept) => {
-    const code = table.status[from] as number;
-    const bit = acceptBit(run.statusOf(from));
-    if (bit === 0 || ((table.flags[from] as number) & TOLD) === 0) waits += 1;
-    else if (accept === DATA_EDGE) cancels ||= code === FAILED || code === CANCELLED;
-    else if ((accept & bit) === 0) dooms = true;
+    edges += 1;
+    const status = run.statusOf(from);
+    if (!isFinal(status) || ((table.flags[from] as number) & TOLD) === 0) waits += 1;
+    else if (verdict !== 'cancels') verdict = worse(verdict, isSatisfied(accept, status));
   });
   table.waits[job] = waits;
-  if (cancels) {
+  if (verdict === 'yes') {
+    if (waits === 0) becomeReady(core, run, job);
+    return edges;
+  }
+  table.waits[job] = waits + 1;
+  if (table.status[job] === PENDING) applyVerdict(core, run, job, verdict);
+  return edges;
+}
+
+function worse(a: 'yes' | 'dooms', b: 'yes' | 'cancels' | 'dooms'): 'yes' | 'cancels' | 'dooms' {
+  return b === 'yes' ? a : b;
+}
+
+function applyVerdict(core: Core, run: RunState, job: number, verdict: 'cancels' | 'dooms'): void {
+  const { flags } = run.table;
+  if (verdict === 'cancels') {
     change(core, run, job, 'cancelled', 'upstream');
-    core.finals.push({ run, job, edge: undefined });
+    settle(core, run, job);
     return;
   }
-  if (dooms) {
-    table.flags[job] = (table.flags[job] as number) | DOOMED;
-    table.waits[job] = waits + 1;
-    if (run.sealed) failUnsatisfiable(core, run, job);
-    return;
-  }
-  if (waits === 0) becomeReady(core, run, job);
+  flags[job] = (flags[job] as number) | DOOMED;
+  if (run.sealed) failUnsatisfiable(core, run, job);
+}
+
+/**
+ * A job that ran is pending again, and its date has come. When an upstream job is being run again it waits
+ * for that, and shares its fate if that has ended badly meanwhile.
+ */
+export function readyAgain(core: Core, run: RunState, job: number): void {
+  const { table } = run;
+  if (table.status[job] !== PENDING) return;
+  if (table.waits[job] === 0) return becomeReady(core, run, job);
+  let verdict: 'yes' | 'cancels' | 'dooms' = 'yes';
+  run.eachUpstream(job, (from, accept) => {
+    const status = run.statusOf(from);
+    if (isFinal(status) && verdict !== 'cancels') verdict = worse(verdict, isSatisfied(accept, status));
+  });
+  if (verdict !== 'yes') applyVerdict(core, run, job, verdict);
 }
 
 /** Applies a row read back from the store. What was running is the caller's to adopt. */
@@ -150,7 +174,7 @@ export function applyRow(
   table.status[job] = codes.status;
   table.detail[job] = codes.detail;
   table.fence[job] = row.fence;
-  if (codes.status !== PENDING) table.waits[job] = 0;
+  if (isFinal(row.status)) table.waits[job] = 0;
   table.charged[job] = row.charged;
   table.losses[job] = row.losses;
   table.flags[job] = isFinal(row.status) ? TOLD : row.flags & HELD;

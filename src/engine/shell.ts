@@ -20,7 +20,7 @@ import type {
   RunSettings,
   RunView,
 } from './api.ts';
-import type { LiveAttempt } from './attempts.ts';
+import { abandon, type LiveAttempt } from './attempts.ts';
 import { CANCELLED, FAILED } from './codes.ts';
 import type { Core } from './core.ts';
 import { explain, stuckJobs, viewJob, viewRun } from './explaining.ts';
@@ -201,7 +201,7 @@ export class EngineShell implements EngineApi {
   }
 
   async pause(id: RunId): Promise<void> {
-    await this.#steer(id, (run) => steering.pause(run));
+    await this.#steer(id, (run) => steering.pause(this.core, run));
   }
 
   async unpause(id: RunId): Promise<void> {
@@ -248,8 +248,9 @@ export class EngineShell implements EngineApi {
       if (await this.#reclaim(held)) return held;
       this.core.runs.delete(id);
     }
-    const { run } = await this.#load(id);
+    const { run, running } = await this.#load(id);
     if (run.endedAt === 0) {
+      for (const attempt of running) abandon(this.core, attempt);
       await this.store.releaseRun(id, run.epoch);
       throw this.#unfinished(id);
     }

@@ -1,16 +1,18 @@
 import { DATA_EDGE, isFinal, type ResourceRequest } from '../model/index.ts';
 import { cancelAttempt, declareLost, type LiveAttempt } from './attempts.ts';
-import { CANCELLED, DOOMED, FAILED, GATED, HELD, PENDING, QUEUED, RUNNING, SUCCESSOR, TOLD } from './codes.ts';
+import { CANCELLED, DOOMED, FAILED, HELD, PENDING, RUNNING, SUCCESSOR, TOLD } from './codes.ts';
 import { type Core, change, keepRow } from './core.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import type { RunState } from './run-state.ts';
 import { settleWaits, UNCOUNTED } from './runs.ts';
-import { becomeReady, settle } from './waiting.ts';
+import { becomeReady, enqueue, leaveQueues, settle } from './waiting.ts';
 
 /** What people ask of a run while it goes: each is small, or a chore that is done in slices. */
 
 /** Jobs of one slice of a chore that writes a row for each. */
 const SLICE = 250;
+/** Edges walked in one slice. */
+const EDGE_SLICE = 10_000;
 
 /**
  * Cancels everything of a run that is not final. Without `killLive`, what runs may end by itself.
@@ -48,7 +50,7 @@ export function cancelJobs(core: Core, run: RunState, jobs: readonly number[]): 
 }
 
 function cancelWaiting(core: Core, run: RunState, job: number, cause: 'user' | 'run-abort'): void {
-  leaveQueues(run, job);
+  forget(core, run, job);
   if (awaited(run, job) !== undefined) declareLost(core, run, job, 'queued');
   change(core, run, job, 'cancelled', cause);
   settle(core, run, job);
@@ -58,11 +60,12 @@ function awaited(run: RunState, job: number): LiveAttempt | undefined {
   return run.table.status[job] === RUNNING ? run.awaited.get(job) : undefined;
 }
 
-function leaveQueues(run: RunState, job: number): void {
+/** Nothing that was to happen to the job is to happen any more. */
+function forget(core: Core, run: RunState, job: number): void {
   const { flags } = run.table;
-  flags[job] = (flags[job] as number) & ~(QUEUED | GATED | DOOMED | TOLD);
+  leaveQueues(core, run, job);
+  flags[job] = (flags[job] as number) & ~(DOOMED | TOLD);
   run.wakeAt.delete(job);
-  run.timeGated.delete(job);
 }
 
 /** The live attempt of a job, found without an index: there are never many. */
@@ -77,7 +80,8 @@ export function hold(core: Core, run: RunState, jobs: readonly number[]): void {
   const { flags } = run.table;
   for (const job of jobs) {
     if (isFinal(run.statusOf(job)) || ((flags[job] as number) & HELD) !== 0) continue;
-    flags[job] = ((flags[job] as number) | HELD) & ~(QUEUED | GATED);
+    leaveQueues(core, run, job);
+    flags[job] = (flags[job] as number) | HELD;
     keepSteered(core, run, job);
   }
 }
@@ -88,10 +92,9 @@ export function releaseHeld(core: Core, run: RunState, jobs: readonly number[]):
     if (((flags[job] as number) & HELD) === 0) continue;
     flags[job] = (flags[job] as number) & ~HELD;
     keepSteered(core, run, job);
-    if (awaited(run, job) !== undefined) run.queueOf(job).add(job);
+    if (awaited(run, job) !== undefined) enqueue(core, run, job);
     else becomeReady(core, run, job);
   }
-  core.grantable = true;
 }
 
 function keepSteered(core: Core, run: RunState, job: number): void {
@@ -116,32 +119,46 @@ export function* retryFailed(core: Core, run: RunState): Generator<void> {
 
 /**
  * Makes final jobs pending again, with the finished ones that took their values, and those that
- * were cancelled because of them. What waits already counts its edges anew.
+ * were cancelled because of them. What waits, or runs and may be tried again, counts its edges anew.
  */
 export function* rerun(core: Core, run: RunState, jobs: readonly number[]): Generator<void> {
   reopen(core, run);
-  const chosen = new Set(jobs);
+  const { table } = run;
   const stack = [...jobs];
-  const waiting = new Set<number>();
+  const again: number[] = [];
+  let steps = 0;
   for (let job = stack.pop(); job !== undefined; job = stack.pop()) {
-    const { table } = run;
+    if (!isFinal(run.statusOf(job))) continue;
+    // Dependents first: none of them may start between two slices, while this one is made pending.
     for (let e = table.firstOut[job] as number; e !== -1; e = table.edgeNext[e] as number) {
       const to = table.edgeTo[e] as number;
-      if (chosen.has(to)) continue;
-      if (table.status[to] === PENDING) waiting.add(to);
-      else if (isFinal(run.statusOf(to)) && (table.edgeAccept[e] === DATA_EDGE || table.status[to] === CANCELLED)) {
-        chosen.add(to);
-        stack.push(to);
-      }
+      if (!isFinal(run.statusOf(to))) again.push(...unsettled(core, run, to));
+      else if (table.edgeAccept[e] === DATA_EDGE || table.status[to] === CANCELLED) stack.push(to);
+      steps += 1;
+      if (steps % EDGE_SLICE === 0) yield;
     }
-  }
-  const again = [...chosen].sort((a, b) => a - b);
-  for (const [i, job] of again.entries()) {
     makePending(core, run, job);
-    if (i % SLICE === SLICE - 1) yield;
+    again.push(job);
+    if (again.length % SLICE === 0) yield;
   }
-  for (const job of waiting) leaveQueues(run, job);
-  yield* settleAgain(core, run, [...again, ...waiting]);
+  yield* settleAgain(core, run, again);
+  // What counted the ends of these jobs has to count again.
+  for (const job of [...run.watches.keys()]) {
+    leaveQueues(core, run, job);
+    becomeReady(core, run, job);
+    steps += 1;
+    if (steps % EDGE_SLICE === 0) yield;
+  }
+}
+
+/** Makes a job that waits or runs wait until its edges are counted again; nothing when that is so already. */
+function unsettled(core: Core, run: RunState, job: number): readonly number[] {
+  const { table } = run;
+  if (awaited(run, job) !== undefined) declareLost(core, run, job, 'queued');
+  if ((table.waits[job] as number) >= UNCOUNTED / 2) return [];
+  leaveQueues(core, run, job);
+  table.waits[job] = UNCOUNTED;
+  return [job];
 }
 
 function reopen(core: Core, run: RunState): void {
@@ -159,14 +176,14 @@ function makePending(core: Core, run: RunState, job: number): void {
   table.charged[job] = 0;
   table.losses[job] = 0;
   table.waits[job] = UNCOUNTED;
-  leaveQueues(run, job);
+  forget(core, run, job);
   run.fatalPlaces.delete(job);
   change(core, run, job, 'pending', 'blocked');
 }
 
 function* settleAgain(core: Core, run: RunState, jobs: readonly number[]): Generator<void> {
   for (const [i, job] of jobs.entries()) {
-    if (run.table.status[job] === PENDING) settleWaits(core, run, job);
+    settleWaits(core, run, job);
     if (i % 0xfff === 0xffe) yield;
   }
 }
@@ -195,8 +212,10 @@ export function overrideResources(run: RunState, jobs: readonly number[], change
 }
 
 /** Nothing of this run is to start; what runs goes on. */
-export function pause(run: RunState): void {
+export function pause(core: Core, run: RunState): void {
   run.paused = true;
+  // What was kept for its jobs may be had by others.
+  core.grantable = true;
 }
 
 export function unpause(core: Core, run: RunState): void {

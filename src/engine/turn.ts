@@ -1,3 +1,4 @@
+import { outcomeJson } from '../model/index.ts';
 import { killFor, type LiveAttempt, wakeUp } from './attempts.ts';
 import { PENDING, QUEUED } from './codes.ts';
 import { type Core, change } from './core.ts';
@@ -6,7 +7,7 @@ import { endRunIfOver } from './runs.ts';
 import type { RunState } from './run-state.ts';
 import { cancelAll, liveAttemptOf, settlePaused } from './steering.ts';
 import type { TimerEntry } from './timers.ts';
-import { lookAgain, settle, takeFinals } from './waiting.ts';
+import { allowInQueue, leaveQueues, lookAgain, settle, takeFinals } from './waiting.ts';
 
 /** How much one turn may do before it commits and lets the loop breathe. */
 export interface TurnBudget {
@@ -77,6 +78,8 @@ function fire(core: Core, entry: TimerEntry): void {
         wakeUp(core, run, job);
       return;
     case 'condition':
+      if (run.looks.get(job) !== entry.due) return;
+      run.looks.delete(job);
       lookAgain(core, run, job);
       return;
     case 'reserve':
@@ -94,17 +97,18 @@ function fire(core: Core, entry: TimerEntry): void {
   }
 }
 
+/** Patience is for capacity: a pause does not use it up. */
 function queueTimeout(core: Core, entry: TimerEntry): void {
   const { run, job } = entry;
   const { table } = run;
+  if (run.queueDue.get(job) !== entry.due) return;
   const waits = table.status[job] === PENDING && ((table.flags[job] as number) & QUEUED) !== 0;
-  if (!waits || table.fence[job] !== entry.fence) return;
-  table.flags[job] = (table.flags[job] as number) & ~QUEUED;
-  run.outcomes.set(job, { kind: 'timeout', timeout: 'queue' });
-  change(core, run, job, 'failed', 'timeout', {
-    outcomeJson: '{"kind":"timeout","timeout":"queue"}',
-    outcome: { kind: 'timeout', timeout: 'queue' },
-  });
+  if (waits && run.paused) return allowInQueue(core, run, job, run.definition(job).timeouts.queueMs ?? 0);
+  leaveQueues(core, run, job);
+  if (!waits) return;
+  const outcome = { kind: 'timeout', timeout: 'queue' } as const;
+  run.outcomes.set(job, outcome);
+  change(core, run, job, 'failed', 'timeout', { outcomeJson: outcomeJson(outcome), outcome });
   settle(core, run, job);
 }
 

@@ -1,5 +1,6 @@
 import { acceptBit, type Condition, DATA_EDGE, isFinal } from '../model/index.ts';
-import { CREATED, DOOMED, GATED, HELD, PENDING, TOLD } from './codes.ts';
+import { DOOMED, GATED, HELD, PENDING, QUEUED, RUNNING, TOLD } from './codes.ts';
+import { advance, type Gate, judge, unwatch, type Verdict, watch } from './conditions.ts';
 import { type Core, change } from './core.ts';
 import type { RunState } from './run-state.ts';
 
@@ -23,112 +24,68 @@ export function becomeReady(core: Core, run: RunState, job: number): void {
 
 /** Into the ready queue, with its deadline for being granted. */
 export function enqueue(core: Core, run: RunState, job: number): void {
-  run.queueOf(job).add(job);
   core.grantable = true;
+  if (((run.table.flags[job] as number) & QUEUED) !== 0) return;
+  run.queueOf(job).add(job);
   const { queueMs } = run.definition(job).timeouts;
-  if (queueMs !== undefined) {
-    core.timers.add(core.now.mono + queueMs, 'queue-timeout', { run, job, fence: run.table.fence[job] as number });
-  }
+  if (queueMs !== undefined) allowInQueue(core, run, job, queueMs);
+}
+
+/** Counts how long the job waits in the queue from now on. An earlier count means nothing any more. */
+export function allowInQueue(core: Core, run: RunState, job: number, queueMs: number): void {
+  const due = core.now.mono + queueMs;
+  run.queueDue.set(job, due);
+  core.timers.add(due, 'queue-timeout', { run, job, fence: run.table.fence[job] as number });
+}
+
+/** Takes the job out of wherever it waits for its condition, a date or its turn. */
+export function leaveQueues(core: Core, run: RunState, job: number): void {
+  const { flags } = run.table;
+  // What was kept or stepped over for its sake may be had by others.
+  if (((flags[job] as number) & QUEUED) !== 0) core.grantable = true;
+  flags[job] = (flags[job] as number) & ~QUEUED;
+  if (run.queueDue.size > 0) run.queueDue.delete(job);
+  ungate(run, job);
 }
 
 /** Looks at a job's condition; when it isn't true, sees to it that something will wake the job. */
 export function passes(core: Core, run: RunState, job: number, condition: Condition): boolean {
-  const { flags } = run.table;
   const verdict = judge(core, run, condition);
   if (verdict.truth === 'true') {
-    flags[job] = (flags[job] as number) & ~GATED;
+    ungate(run, job);
     return true;
   }
   if (verdict.truth === 'never' && run.sealed) {
-    flags[job] = (flags[job] as number) & ~GATED;
+    ungate(run, job);
     failUnsatisfiable(core, run, job);
     return false;
   }
+  const { flags } = run.table;
   flags[job] = (flags[job] as number) | GATED;
   watch(run, job, condition);
-  const fence = run.table.fence[job] as number;
-  if (verdict.wakeWall !== Infinity) {
-    run.timeGated.add(job);
-    core.timers.add(core.now.mono + Math.max(0, verdict.wakeWall - core.now.wall), 'condition', { run, job, fence });
-  }
-  if (verdict.pollMs !== Infinity) core.timers.add(core.now.mono + verdict.pollMs, 'condition', { run, job, fence });
+  dateLook(core, run, job, verdict);
   return false;
 }
 
-interface Verdict {
-  /** `never`: it is false, and nothing that is known can make it true. */
-  readonly truth: 'true' | 'false' | 'never';
-  /** Wall clock at which it may change by itself. */
-  readonly wakeWall: number;
-  readonly pollMs: number;
+/** One look at a time is dated for a job, however often something else wakes it. */
+function dateLook(core: Core, run: RunState, job: number, verdict: Verdict): void {
+  const { mono, wall } = core.now;
+  if (verdict.wakeWall !== Infinity) run.timeGated.add(job);
+  const due = Math.min(mono + Math.max(0, verdict.wakeWall - wall), mono + verdict.pollMs);
+  if (due === Infinity) return;
+  const known = run.looks.get(job);
+  if (known !== undefined && known > mono && known <= due) return;
+  run.looks.set(job, due);
+  core.timers.add(due, 'condition', { run, job, fence: run.table.fence[job] as number });
 }
 
-const TRUE: Verdict = { truth: 'true', wakeWall: Infinity, pollMs: Infinity };
-const FALSE: Verdict = { truth: 'false', wakeWall: Infinity, pollMs: Infinity };
-const NEVER: Verdict = { truth: 'never', wakeWall: Infinity, pollMs: Infinity };
-
-/** Evaluates a condition against what is true now. */
-export function judge(core: Core, run: RunState, condition: Condition): Verdict {
-  switch (condition.kind) {
-    case 'after':
-      return judgeAfter(run, condition);
-    case 'after-time':
-      return core.now.wall > condition.at ? TRUE : { ...FALSE, wakeWall: condition.at + 1 };
-    case 'before-time':
-      return core.now.wall < condition.at ? { ...TRUE, wakeWall: condition.at } : NEVER;
-    case 'custom':
-      return core.settings.judge(condition.name) ? TRUE : { ...FALSE, pollMs: condition.everyMs };
-    case 'all':
-    case 'any':
-      return judgeMany(core, run, condition);
-  }
-}
-
-function judgeMany(core: Core, run: RunState, condition: Condition & { kind: 'all' | 'any' }): Verdict {
-  const parts = condition.conditions.map((part) => judge(core, run, part));
-  const decides = condition.kind === 'all' ? 'never' : 'true';
-  const whole = condition.kind === 'all' ? 'true' : 'never';
-  let truth: Verdict['truth'] = 'false';
-  if (parts.some((part) => part.truth === decides)) truth = decides;
-  else if (parts.every((part) => part.truth === whole)) truth = whole;
-  const wakeWall = parts.reduce((least, part) => Math.min(least, part.wakeWall), Infinity);
-  const pollMs = parts.reduce((least, part) => Math.min(least, part.pollMs), Infinity);
-  return { truth, wakeWall, pollMs };
-}
-
-function judgeAfter(run: RunState, condition: Condition & { kind: 'after' }): Verdict {
-  let accepted = 0;
-  let refused = 0;
-  for (const name of condition.jobs) {
-    const upstream = run.indexOf(name);
-    if (upstream === undefined) {
-      if (run.sealed) refused += 1;
-      continue;
-    }
-    const status = run.statusOf(upstream);
-    if (!isFinal(status)) continue;
-    if ((condition.accept & acceptBit(status)) !== 0) accepted += 1;
-    else refused += 1;
-  }
-  const all = condition.mode === 'all';
-  if (all ? accepted === condition.jobs.length : accepted > 0) return TRUE;
-  return (all ? refused > 0 : refused === condition.jobs.length) ? NEVER : FALSE;
-}
-
-/** Registers a job with everything whose end could make its condition true. */
-function watch(run: RunState, job: number, condition: Condition): void {
-  if (condition.kind === 'all' || condition.kind === 'any') {
-    for (const part of condition.conditions) watch(run, job, part);
-    return;
-  }
-  if (condition.kind !== 'after') return;
-  for (const name of condition.jobs) {
-    const upstream = run.indexOf(name);
-    if (upstream === undefined) continue;
-    const watchers = run.watchers.get(upstream) ?? new Set();
-    watchers.add(job);
-    run.watchers.set(upstream, watchers);
-  }
+function ungate(run: RunState, job: number): void {
+  if (run.conditions.size === 0) return;
+  const { flags } = run.table;
+  flags[job] = (flags[job] as number) & ~GATED;
+  run.timeGated.delete(job);
+  run.looks.delete(job);
+  unwatch(run, job);
 }
 
 /** Looks again at a job that waits for its condition. */
@@ -149,8 +106,11 @@ export function failUnsatisfiable(core: Core, run: RunState, job: number): void 
 /** A job reached a final status: its dependents are to be told, and the run may be over. */
 export function settle(core: Core, run: RunState, job: number): void {
   run.wakeAt.delete(job);
-  core.finals.push({ run, job, edge: undefined });
+  core.finals.push({ run, job, edge: undefined, gate: 0 });
 }
+
+/** Below this the ones that were taken may stay. */
+const FINALS_KEPT = 4096;
 
 /**
  * Tells dependents of ended jobs, at most about `budget` edges; the rest waits for the next turn.
@@ -164,18 +124,18 @@ export function takeFinals(core: Core, budget: number, told: (run: RunState, job
     left -= tellDependents(core, final, left);
     if (core.finalsTaken > taken) told(final.run, final.job);
   }
-  if (core.finalsTaken === core.finals.length) {
-    core.finals.length = 0;
-    core.finalsTaken = 0;
-  }
+  if (core.finalsTaken === core.finals.length) core.finals.length = 0;
+  else if (core.finalsTaken < FINALS_KEPT || core.finalsTaken * 2 < core.finals.length) return;
+  else core.finals.splice(0, core.finalsTaken);
+  core.finalsTaken = 0;
 }
 
 /** Returns how many edges were walked. A job with more of them than the budget goes on where it stopped. */
 function tellDependents(core: Core, final: Core['finals'][number], budget: number): number {
   const { run, job } = final;
   const { table } = run;
-  const isStale = !isFinal(run.statusOf(job)) || ((table.flags[job] as number) & TOLD) !== 0;
-  if (isStale) {
+  const isTold = ((table.flags[job] as number) & TOLD) !== 0;
+  if (!isFinal(run.statusOf(job)) || (isTold && final.edge !== -1)) {
     // Run again meanwhile, and perhaps told again: this entry has nothing to say any more.
     core.finalsTaken += 1;
     return 1;
@@ -187,17 +147,18 @@ function tellDependents(core: Core, final: Core['finals'][number], budget: numbe
     walked += 1;
     tellOne(core, run, table.edgeTo[edge] as number, isSatisfied(table.edgeAccept[edge] as number, status));
   }
-  if (edge !== -1) {
-    final.edge = edge;
-    return walked;
-  }
-  core.finalsTaken += 1;
+  final.edge = edge;
+  if (edge !== -1) return walked;
   table.flags[job] = (table.flags[job] as number) | TOLD;
-  const watchers = run.watchers.get(job);
-  if (watchers !== undefined) {
-    run.watchers.delete(job);
-    for (const watcher of watchers) lookAgain(core, run, watcher);
+  const gates = run.gates.get(job);
+  for (; gates !== undefined && final.gate < gates.length && walked <= budget; final.gate += 1) {
+    walked += 1;
+    const gate = gates[final.gate] as Gate;
+    if (advance(run, gate, job)) lookAgain(core, run, gate.watch.job);
   }
+  if (gates !== undefined && final.gate < gates.length) return walked;
+  run.gates.delete(job);
+  core.finalsTaken += 1;
   return walked;
 }
 
@@ -210,10 +171,12 @@ export function isSatisfied(accept: number, status: ReturnType<RunState['statusO
 function tellOne(core: Core, run: RunState, job: number, verdict: ReturnType<typeof isSatisfied>): void {
   const { table } = run;
   const status = table.status[job];
-  if (status !== PENDING && status !== CREATED) return;
+  // One that runs took the value of an earlier end; it counts for the case that it is tried again.
+  if (status === RUNNING && verdict === 'yes' && (table.waits[job] as number) > 0) countDown(table, job);
+  if (status !== PENDING) return;
   switch (verdict) {
     case 'yes':
-      table.waits[job] = (table.waits[job] as number) - 1;
+      countDown(table, job);
       if (table.waits[job] === 0) becomeReady(core, run, job);
       return;
     case 'cancels':
@@ -225,4 +188,8 @@ function tellOne(core: Core, run: RunState, job: number, verdict: ReturnType<typ
       if (run.sealed) failUnsatisfiable(core, run, job);
       return;
   }
+}
+
+function countDown(table: RunState['table'], job: number): void {
+  table.waits[job] = (table.waits[job] as number) - 1;
 }

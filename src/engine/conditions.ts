@@ -1,0 +1,132 @@
+import { acceptBit, type AcceptMask, type Condition, isFinal } from '../model/index.ts';
+import { TOLD } from './codes.ts';
+import type { Core } from './core.ts';
+import type { RunState } from './run-state.ts';
+
+/**
+ * What a condition says now, and what could change that. The truth is looked up each time; the index beside it
+ * only wakes: a job that waits for a hundred thousand ends is looked at when the last of them has come.
+ */
+
+export interface Verdict {
+  /** `never`: it is false, and nothing that is known can make it true. */
+  readonly truth: 'true' | 'false' | 'never';
+  /** Wall clock at which it may change by itself. */
+  readonly wakeWall: number;
+  readonly pollMs: number;
+}
+
+const TRUE: Verdict = { truth: 'true', wakeWall: Infinity, pollMs: Infinity };
+const FALSE: Verdict = { truth: 'false', wakeWall: Infinity, pollMs: Infinity };
+const NEVER: Verdict = { truth: 'never', wakeWall: Infinity, pollMs: Infinity };
+
+type After = Condition & { readonly kind: 'after' };
+
+/** Evaluates a condition against what is true now. */
+export function judge(core: Core, run: RunState, condition: Condition): Verdict {
+  switch (condition.kind) {
+    case 'after':
+      return judgeAfter(run, condition);
+    case 'after-time':
+      return core.now.wall > condition.at ? TRUE : { ...FALSE, wakeWall: condition.at + 1 };
+    case 'before-time':
+      return core.now.wall < condition.at ? { ...TRUE, wakeWall: condition.at } : NEVER;
+    case 'custom':
+      return core.settings.judge(condition.name) ? TRUE : { ...FALSE, pollMs: condition.everyMs };
+    case 'all':
+    case 'any':
+      return judgeMany(core, run, condition);
+  }
+}
+
+function judgeMany(core: Core, run: RunState, condition: Condition & { kind: 'all' | 'any' }): Verdict {
+  const parts = condition.conditions.map((part) => judge(core, run, part));
+  const decides = condition.kind === 'all' ? 'never' : 'true';
+  const whole = condition.kind === 'all' ? 'true' : 'never';
+  let truth: Verdict['truth'] = 'false';
+  if (parts.some((part) => part.truth === decides)) truth = decides;
+  else if (parts.every((part) => part.truth === whole)) truth = whole;
+  const wakeWall = parts.reduce((least, part) => Math.min(least, part.wakeWall), Infinity);
+  const pollMs = parts.reduce((least, part) => Math.min(least, part.pollMs), Infinity);
+  return { truth, wakeWall, pollMs };
+}
+
+function judgeAfter(run: RunState, condition: After): Verdict {
+  let accepted = 0;
+  let refused = 0;
+  for (const name of condition.jobs) {
+    const upstream = run.indexOf(name);
+    if (upstream === undefined) {
+      if (run.sealed) refused += 1;
+      continue;
+    }
+    const status = run.statusOf(upstream);
+    if (!isFinal(status)) continue;
+    if ((condition.accept & acceptBit(status)) !== 0) accepted += 1;
+    else refused += 1;
+  }
+  const all = condition.mode === 'all';
+  if (all ? accepted === condition.jobs.length : accepted > 0) return TRUE;
+  return (all ? refused > 0 : refused === condition.jobs.length) ? NEVER : FALSE;
+}
+
+/** What of one job's condition is waited for. It fires once: whoever still has it afterwards drops it. */
+export interface Watch {
+  readonly job: number;
+  fired: boolean;
+}
+
+/** One `after` of a watched condition, and how many ends still decide nothing. */
+export interface Gate {
+  readonly watch: Watch;
+  readonly accept: AcceptMask;
+  readonly mode: 'all' | 'any';
+  left: number;
+}
+
+/** Registers a job with everything whose end could decide its condition, unless it is registered. */
+export function watch(run: RunState, job: number, condition: Condition): void {
+  if (run.watches.has(job)) return;
+  const made: Watch = { job, fired: false };
+  run.watches.set(job, made);
+  register(run, made, condition);
+}
+
+function register(run: RunState, made: Watch, condition: Condition): void {
+  if (condition.kind === 'all' || condition.kind === 'any') {
+    for (const part of condition.conditions) register(run, made, part);
+    return;
+  }
+  if (condition.kind !== 'after') return;
+  const gate: Gate = { watch: made, accept: condition.accept, mode: condition.mode, left: 0 };
+  for (const name of condition.jobs) {
+    const upstream = run.indexOf(name);
+    if (upstream === undefined) continue;
+    // One that has been told tells nobody again: it is what it is.
+    const isTold = ((run.table.flags[upstream] as number) & TOLD) !== 0;
+    if (isTold) continue;
+    gate.left += 1;
+    const gates = run.gates.get(upstream);
+    if (gates === undefined) run.gates.set(upstream, [gate]);
+    else gates.push(gate);
+  }
+}
+
+/** The job is not to be woken any more by what it was registered with. */
+export function unwatch(run: RunState, job: number): void {
+  const known = run.watches.get(job);
+  if (known === undefined) return;
+  known.fired = true;
+  run.watches.delete(job);
+}
+
+/** An end came. True when it decides: the job is then to be looked at. */
+export function advance(run: RunState, gate: Gate, upstream: number): boolean {
+  if (gate.watch.fired) return false;
+  gate.left -= 1;
+  const isAccepted = (gate.accept & acceptBit(run.statusOf(upstream))) !== 0;
+  const decides = isAccepted === (gate.mode === 'any');
+  if (!decides && gate.left > 0) return false;
+  unwatch(run, gate.watch.job);
+  return true;
+}
