@@ -20,6 +20,7 @@ import type {
 } from '../model/index.ts';
 import { HeddleError, isFinal, packFinals } from '../model/index.ts';
 import type { Dice } from './dice.ts';
+import { notOwned, runNotFound, whyRefused } from './disk-rules.ts';
 import type { SimulatedDisk, StoredRun } from './simulated-disk.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
@@ -120,7 +121,7 @@ export class SimulatedStore implements Store {
       if (stored === undefined) return { kind: 'not-found' };
       const { owner, epoch } = stored.row;
       if (owner === this.owner) return { kind: 'claimed', epoch };
-      if (owner !== '' && openings.isAlive(owner)) return { kind: 'owned', owner, host: 'simulated', pid: 1 };
+      if (owner !== '' && openings.isAlive(owner)) return { kind: 'owned', owner, host: 'simulated', pid: globalThis.process.pid };
       disk.write({ kind: 'claim', run, owner: this.owner });
       process.passes('after-claim');
       return { kind: 'claimed', epoch: epoch + 1 };
@@ -128,20 +129,21 @@ export class SimulatedStore implements Store {
   }
 
   ownerOf(run: RunId): Promise<(OwnerRecord & { readonly alive: boolean }) | undefined> {
-    const { disk, openings } = this.#options;
-    return this.#read(() => {
-      const owner = disk.get(run)?.row.owner ?? '';
+    const { openings } = this.#options;
+    return this.#of(run, ({ row: { owner } }) => {
       if (owner === '') return undefined;
-      return { owner, host: 'simulated', pid: 1, socket: '', alive: openings.isAlive(owner) };
+      return { owner, host: 'simulated', pid: globalThis.process.pid, socket: '', alive: openings.isAlive(owner) };
     });
   }
 
   releaseRun(run: RunId, epoch: number): Promise<void> {
     const { process, disk } = this.#options;
-    return this.#commit((settle) => {
+    return this.#commit((settle, reject) => {
       if (process.passes('before-give-up')) return;
       const row = disk.get(run)?.row;
-      if (row?.owner === this.owner && row.epoch === epoch) disk.write({ kind: 'claim', run, owner: '' });
+      if (row === undefined) return reject(runNotFound(run));
+      if (row.owner !== this.owner || row.epoch !== epoch) return reject(notOwned(run, this.owner));
+      disk.write({ kind: 'claim', run, owner: '' });
       settle();
     }, 0);
   }
@@ -150,7 +152,7 @@ export class SimulatedStore implements Store {
     const { process, disk, dice } = this.#options;
     const faults = this.#options.faults();
     // A real store has bound the rows when the call returns; whoever changes them later changes nothing here.
-    const copies = commits.map((commit) => ({ ...commit, jobs: commit.jobs.map((row) => ({ ...row })) }));
+    const copies = commits.map(copyOf);
     const hasIntent = copies.some((commit) => commit.jobs.some((row) => row.grant !== '' && row.startedAt === 0));
     return this.#commit(
       (settle, reject) => {
@@ -160,14 +162,8 @@ export class SimulatedStore implements Store {
         const isUncertain = dice.chance(faults.uncertain);
         const uncertain = new HeddleError('STORE_UNCERTAIN', 'the answer to the commit was lost');
         if (isUncertain && dice.chance(0.5)) return reject(uncertain);
-        for (const commit of copies) {
-          const row = disk.get(commit.run)?.row;
-          if (row?.owner !== this.owner || row.epoch !== commit.epoch) {
-            return reject(
-              new HeddleError('RUN_NOT_OWNED', `run ${commit.run} has changed hands`, { details: { run: commit.run } }),
-            );
-          }
-        }
+        const refusal = whyRefused(copies, (run) => disk.get(run));
+        if (refusal !== undefined) return reject(refusal);
         disk.write({ kind: 'commit', commits: copies });
         if (process.passes(hasIntent ? 'after-intent' : 'after-commit')) return;
         if (isUncertain) reject(uncertain);
@@ -194,24 +190,18 @@ export class SimulatedStore implements Store {
   }
 
   graph(run: RunId): Promise<readonly Graph[]> {
-    return this.#of(run, (stored) => [...stored.graphs], []);
+    return this.#of(run, (stored) => [...stored.graphs]);
   }
 
   async *jobs(run: RunId, from = 0): AsyncIterable<readonly JobRow[]> {
-    const rows = await this.#of<readonly JobRow[]>(
-      run,
-      (stored) => [...stored.jobs.values()].filter((row) => row.job >= from).sort((a, b) => a.job - b.job),
-      [],
-    );
-    if (rows.length > 0) yield rows;
-  }
-
-  async *finals(run: RunId): AsyncIterable<FinalJobs> {
-    for await (const rows of this.jobs(run)) yield packFinals(rows);
-  }
-
-  async *unfinished(run: RunId): AsyncIterable<readonly JobRow[]> {
-    for await (const rows of this.jobs(run)) yield rows.filter((row) => !isFinal(row.status));
+    let next = from;
+    for (;;) {
+      const rows = await this.#of(run, (stored) => rowsFrom(stored, next));
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      yield rows;
+      next = last.job + 1;
+    }
   }
 
   async *finals(run: RunId): AsyncIterable<FinalJobs> {
@@ -223,27 +213,23 @@ export class SimulatedStore implements Store {
   }
 
   counts(run: RunId): Promise<ReadonlyMap<Status, number>> {
-    return this.#of(run, countStatuses, new Map());
+    return this.#of(run, countStatuses);
   }
 
   job(run: RunId, index: number): Promise<JobRow | undefined> {
-    return this.#of(run, (stored) => stored.jobs.get(index), undefined);
+    return this.#of(run, (stored) => stored.jobs.get(index));
   }
 
   attempts(run: RunId, index: number): Promise<readonly AttemptRow[]> {
-    return this.#of(run, (stored) => [...(stored.attempts.get(index) ?? [])], []);
+    return this.#of(run, (stored) => [...(stored.attempts.get(index) ?? [])]);
   }
 
   values(run: RunId, jobs: readonly number[]): Promise<readonly (Value | undefined)[]> {
-    return this.#of(
-      run,
-      (stored) => jobs.map((job) => stored.values.get(job)),
-      jobs.map(() => undefined),
-    );
+    return this.#of(run, (stored) => jobs.map((job) => stored.values.get(job)));
   }
 
   submissions(run: RunId): Promise<readonly SubmissionRow[]> {
-    return this.#of(run, (stored) => [...stored.submissions.values()], []);
+    return this.#of(run, (stored) => [...stored.submissions.values()]);
   }
 
   transitions(
@@ -251,21 +237,19 @@ export class SimulatedStore implements Store {
     afterSeq: number,
     limit: number,
   ): Promise<readonly (Transition & { readonly seq: number })[]> {
-    return this.#of(
-      run,
-      (stored) =>
-        stored.transitions
-          .slice(afterSeq, afterSeq + limit)
-          .map((transition, i) => ({ ...transition, seq: afterSeq + i + 1 })),
-      [],
+    return this.#of(run, (stored) =>
+      stored.transitions
+        .slice(afterSeq, afterSeq + limit)
+        .map((transition, i) => ({ ...transition, seq: afterSeq + i + 1 })),
     );
   }
 
   deleteRun(run: RunId): Promise<void> {
     const { disk, openings } = this.#options;
     return this.#commit((settle, reject) => {
-      const owner = disk.get(run)?.row.owner ?? '';
-      if (openings.isAlive(owner))
+      const row = disk.get(run)?.row;
+      if (row === undefined) return reject(runNotFound(run));
+      if (openings.isAlive(row.owner))
         return reject(new HeddleError('RUN_OWNED', `run ${run} is owned by a living engine`));
       disk.write({ kind: 'delete', run });
       settle();
@@ -277,10 +261,11 @@ export class SimulatedStore implements Store {
     return Promise.resolve();
   }
 
-  #of<T>(run: RunId, read: (stored: StoredRun) => T, absent: T): Promise<T> {
+  #of<T>(run: RunId, read: (stored: StoredRun) => T): Promise<T> {
     return this.#read(() => {
       const stored = this.#options.disk.get(run);
-      return stored === undefined ? absent : read(stored);
+      if (stored === undefined) throw runNotFound(run);
+      return read(stored);
     });
   }
 
@@ -300,7 +285,7 @@ export class SimulatedStore implements Store {
 
   /**
    * Does a write after a while, writes of one opening in the order they were asked for, and answers
-   * the process if it still lives. What was on its way when the process died happens or not.
+   * the process if it still lives. What was on its way when the process died never arrives.
    */
   #commit(write: (settle: () => void, reject: (error: Error) => void) => void, delayMs: number): Promise<void> {
     const { process, dice } = this.#options;
@@ -326,6 +311,28 @@ export class SimulatedStore implements Store {
       process.answer(at - process.world.mono, attempt);
     });
   }
+}
+
+/** No more rows at a time, as a real store. */
+const BATCH = 4096;
+
+function rowsFrom(stored: StoredRun, from: number): readonly JobRow[] {
+  return [...stored.jobs.values()]
+    .filter((row) => row.job >= from)
+    .sort((a, b) => a.job - b.job)
+    .slice(0, BATCH);
+}
+
+/** What was handed over is the writer's again when the call returns. */
+function copyOf(commit: RunCommit): RunCommit {
+  return {
+    ...commit,
+    jobs: commit.jobs.map((row) => ({ ...row })),
+    values: [...commit.values],
+    submissions: commit.submissions.map((row) => ({ ...row })),
+    transitions: commit.transitions.map((step) => ({ ...step })),
+    segments: [...commit.segments],
+  };
 }
 
 function countStatuses(stored: StoredRun): ReadonlyMap<Status, number> {

@@ -123,6 +123,22 @@ export class World {
     return this.#queue.peek()?.at;
   }
 
+  /**
+   * Lets time pass until a promise settles.
+   *
+   * @throws {Error} when nothing is left that could settle it
+   */
+  async until<T>(promise: Promise<T>): Promise<T> {
+    let isSettled = false;
+    const settle = (): void => {
+      isSettled = true;
+    };
+    promise.then(settle, settle);
+    const ended = await this.run(() => isSettled, Number.POSITIVE_INFINITY);
+    if (ended !== 'done') throw new Error(`time stands still: ${this.#violation?.message ?? 'nothing is left to happen'}`);
+    return promise;
+  }
+
   /** Lets the next event happen, and all its microtasks. False when there was none. */
   async step(): Promise<boolean> {
     const event = this.#queue.pop();
@@ -143,7 +159,7 @@ export class World {
   async run(
     done: () => boolean,
     untilMs: number,
-    settled: () => void,
+    settled?: () => void,
   ): Promise<'done' | 'violation' | 'late' | 'idle'> {
     await microtasksDone();
     for (;;) {
@@ -153,7 +169,7 @@ export class World {
       if (done()) return 'done';
       const next = this.nextAt();
       if (next === undefined || next > this.#mono) {
-        settled();
+        settled?.();
         if (this.#violation !== undefined) return 'violation';
       }
       if (next === undefined) return 'idle';
