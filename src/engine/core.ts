@@ -61,6 +61,8 @@ export class Core {
   /** How many of `finals` have been taken. */
   finalsTaken = 0;
   readonly notices: EngineEvent[] = [];
+  /** Runs that may have come to wait for themselves. */
+  readonly suspects: Set<RunState> = new Set();
   /** Something may have become grantable. */
   grantable = false;
   /** Grants nothing at all: the engine drains or has stopped. */

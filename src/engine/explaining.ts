@@ -26,14 +26,14 @@ function countsOf(run: RunState): Counts {
   return { created, pending, running, done, failed, cancelled };
 }
 
-export function viewJob(core: Core, run: RunState, job: number): JobView {
+export function viewJob(run: RunState, job: number): JobView {
   const { table } = run;
   const status = run.statusOf(job);
   return {
     index: job,
     id: run.nameOf(job),
     status,
-    detail: status === 'pending' ? pendingReason(core, run, job) : detailOf(table.detail[job] as number),
+    detail: status === 'pending' ? pendingReason(run, job) : detailOf(table.detail[job] as number),
     fence: table.fence[job] as number,
     charged: table.charged[job] as number,
     losses: table.losses[job] as number,
@@ -41,7 +41,7 @@ export function viewJob(core: Core, run: RunState, job: number): JobView {
 }
 
 /** Why a job is pending, derived from what is true now. */
-function pendingReason(core: Core, run: RunState, job: number): Detail {
+function pendingReason(run: RunState, job: number): Detail {
   const { table } = run;
   const flags = table.flags[job] as number;
   if (run.interrupting) return 'interrupted';
@@ -50,25 +50,29 @@ function pendingReason(core: Core, run: RunState, job: number): Detail {
   if (run.wakeAt.has(job)) return 'backoff';
   if ((flags & GATED) !== 0) return run.timeGated.has(job) ? 'time' : 'condition';
   if (run.paused) return 'paused';
-  if ((flags & QUEUED) !== 0 && isReserved(core, run, job)) return 'reserved';
+  if ((flags & QUEUED) !== 0 && isReserved(run, job)) return 'reserved';
   return 'queued';
 }
 
-/** It would fit but for what is being kept for another. */
-function isReserved(core: Core, run: RunState, job: number): boolean {
-  const { reservation } = run.queueOf(job).backend;
-  return (
-    reservation !== undefined &&
-    !(reservation.run === run && reservation.job === job) &&
-    core.runs.has(reservation.run.id)
-  );
+/** Whether what is free is being kept for this job. */
+function isReserved(run: RunState, job: number): boolean {
+  const queue = run.queueOf(job);
+  return queue.backend.reservation?.queue === queue && queue.head() === job;
 }
 
-export function explain(core: Core, run: RunState, job: number): Explanation {
-  const view = viewJob(core, run, job);
+/** The job for which what is free is being kept, when that is another one. */
+function keptFor(run: RunState, job: number): JobId | undefined {
+  const kept = run.queueOf(job).backend.reservation?.queue;
+  const head = kept?.head() ?? -1;
+  return kept === undefined || head === -1 || (kept.run === run && head === job) ? undefined : kept.run.nameOf(head);
+}
+
+export function explain(run: RunState, job: number): Explanation {
+  const view = viewJob(run, job);
   const upstream = unsatisfied(run, job);
   const queue = run.queueOf(job);
   const isQueued = view.detail === 'queued' || view.detail === 'reserved';
+  const reservedFor = isQueued ? keptFor(run, job) : undefined;
   const outcome = run.outcomes.get(job);
   const wakeAt = run.wakeAt.get(job);
   const because = view.status === 'cancelled' && view.detail === 'upstream' ? rootOf(run, job) : undefined;
@@ -77,9 +81,7 @@ export function explain(core: Core, run: RunState, job: number): Explanation {
     waitsFor: upstream.slice(0, MOST_UPSTREAM),
     waitsForCount: upstream.length,
     ...(isQueued ? { request: queue.request, free: freeOn(queue.backend.places) } : {}),
-    ...(view.detail === 'reserved' && queue.backend.reservation !== undefined
-      ? { reservedFor: queue.backend.reservation.run.nameOf(queue.backend.reservation.job) }
-      : {}),
+    ...(reservedFor === undefined ? {} : { reservedFor }),
     ...(wakeAt === undefined ? {} : { wakeAt }),
     ...(outcome === undefined ? {} : { lastOutcome: outcome }),
     ...(because === undefined ? {} : { becauseOf: because }),

@@ -10,7 +10,7 @@ import { declareLost, type LiveAttempt } from './attempts.ts';
 import { HELD, SUCCESSOR } from './codes.ts';
 import { type Core, change } from './core.ts';
 import { Heap } from './heap.ts';
-import { type BackendState, fitsEmpty, fitsNow, type PlaceState, takeFrom } from './places.ts';
+import { type BackendState, couldHold, fitsNow, type PlaceState, takeFrom } from './places.ts';
 import { headBefore, type ReadyQueue } from './ready-queue.ts';
 import type { RunState } from './run-state.ts';
 import { passes } from './waiting.ts';
@@ -41,47 +41,55 @@ export function grantAll(core: Core, budget: number): number {
 
 function grantOn(core: Core, backend: BackendState, budget: number): number {
   if (backend.active.size === 0) return 0;
-  dropStaleReservation(backend);
+  dropStaleReservation(core, backend);
   let granted = 0;
   if (isFull(backend)) return granted;
   const heads = orderedHeads(core, backend);
-  const steppedOver: Head[] = [];
-  while (granted < budget) {
+  const steppedOver: { readonly queue: ReadyQueue; readonly before: number }[] = [];
+  while (granted < budget && !isFull(backend)) {
     const head = heads.peek();
     if (head === undefined) break;
     const outcome = tryGrant(core, backend, head);
-    if (outcome === 'granted') {
-      granted += 1;
-      for (const over of steppedOver) passOver(core, over);
-    } else if (outcome === 'no-room') {
-      steppedOver.push(head);
+    if (outcome === 'granted') granted += 1;
+    else if (outcome === 'no-room') {
+      steppedOver.push({ queue: head.queue, before: granted });
       heads.pop();
       continue;
     }
     head.job = head.queue.head();
     if (head.job === -1) {
       heads.pop();
-      backend.active.delete(head.queue);
+      deactivate(core, backend, head.queue);
     } else heads.sinkTop();
   }
+  for (const { queue, before } of steppedOver) if (granted > before) passOver(core, queue);
   return granted;
 }
 
 /** No cpu is free, and everything that is ready wants some. */
 function isFull(backend: BackendState): boolean {
   if (backend.places.some((place) => !place.leaving && place.freeCpus > 0)) return false;
-  for (const queue of backend.active) if (queue.request.cpus === 0) return false;
-  return true;
+  return backend.activeWithoutCpus === 0;
 }
 
-/** A reservation whose job no longer waits at the head of its queue is dropped. */
-function dropStaleReservation(backend: BackendState): void {
+/** Nothing is ready there any more; what was kept for it may be had by others. */
+function deactivate(core: Core, backend: BackendState, queue: ReadyQueue): void {
+  backend.deactivate(queue);
+  queue.passedOverSince = undefined;
+  if (backend.reservation?.queue !== queue) return;
+  backend.reservation = undefined;
+  core.grantable = true;
+}
+
+/** A reservation is dropped when nobody waits for it any more, or its place could not hold the job now if it were empty. */
+function dropStaleReservation(core: Core, backend: BackendState): void {
   const { reservation } = backend;
   if (reservation === undefined) return;
-  const { run, job } = reservation;
-  if (mayStart(run) && run.queueOf(job).head() === job) return;
+  const { queue, place } = reservation;
+  const isWanted = mayStart(queue.run) && queue.head() !== -1;
+  if (!isWanted) queue.passedOverSince = undefined;
+  else if (place === undefined || couldHold(place, queue.request, core.now.wall)) return;
   backend.reservation = undefined;
-  run.passedOver.delete(job);
 }
 
 function orderedHeads(core: Core, backend: BackendState): Heap<Head> {
@@ -96,7 +104,7 @@ function orderedHeads(core: Core, backend: BackendState): Heap<Head> {
   const heads = new Heap<Head>(before);
   for (const queue of backend.active) {
     const job = queue.head();
-    if (job === -1) backend.active.delete(queue);
+    if (job === -1) deactivate(core, backend, queue);
     else if (mayStart(queue.run)) heads.push({ queue, job });
   }
   return heads;
@@ -115,7 +123,7 @@ function tryGrant(core: Core, backend: BackendState, head: Head): 'granted' | 'n
     queue.take();
     return 'skipped';
   }
-  const place = findPlace(core, backend, queue, job);
+  const place = findPlace(core, backend, queue);
   if (place === undefined) return 'no-room';
   const condition = run.conditions.get(run.table.definition[job] as number);
   if (condition !== undefined && (flags & SUCCESSOR) === 0 && !passes(core, run, job, condition)) {
@@ -127,10 +135,10 @@ function tryGrant(core: Core, backend: BackendState, head: Head): 'granted' | 'n
   return 'granted';
 }
 
-function findPlace(core: Core, backend: BackendState, queue: ReadyQueue, job: number): PlaceState | undefined {
+function findPlace(core: Core, backend: BackendState, queue: ReadyQueue): PlaceState | undefined {
   const { request } = queue;
   const { reservation } = backend;
-  const isReserved = reservation !== undefined && reservation.run === queue.run && reservation.job === job;
+  const isReserved = reservation?.queue === queue;
   if (!tokensFree(core, request, isReserved ? undefined : reservation?.tokens)) return undefined;
   let best: PlaceState | undefined;
   for (const place of backend.places) {
@@ -149,47 +157,43 @@ function tokensFree(core: Core, request: ResourceRequest, kept: ReadonlySet<stri
 }
 
 /** A job with more right to start was stepped over for another. From the first time on its patience runs. */
-function passOver(core: Core, head: Head): void {
-  const { run, backend, request } = head.queue;
-  const since = run.passedOver.get(head.job);
-  if (since === undefined) {
-    run.passedOver.set(head.job, core.now.mono);
-    core.timers.add(core.now.mono + core.settings.reserveAfterMs, 'reserve', { run, job: head.job, fence: 0 });
+function passOver(core: Core, queue: ReadyQueue): void {
+  const { run, backend, passedOverSince } = queue;
+  const { reserveAfterMs } = core.settings;
+  if (passedOverSince === undefined) {
+    queue.passedOverSince = core.now.mono;
+    core.timers.add(core.now.mono + reserveAfterMs, 'reserve', { run, job: queue.head(), fence: 0 });
     return;
   }
-  if (core.now.mono - since < core.settings.reserveAfterMs || backend.reservation !== undefined) return;
-  reserve(core, backend, head, request);
+  if (core.now.mono - passedOverSince < reserveAfterMs || backend.reservation !== undefined) return;
+  reserve(core, queue);
 }
 
-/** Keeps a place for the job: the one that has most of what it asks for and could hold it empty. */
-function reserve(core: Core, backend: BackendState, head: Head, request: ResourceRequest): void {
-  const { run } = head.queue;
+/** Keeps a place for the queue's head: the one that has most of what it asks for and could hold it empty. */
+function reserve(core: Core, queue: ReadyQueue): void {
+  const { run, backend, request } = queue;
   let place: PlaceState | undefined;
   for (const state of backend.places) {
-    if (state.leaving || !fitsEmpty(state.place, request)) continue;
+    if (!couldHold(state, request, core.now.wall)) continue;
     if (place === undefined || state.freeCpus > place.freeCpus) place = state;
   }
+  if (place === undefined) return;
   const short = Object.entries(request.tokens ?? {}).filter(([name, count]) => (core.tokens.get(name) ?? 0) < count);
-  const fits = place !== undefined && fitsNow(place, request, core.now.wall);
-  backend.reservation = {
-    run,
-    job: head.job,
-    place: fits ? undefined : place,
-    tokens: new Set(short.map(([name]) => name)),
-  };
+  const fits = fitsNow(place, request, core.now.wall);
+  backend.reservation = { queue, place: fits ? undefined : place, tokens: new Set(short.map(([name]) => name)) };
+  const seconds = core.settings.reserveAfterMs / 1000;
   core.notice(
     'reserved',
-    `${run.nameOf(head.job)} was passed over for ${core.settings.reserveAfterMs / 1000} s: room is being kept for it`,
+    `${run.nameOf(queue.head())} was passed over for ${seconds} s: room is being kept for it`,
     run,
   );
 }
 
 /** The patience of a job that was passed over is at its end: it reserves at once if it still waits. */
 export function reserveFor(core: Core, run: RunState, job: number): void {
-  if (!run.passedOver.has(job)) return;
   const queue = run.queueOf(job);
-  if (queue.head() !== job || queue.backend.reservation !== undefined) return;
-  passOver(core, { queue, job });
+  if (queue.passedOverSince === undefined || queue.head() === -1 || !mayStart(run)) return;
+  passOver(core, queue);
   core.grantable = true;
 }
 
@@ -197,12 +201,13 @@ function grant(core: Core, queue: ReadyQueue, job: number, place: PlaceState): v
   const { run, backend, request } = queue;
   const { table } = run;
   if (((table.flags[job] as number) & SUCCESSOR) !== 0) declareLost(core, run, job, 'queued');
-  if (backend.reservation?.run === run && backend.reservation.job === job) {
+  if (backend.reservation?.queue === queue) {
     backend.reservation = undefined;
     // What was stepped over for its sake may fit now.
     core.grantable = true;
   }
-  if (run.passedOver.size > 0) run.passedOver.delete(job);
+  queue.passedOverSince = undefined;
+  if (run.queueDue.size > 0) run.queueDue.delete(job);
   const given = takeFrom(place, request);
   if (request.tokens !== undefined) {
     for (const [name, count] of Object.entries(request.tokens))

@@ -13,14 +13,13 @@ import {
   type RunRow,
   type Store,
 } from '../model/index.ts';
-import type { RunSettings } from './api.ts';
 import type { LiveAttempt } from './attempts.ts';
 import { CANCEL_REQUESTED, detailCode, PENDING, RUNNING, STOP_REQUESTED, statusCode, TOLD } from './codes.ts';
 import type { Core } from './core.ts';
 import { takeAgain } from './places.ts';
 import { addSegment, applyRow, type DefaultBackends, newRunState, settleWaits } from './runs.ts';
 import type { RunState } from './run-state.ts';
-import { overrideResources } from './steering.ts';
+import { overrideResources, type StoredSettings } from './overriding.ts';
 
 /** A run read back, and the attempts whose fate is not known. */
 export interface LoadedRun {
@@ -86,14 +85,6 @@ function applyFinals(run: RunState, finals: FinalJobs): void {
   for (const [job, outcome] of outcomes) run.outcomes.set(job, JSON.parse(outcome) as Outcome);
 }
 
-/** Settings as they are kept: with the resources that a retry changed. */
-export interface StoredSettings extends RunSettings {
-  readonly overrides?: readonly {
-    readonly jobs: readonly number[];
-    readonly resources: Readonly<Record<string, never>>;
-  }[];
-}
-
 async function claim(store: Store, id: RunId): Promise<number> {
   const answer = await store.claimRun(id);
   switch (answer.kind) {
@@ -130,7 +121,7 @@ function recallJob(
   const { handles, cancelCause } = recalled;
   const code = run.table.status[job];
   if (row.outcome !== '' && code === PENDING) run.outcomes.set(job, JSON.parse(row.outcome) as Outcome);
-  if (code === PENDING && row.wakeAt > 0) recallWakeUp(core, run, row);
+  if (code === PENDING && row.wakeAt > 0) run.wakeAt.set(job, row.wakeAt);
   if (code !== RUNNING || row.attempt === '') return undefined;
   const backend = core.backends.get(row.backend);
   if (backend === undefined) {
@@ -180,12 +171,14 @@ function recallJob(
   return attempt;
 }
 
-/** A wait is not longer after a clock jump than its policy ever makes one. */
-function recallWakeUp(core: Core, run: RunState, row: JobRow): void {
-  const { job } = row;
-  const longest = Math.max(run.definition(job).retry.maxDelayMs, core.settings.refusalDelayMs);
-  const left = Math.min(Math.max(0, row.wakeAt - core.now.wall), longest);
-  if (left === 0) return;
-  run.wakeAt.set(job, row.wakeAt);
-  core.timers.add(core.now.mono + left, 'backoff', { run, job, fence: row.fence });
+/**
+ * Sets the timers of the wake-ups a run was read back with, once it is in `core.runs`: before that a timer that is due
+ * means nothing. A wait is not longer after a clock jump than its policy ever makes one.
+ */
+export function armWakeUps(core: Core, run: RunState): void {
+  for (const [job, wakeAt] of run.wakeAt) {
+    const longest = Math.max(run.definition(job).retry.maxDelayMs, core.settings.refusalDelayMs);
+    const left = Math.min(Math.max(0, wakeAt - core.now.wall), longest);
+    core.timers.add(core.now.mono + left, 'backoff', { run, job, fence: run.table.fence[job] as number });
+  }
 }

@@ -1,6 +1,5 @@
 import type { Backend, Grant, Place, ResourceRequest } from '../model/index.ts';
 import type { ReadyQueue } from './ready-queue.ts';
-import type { RunState } from './run-state.ts';
 
 /** Rounding of fractions of a cpu must not keep a job out. */
 const SLACK = 1e-9;
@@ -24,10 +23,9 @@ export interface PlaceState {
   leaving: boolean;
 }
 
-/** A job for which a place, or tokens, are being kept. */
+/** What is being kept for the head of a queue. */
 export interface Reservation {
-  readonly run: RunState;
-  readonly job: number;
+  readonly queue: ReadyQueue;
   /** Nothing else is granted here; undefined when only tokens are wanted. */
   readonly place: PlaceState | undefined;
   readonly tokens: ReadonlySet<string>;
@@ -40,6 +38,8 @@ export class BackendState {
   readonly places: PlaceState[] = [];
   /** Queues that may have a ready job. */
   readonly active: Set<ReadyQueue> = new Set();
+  /** How many of them want no cpu. */
+  activeWithoutCpus = 0;
   reservation: Reservation | undefined;
 
   constructor(backend: Backend) {
@@ -48,7 +48,12 @@ export class BackendState {
   }
 
   activate(queue: ReadyQueue): void {
+    if (queue.request.cpus === 0 && !this.active.has(queue)) this.activeWithoutCpus += 1;
     this.active.add(queue);
+  }
+
+  deactivate(queue: ReadyQueue): void {
+    if (this.active.delete(queue) && queue.request.cpus === 0) this.activeWithoutCpus -= 1;
   }
 
   /** Takes a new set of places. What is held on a place that stays is kept. */
@@ -121,7 +126,15 @@ export function fitsNow(state: PlaceState, request: ResourceRequest, wallMs: num
   if (state.leaving || request.cpus > state.freeCpus + SLACK) return false;
   if ((request.memoryBytes ?? 0) > state.freeMemory || (request.diskBytes ?? 0) > state.freeDisk) return false;
   if ((request.gpus ?? 0) > state.freeGpus.length) return false;
-  const { endsAt } = state.place;
+  return endsInTime(state.place, request, wallMs);
+}
+
+/** True when the request could be held here if nothing else were. */
+export function couldHold(state: PlaceState, request: ResourceRequest, wallMs: number): boolean {
+  return !state.leaving && fitsEmpty(state.place, request) && endsInTime(state.place, request, wallMs);
+}
+
+function endsInTime({ endsAt }: Place, request: ResourceRequest, wallMs: number): boolean {
   return endsAt === undefined || wallMs + (request.timeMs ?? 0) < endsAt;
 }
 

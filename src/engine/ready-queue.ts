@@ -14,6 +14,8 @@ export class ReadyQueue {
   readonly request: ResourceRequest;
   /** Grants as JSON by place, where no device is named: the same text each time. */
   readonly grantJson: Map<string, string> = new Map();
+  /** Monotonic time since when its head has been passed over for others. */
+  passedOverSince: number | undefined;
   #heap = new Int32Array(16);
   #size = 0;
 
@@ -52,7 +54,8 @@ export class ReadyQueue {
     const { flags } = this.run.table;
     while (this.#size > 0) {
       const job = this.#heap[0] as number;
-      if (((flags[job] as number) & QUEUED) !== 0) return job;
+      // A job that was given other resources waits in another queue; an entry it left behind here is void.
+      if (((flags[job] as number) & QUEUED) !== 0 && this.run.queueOf(job) === this) return job;
       this.#dropTop();
     }
     return -1;

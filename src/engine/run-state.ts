@@ -23,7 +23,7 @@ export class RunState {
   readonly name: string;
   /** Position among the runs of this engine: older first when all else is equal. */
   readonly order: number;
-  readonly settings: RunSettings;
+  settings: RunSettings;
   readonly table: JobTable = new JobTable();
   readonly segments: Graph[] = [];
   readonly definitions: Definition[] = [];
@@ -73,8 +73,6 @@ export class RunState {
   readonly awaited: Map<number, LiveAttempt> = new Map();
   /** Where attempts of a job took their place down with them. */
   readonly fatalPlaces: Map<number, Set<string>> = new Map();
-  /** Monotonic time since when a ready job has been passed over. */
-  readonly passedOver: Map<number, number> = new Map();
   /** Conditions with names resolved, by index of definition. */
   readonly conditions: Map<number, Condition> = new Map();
   #index: Map<string, number> | undefined;

@@ -1,7 +1,16 @@
-import { type FinalStatus, type Graph, HeddleError, isFinal, type JobRow, type RunId } from '../model/index.ts';
+import {
+  type FinalStatus,
+  type Graph,
+  HeddleError,
+  isFinal,
+  type JobRow,
+  type ResourceRequest,
+  type RunId,
+} from '../model/index.ts';
 import type { RunSettings } from './api.ts';
 import { CANCELLED, CREATED, DOOMED, FAILED, HELD, PENDING, RUNNING, TOLD } from './codes.ts';
 import { type Core, change } from './core.ts';
+import type { BackendState } from './places.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { RunState } from './run-state.ts';
 import { becomeReady, failUnsatisfiable, isSatisfied, settle } from './waiting.ts';
@@ -15,7 +24,7 @@ export function* addSegment(core: Core, run: RunState, segment: Graph, defaults:
     if (backend === undefined) throw unknownBackend(core, named);
     if (definition.condition !== undefined) run.conditions.set(run.definitions.length, definition.condition);
     run.definitions.push(definition);
-    run.queues.push(sharedQueue(run, new ReadyQueue(run, backend, definition.resources)));
+    run.queues.push(queueFor(run, backend, definition.resources));
     if (definition.priority !== 0) run.hasPriorities = true;
   }
   run.addSegment(segment);
@@ -34,12 +43,14 @@ export interface DefaultBackends {
   readonly call: string;
 }
 
-/** Definitions that ask the same of the same backend share a queue. */
-function sharedQueue(run: RunState, queue: ReadyQueue): ReadyQueue {
-  const key = JSON.stringify([queue.backend.name, queue.request]);
-  const known = run.queueByKey.get(key);
-  if (known !== undefined) return known;
-  run.queueByKey.set(key, queue);
+/** The queue for what asks this of a backend: definitions that ask the same share it. */
+export function queueFor(run: RunState, backend: BackendState, request: ResourceRequest): ReadyQueue {
+  const key = JSON.stringify([backend.name, request]);
+  let queue = run.queueByKey.get(key);
+  if (queue === undefined) {
+    queue = new ReadyQueue(run, backend, request);
+    run.queueByKey.set(key, queue);
+  }
   return queue;
 }
 
@@ -53,21 +64,23 @@ function unknownBackend(core: Core, named: string): HeddleError {
 
 /** Refuses what no place of a backend could ever hold, before anything runs. */
 export function refuseImpossible(core: Core, run: RunState): void {
-  for (const queue of run.queueByKey.values()) {
-    const { backend, request } = queue;
-    for (const [name, count] of Object.entries(request.tokens ?? {})) {
-      const all = core.allTokens.get(name) ?? 0;
-      if (count > all)
-        throw impossible(`${count} of token "${name}"`, `there are ${all}`, 'give the engine tokens, or ask for fewer');
-    }
-    if (backend.places.length === 0 || backend.couldEverFit(request)) continue;
-    const places = backend.places.map(({ place }) => `${place.name}: ${describe(place)}`).join('; ');
-    throw impossible(
-      describe(request),
-      `backend "${backend.name}" has ${places}`,
-      'ask for less, or choose another backend',
-    );
+  for (const { backend, request } of run.queueByKey.values()) refuseRequest(core, backend, request);
+}
+
+/** @throws {HeddleError} RESOURCES_IMPOSSIBLE */
+export function refuseRequest(core: Core, backend: BackendState, request: ResourceRequest): void {
+  for (const [name, count] of Object.entries(request.tokens ?? {})) {
+    const all = core.allTokens.get(name) ?? 0;
+    if (count > all)
+      throw impossible(`${count} of token "${name}"`, `there are ${all}`, 'give the engine tokens, or ask for fewer');
   }
+  if (backend.places.length === 0 || backend.couldEverFit(request)) return;
+  const places = backend.places.map(({ place }) => `${place.name}: ${describe(place)}`).join('; ');
+  throw impossible(
+    describe(request),
+    `backend "${backend.name}" has ${places}`,
+    'ask for less, or choose another backend',
+  );
 }
 
 function impossible(wanted: string, have: string, hint: string): HeddleError {

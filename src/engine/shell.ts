@@ -21,11 +21,12 @@ import type {
   RunView,
 } from './api.ts';
 import { abandon, type LiveAttempt } from './attempts.ts';
-import { CANCELLED, FAILED } from './codes.ts';
+import { FAILED } from './codes.ts';
 import type { Core } from './core.ts';
 import { explain, stuckJobs, viewJob, viewRun } from './explaining.ts';
-import { loadRun, type StoredSettings } from './loading.ts';
+import { armWakeUps, loadRun } from './loading.ts';
 import { EngineLoop } from './loop.ts';
+import { overrideFailed } from './overriding.ts';
 import { addSegment, newRunState, refuseImpossible, release } from './runs.ts';
 import type { RunState } from './run-state.ts';
 import * as steering from './steering.ts';
@@ -115,6 +116,7 @@ export class EngineShell implements EngineApi {
     }
     this.#loop.input(() => {
       this.core.runs.set(id, run);
+      armWakeUps(this.core, run);
       run.paused = options.paused === true;
       if (run.status !== 'running') {
         run.status = 'running';
@@ -218,7 +220,14 @@ export class EngineShell implements EngineApi {
 
   async retry(id: RunId, changes: RetryChanges = {}): Promise<void> {
     const run = await this.#finished(id);
-    if (changes.resources !== undefined) this.#override(run, changes.resources);
+    try {
+      if (changes.resources !== undefined) overrideFailed(this.core, run, changes.resources);
+    } catch (refusal) {
+      await this.store.releaseRun(id, run.epoch);
+      throw refusal;
+    }
+    // At once, so that whoever asks next finds it unfinished.
+    steering.reopen(this.core, run);
     await this.#loop.chore(run, steering.retryFailed(this.core, run));
     this.#mustBeOurs(run);
   }
@@ -245,7 +254,9 @@ export class EngineShell implements EngineApi {
     const held = this.core.runs.get(id);
     if (held !== undefined) {
       if (held.endedAt === 0) throw this.#unfinished(id);
-      if (await this.#reclaim(held)) return held;
+      const isSame = await this.#reclaim(held);
+      if (held.endedAt === 0) throw this.#unfinished(id);
+      if (isSame) return held;
       this.core.runs.delete(id);
     }
     const { run, running } = await this.#load(id);
@@ -275,20 +286,6 @@ export class EngineShell implements EngineApi {
     return isNext;
   }
 
-  #override(run: RunState, resources: NonNullable<RetryChanges['resources']>): void {
-    const jobs: number[] = [];
-    for (let job = 0; job < run.table.size; job += 1) {
-      const status = run.table.status[job];
-      if (status === FAILED || status === CANCELLED) jobs.push(job);
-    }
-    steering.overrideResources(run, jobs, resources);
-    refuseImpossible(this.core, run);
-    const settings = run.settings as StoredSettings;
-    const overrides = [...(settings.overrides ?? []), { jobs, resources }];
-    const draft = this.core.out.draft(run);
-    draft.patch = { ...draft.patch, settings: JSON.stringify({ ...settings, overrides }) };
-  }
-
   // ---- asking ---------------------------------------------------------------------------------
 
   view(id: RunId): RunView {
@@ -296,7 +293,7 @@ export class EngineShell implements EngineApi {
   }
 
   job(id: RunId, index: number): JobView {
-    return viewJob(this.core, this.#withJob(id, index), index);
+    return viewJob(this.#withJob(id, index), index);
   }
 
   indexOf(id: RunId, job: JobId): number | undefined {
@@ -304,7 +301,7 @@ export class EngineShell implements EngineApi {
   }
 
   why(id: RunId, index: number): Explanation {
-    return explain(this.core, this.#withJob(id, index), index);
+    return explain(this.#withJob(id, index), index);
   }
 
   /** Jobs that nothing would ever wake: there must be none. */

@@ -1,8 +1,7 @@
-import { DATA_EDGE, isFinal, type ResourceRequest } from '../model/index.ts';
+import { DATA_EDGE, isFinal } from '../model/index.ts';
 import { cancelAttempt, declareLost, type LiveAttempt } from './attempts.ts';
 import { CANCELLED, DOOMED, FAILED, HELD, PENDING, RUNNING, SUCCESSOR, TOLD } from './codes.ts';
 import { type Core, change, keepRow } from './core.ts';
-import { ReadyQueue } from './ready-queue.ts';
 import type { RunState } from './run-state.ts';
 import { settleWaits, UNCOUNTED } from './runs.ts';
 import { becomeReady, enqueue, leaveQueues, settle } from './waiting.ts';
@@ -161,7 +160,8 @@ function unsettled(core: Core, run: RunState, job: number): readonly number[] {
   return [job];
 }
 
-function reopen(core: Core, run: RunState): void {
+/** A run that had ended goes on. */
+export function reopen(core: Core, run: RunState): void {
   if (run.endedAt === 0) return;
   run.endedAt = 0;
   run.status = 'running';
@@ -185,29 +185,6 @@ function* settleAgain(core: Core, run: RunState, jobs: readonly number[]): Gener
   for (const [i, job] of jobs.entries()) {
     settleWaits(core, run, job);
     if (i % 0xfff === 0xffe) yield;
-  }
-}
-
-/** Gives some jobs other resources from now on: their definitions are copied with the change. */
-export function overrideResources(run: RunState, jobs: readonly number[], changes: Partial<ResourceRequest>): void {
-  const copies = new Map<number, number>();
-  for (const job of jobs) {
-    const old = run.table.definition[job] as number;
-    let copy = copies.get(old);
-    if (copy === undefined) {
-      copy = run.definitions.length;
-      const definition = run.definition(job);
-      const changed = { ...definition, resources: { ...definition.resources, ...changes } };
-      run.definitions.push(changed);
-      const key = JSON.stringify([run.queueOf(job).backend.name, changed.resources]);
-      const queue = run.queueByKey.get(key) ?? new ReadyQueue(run, run.queueOf(job).backend, changed.resources);
-      run.queueByKey.set(key, queue);
-      run.queues.push(queue);
-      const condition = run.conditions.get(old);
-      if (condition !== undefined) run.conditions.set(copy, condition);
-      copies.set(old, copy);
-    }
-    run.table.definition[job] = copy;
   }
 }
 

@@ -2,6 +2,7 @@ import { outcomeJson } from '../model/index.ts';
 import { killFor, type LiveAttempt, wakeUp } from './attempts.ts';
 import { PENDING, QUEUED } from './codes.ts';
 import { type Core, change } from './core.ts';
+import { endDeadlock, mayBeDeadlocked } from './deadlock.ts';
 import { grantAll, reserveFor } from './granting.ts';
 import { endRunIfOver } from './runs.ts';
 import type { RunState } from './run-state.ts';
@@ -31,6 +32,17 @@ export function turn(core: Core, budget: TurnBudget): void {
   if (core.out.size < budget.size) takeFinals(core, budget.edges, (run, job) => jobSettled(core, run, job));
   if (core.out.size < budget.size) grantAll(core, budget.grants);
   for (const run of core.runs.values()) if (run.paused) settlePaused(core, run);
+  seekDeadlocks(core);
+}
+
+/** Looked for after each change of a run with conditions, once all its ends are told. */
+function seekDeadlocks(core: Core): void {
+  for (const run of core.out.drafts.keys()) if (run.watches.size > 0) core.suspects.add(run);
+  if (core.suspects.size === 0 || core.finals.length > 0) return;
+  for (const run of core.suspects) {
+    if (core.runs.get(run.id) === run && mayBeDeadlocked(run)) addChore(core, run, endDeadlock(core, run));
+  }
+  core.suspects.clear();
 }
 
 /** An end has been told to some of its dependents: what counts edges must wait until all know. */
@@ -58,6 +70,7 @@ function* counted(core: Core, run: RunState, steps: Generator<void>): Generator<
     run.chores -= 1;
   }
   endRunIfOver(core, run);
+  if (run.watches.size > 0) core.suspects.add(run);
 }
 
 function jobSettled(core: Core, run: RunState, job: number): void {

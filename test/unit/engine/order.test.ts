@@ -108,7 +108,7 @@ describe('who goes first', () => {
     await settled();
 
     expect(engine.running()).toEqual(['blocker']);
-    expect(engine.states(run)['small-2']).toBe('pending (reserved)');
+    expect(engine.states(run)).toMatchObject({ wide: 'pending (reserved)', 'small-2': 'pending (queued)' });
     expect(engine.shell.why(run, 4).reservedFor).toBe('wide');
     engine.backend.end('blocker');
     await settled();
