@@ -8,7 +8,7 @@
  * Ends with exit code 1 at the first broken promise, and says how to see it again.
  */
 import { parseArgs } from 'node:util';
-import { drawScenario, simulate, type Verdict } from '../src/simulation/index.ts';
+import { drawScenario, simulate, turnOfTheLoop, type Verdict } from '../src/simulation/index.ts';
 
 const { values } = parseArgs({
   options: {
@@ -53,6 +53,7 @@ async function many(from: number, runs: number, until: number): Promise<boolean>
     current = seed;
     const verdict = await simulate(drawScenario(seed));
     count += 1;
+    await turnOfTheLoop();
     events += verdict.events;
     if (verdict.violation === undefined) continue;
     const { invariant } = verdict.violation;

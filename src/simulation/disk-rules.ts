@@ -15,7 +15,8 @@ export function whyRefused(
     const row = stored(run)?.row;
     if (row === undefined || row.owner !== owner || row.epoch !== epoch) return notOwned(run, owner);
     const { seq, size } = ends.get(run) ?? row;
-    if (transitions.length > 0 && firstSeq !== seq + 1) return doesNotFollow(run, `transition ${firstSeq} after ${seq}`);
+    if (transitions.length > 0 && firstSeq !== seq + 1)
+      return doesNotFollow(run, `transition ${firstSeq} after ${seq}`);
     let end = size;
     for (const segment of segments) {
       if (segment.base !== end) return doesNotFollow(run, `a segment at ${segment.base} after ${end} jobs`);

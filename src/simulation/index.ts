@@ -1,5 +1,5 @@
 export { type Behaviour, type Body, Ledger } from './body.ts';
-export { calmScenario, job, type JobSketch } from './sketch.ts';
+export { calmScenario, CLUSTER_SITE, job, type JobSketch, LOCAL_SITE } from './sketch.ts';
 export { drawScenario, type JobPlan, type RunPlan, type Scenario } from './scenario.ts';
 export type { Action, TimedAction } from './scenario-actions.ts';
 export { SimulatedBackend } from './simulated-backend.ts';
@@ -7,5 +7,5 @@ export { SimulatedDisk } from './simulated-disk.ts';
 export { BOUNDARIES, type Boundary, SimulatedProcess } from './simulated-process.ts';
 export { NO_SITE_FAULTS, SimulatedSite, type SiteProfile } from './simulated-site.ts';
 export { NO_STORE_FAULTS, Openings, SimulatedStore } from './simulated-store.ts';
-export { simulate, type SimulationOptions, type Verdict } from './simulation.ts';
-export { microtasksDone, type Violation, World } from './world.ts';
+export { type RunEnd, simulate, type SimulationOptions, type Verdict } from './simulation.ts';
+export { microtasksDone, turnOfTheLoop, type Violation, World } from './world.ts';

@@ -38,6 +38,8 @@ export interface StorePlan {
   readonly commitMs: readonly [low: number, high: number];
   readonly busy: number;
   readonly uncertain: number;
+  /** What an uncertain commit says: nobody knows, or that the disk could not be synced (F12). */
+  readonly uncertainCode: 'STORE_UNCERTAIN' | 'STORE_IO';
 }
 
 export interface CrashPlan {
@@ -174,6 +176,7 @@ function drawStore(dice: Dice, isCalm: boolean): StorePlan {
     ] as const),
     busy: isCalm || dice.chance(0.6) ? 0 : dice.next() * 0.3,
     uncertain: isCalm || dice.chance(0.7) ? 0 : dice.next() * 0.1,
+    uncertainCode: dice.pick(['STORE_UNCERTAIN', 'STORE_IO'] as const),
   };
 }
 

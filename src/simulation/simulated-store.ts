@@ -30,6 +30,7 @@ export interface StoreFaults {
   readonly readMs: readonly [low: number, high: number];
   readonly busy: number;
   readonly uncertain: number;
+  readonly uncertainCode: 'STORE_UNCERTAIN' | 'STORE_IO';
   /** True while the disk is full. */
   readonly isFull: () => boolean;
 }
@@ -39,6 +40,7 @@ export const NO_STORE_FAULTS: StoreFaults = {
   readMs: [0, 0],
   busy: 0,
   uncertain: 0,
+  uncertainCode: 'STORE_UNCERTAIN',
   isFull: () => false,
 };
 
@@ -121,7 +123,8 @@ export class SimulatedStore implements Store {
       if (stored === undefined) return { kind: 'not-found' };
       const { owner, epoch } = stored.row;
       if (owner === this.owner) return { kind: 'claimed', epoch };
-      if (owner !== '' && openings.isAlive(owner)) return { kind: 'owned', owner, host: 'simulated', pid: globalThis.process.pid };
+      if (owner !== '' && openings.isAlive(owner))
+        return { kind: 'owned', owner, host: 'simulated', pid: globalThis.process.pid };
       disk.write({ kind: 'claim', run, owner: this.owner });
       process.passes('after-claim');
       return { kind: 'claimed', epoch: epoch + 1 };
@@ -160,7 +163,7 @@ export class SimulatedStore implements Store {
         if (dice.chance(faults.busy)) return reject(new HeddleError('STORE_BUSY', 'another writer holds the lock'));
         if (faults.isFull()) return reject(new HeddleError('STORE_FULL', 'no space left on the device'));
         const isUncertain = dice.chance(faults.uncertain);
-        const uncertain = new HeddleError('STORE_UNCERTAIN', 'the answer to the commit was lost');
+        const uncertain = new HeddleError(faults.uncertainCode, 'nobody knows what became of the commit');
         if (isUncertain && dice.chance(0.5)) return reject(uncertain);
         const refusal = whyRefused(copies, (run) => disk.get(run));
         if (refusal !== undefined) return reject(refusal);

@@ -1,9 +1,9 @@
-import { type EngineEvent, isFinal, type OwnerId } from '../model/index.ts';
+import { type EngineEvent, isFinal, type OwnerId, type Status } from '../model/index.ts';
 import { type Behaviour, Ledger } from './body.ts';
 import { CommitChecks, valueJson } from './commit-checks.ts';
 import type { Dice } from './dice.ts';
 import { checkEnd } from './end-checks.ts';
-import { chargedEnds, storedStatus } from './facts.ts';
+import { chargedEnds, type RunFacts, storedStatus } from './facts.ts';
 import { checkLaunch } from './launch-checks.ts';
 import { type Life, newLife, openLife } from './life.ts';
 import { probeOf } from './probe.ts';
@@ -31,6 +31,18 @@ export interface Verdict {
   readonly boundaries: readonly Boundary[];
   /** Attempts that reached the outside world. */
   readonly bodies: number;
+  /** How each run ended. */
+  readonly runs: readonly RunEnd[];
+}
+
+/** How a run ended, by what the store has. */
+export interface RunEnd {
+  readonly name: string;
+  readonly status: Status;
+  /** `status` or `status (detail)` of each job, in order. */
+  readonly jobs: readonly string[];
+  /** Attempts of each job. */
+  readonly attempts: readonly number[];
 }
 
 export interface SimulationOptions {
@@ -104,6 +116,20 @@ class Simulation {
       deaths: this.#deaths,
       boundaries: this.#boundaries,
       bodies: this.#ledger.bodies.size,
+      runs: [...this.#users.facts.values()].map((facts) => this.#endOf(facts)),
+    };
+  }
+
+  #endOf({ id, plan }: RunFacts): RunEnd {
+    const stored = this.#disk.get(id);
+    const rows = plan.jobs.map((_, job) => stored?.jobs.get(job));
+    return {
+      name: plan.name,
+      status: stored?.row.status ?? 'created',
+      jobs: rows.map((row) =>
+        row === undefined ? 'pending' : row.detail === '' ? row.status : `${row.status} (${row.detail})`,
+      ),
+      attempts: rows.map((row) => row?.fence ?? 0),
     };
   }
 
@@ -296,9 +322,16 @@ class Simulation {
   }
 
   #storeFaults(): StoreFaults {
-    const { commitMs, busy, uncertain } = this.#scenario.store;
+    const { commitMs, busy, uncertain, uncertainCode } = this.#scenario.store;
     if (this.#isCalm) return { ...NO_STORE_FAULTS, commitMs };
-    return { commitMs, readMs: [0, commitMs[0]], busy, uncertain, isFull: () => this.#world.mono < this.#fullUntil };
+    return {
+      commitMs,
+      readMs: [0, commitMs[0]],
+      busy,
+      uncertain,
+      uncertainCode,
+      isFull: () => this.#world.mono < this.#fullUntil,
+    };
   }
 
   /** I1 at the end: one job that needs each place whole can only start when nothing holds any of it. */

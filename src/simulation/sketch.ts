@@ -75,7 +75,7 @@ export function calmScenario(jobs: readonly JobPlan[], changes: Partial<Scenario
     reserveAfterMs: 60_000,
     recheckMs: 15_000,
     siteFaults: NO_SITE_FAULTS,
-    store: { commitMs: [1, 1], busy: 0, uncertain: 0 },
+    store: { commitMs: [1, 1], busy: 0, uncertain: 0, uncertainCode: 'STORE_UNCERTAIN' },
     crash: { perBoundary: 0, most: 0, at: [], restartMs: [10, 10] },
     actions: [],
     faultsUntilMs: 10_000,

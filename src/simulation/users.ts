@@ -19,7 +19,13 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'STORE_FULL',
   'STORE_BUSY',
   'STORE_UNCERTAIN',
+  'STORE_IO',
 ]);
+
+/** After these an engine does not know what its store has, and stops. */
+function isStoreLost(error: unknown): boolean {
+  return HeddleError.is(error) && (error.code === 'STORE_UNCERTAIN' || error.code === 'STORE_IO');
+}
 
 const FIRST_LOOK_MS = 500;
 const LONGEST_LOOK_MS = 600_000;
@@ -146,11 +152,13 @@ export class Users {
 
   /** An engine that cannot trust its store any more says so and stops; whoever runs it starts another. */
   #awaitEnd(life: Life, engine: EngineApi, facts: RunFacts): void {
-    engine.ended(facts.id).catch((error: unknown) => {
+    const ended = new Promise((resolve) => resolve(engine.ended(facts.id)));
+    ended.catch((error: unknown) => {
       const code = HeddleError.is(error) ? error.code : 'ENGINE_BROKEN';
-      if (code === 'RUN_NOT_OWNED' || !life.process.alive) return;
+      // Given up or taken over in the meantime: whoever has it now is asked.
+      if (code === 'RUN_NOT_OWNED' || code === 'RUN_NOT_FOUND' || !life.process.alive) return;
       const said = error instanceof Error ? `${error.stack} ${String(error.cause)}` : String(error);
-      if (code !== 'STORE_UNCERTAIN') this.#world.fail('broken', said);
+      if (!isStoreLost(error)) this.#world.fail('broken', said);
       life.process.crash(`it stopped: ${code}`);
     });
   }
@@ -179,7 +187,7 @@ export class Users {
           const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
           this.#world.fail('answer', `${label}: ${said}`);
         }
-        if (HeddleError.is(error) && error.code === 'STORE_UNCERTAIN') life.process.crash('it stopped');
+        if (isStoreLost(error)) life.process.crash('it stopped');
         answers.otherwise?.();
       },
     );

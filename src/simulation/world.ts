@@ -29,7 +29,8 @@ export function microtasksDone(): Promise<void> {
   });
 }
 
-function turnOfTheLoop(): Promise<void> {
+/** One turn of the real event loop: rejections that nobody handles come to light in it. */
+export function turnOfTheLoop(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
   });
@@ -135,7 +136,8 @@ export class World {
     };
     promise.then(settle, settle);
     const ended = await this.run(() => isSettled, Number.POSITIVE_INFINITY);
-    if (ended !== 'done') throw new Error(`time stands still: ${this.#violation?.message ?? 'nothing is left to happen'}`);
+    if (ended !== 'done')
+      throw new Error(`time stands still: ${this.#violation?.message ?? 'nothing is left to happen'}`);
     return promise;
   }
 
