@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { asError, type Graph, HeddleError, type Json, nearestName } from '../model/index.ts';
 import { graphFromJson, graphFromLines, isWorkflow, parseParameters } from '../workflow/index.ts';
 import { hashModules, type Origin } from './code-origin.ts';
+import { watchParameters } from './watched-parameters.ts';
 
 /** What a FILE holds, ready to be started. */
 export interface Loaded {
@@ -103,8 +104,11 @@ async function loadModule(path: string, parameters: Readonly<Record<string, Json
       hint: "end it with: export default workflow('name', (p) => ...)",
     });
   }
+  const watched = watchParameters(parameters);
   try {
-    return { graph: exported.build(parameters), parameters, origin };
+    const graph = exported.build(watched.parameters);
+    watched.refuseUnread();
+    return { graph, parameters, origin };
   } catch (thrown) {
     if (HeddleError.is(thrown)) throw withPlace(thrown, path);
     const error = asError(thrown);
