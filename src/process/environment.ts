@@ -10,6 +10,8 @@ export function baseEnvironment(from: NodeJS.ProcessEnv = process.env): Record<s
     if (value === undefined || value === '') continue;
     if (ALLOWED.has(name) || name.startsWith('LC_')) environment[name] = value;
   }
+  // A directory that comes twice is searched twice for every program of every job.
+  environment['PATH'] = [...new Set((environment['PATH'] ?? '').split(':'))].join(':');
   return environment;
 }
 

@@ -38,6 +38,6 @@ export {
   type CommandResult,
   runCommand,
 } from './run-command.ts';
-export { findLauncherShell, type Isolation, type LauncherShell, which } from './shells.ts';
+export { findLauncherShell, type Isolation, type LauncherShell, ProgramFinder, which } from './shells.ts';
 export { systemClock, systemRandom } from './system-clock.ts';
 export { ProcessTable, UsageMeter } from './usage.ts';

@@ -45,17 +45,18 @@ fi; fi`;
 
 /** Publishes the end unless the attempt is fenced by now, then answers. */
 const PUBLISH = `
-if [ -e "$d/${FENCED_FILE}" ]; then echo "$q fenced $l $p"; continue; fi
+if [ -e "$d/${FENCED_FILE}" ]; then echo "$q fenced $p"; continue; fi
 w=1; ${RECORD} || { w=0; said; }
-echo "$q ended $s $t0 $t1 $p $l $w"`;
+echo "$q ended $s $t0 $t1 $p $w"`;
 
 const TAKE = `
 ${CLAIM} || { said; echo "$q refused"; continue; }
-if [ -e "$d/${FENCED_FILE}" ]; then echo "$q fenced 0 0"; continue; fi`;
+if [ -e "$d/${FENCED_FILE}" ]; then echo "$q fenced 0"; continue; fi`;
 
 /**
  * bash 5: job control gives each background job its own group; `wait -f` waits past stops. What it gives above 128
- * may be a signal the launcher caught, or a stop long past: then it is asked again once the job is no more.
+ * may be a signal the launcher caught, or a stop long past: then it is asked again once the job is no more. Whether
+ * it is its parent must say: its pid alone may be somebody else's by now, for whom `wait` would return at once for ever.
  */
 const GROUPS = `set -m
 set -C
@@ -63,9 +64,10 @@ trap : HUP INT QUIT PIPE TERM
 read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ start _ </proc/$$/stat
 host=$1 boot=$2
 ${SAID}
+mine() { x=; IFS= read -r -d '' x 2>/dev/null </proc/$p/stat; x=\${x##*) } x=\${x#* }; [ "\${x%% *}" = $$ ]; }
 job() {
 cd "$d" || exit 1
-case $k in shell) exec /bin/sh ./${COMMAND_FILE};; esac
+case $k in s) exec /bin/sh ./${COMMAND_FILE};; esac
 . ./${COMMAND_FILE}
 }
 while read -r q k a f d; do
@@ -74,12 +76,11 @@ job </dev/null >>"$d/${STDOUT_FILE}" 2>>"$d/${STDERR_FILE}" 3<&- &
 p=$!
 wait -f $p; c=$?
 if [ $c -gt 128 ]; then
-while kill -0 $p 2>&-; do wait -f $p; done
+while mine; do wait -f $p; done
 wait -f $p; c=$?
 fi
 t1=\${EPOCHREALTIME/[.,]/} t1=\${t1%???}
 ${JUDGE}
-l=0; kill -0 -$p 2>&- && l=1
 ${PUBLISH}
 done
 exit
@@ -88,7 +89,7 @@ exit
 /** What runs a job where the launcher cannot fork it into a group: it says its pid in the claim, then becomes the job. */
 const INNER = `cd "$2" || exit 1
 printf '{"pid":%s}\\n' $$ >>${CLAIM_FILE} || exit 1
-case $1 in shell) exec /bin/sh ./${COMMAND_FILE};; esac
+case $1 in s) exec /bin/sh ./${COMMAND_FILE};; esac
 . ./${COMMAND_FILE}`;
 
 /**
@@ -109,7 +110,6 @@ r=$?
 now; t1=$t c=$r
 p=0; { read -r _; read -r p; } <"$d/${CLAIM_FILE}"; p=\${p#*:}; p=\${p%\\}}
 ${JUDGE}
-l=0; ${prefix === '' ? ':' : 'kill -0 "-$p" 2>&- && l=1'}
 ${PUBLISH}
 done
 exit

@@ -27,13 +27,11 @@ export type LauncherAnswer =
       readonly startedAt: number;
       readonly endedAt: number;
       readonly pid: number;
-      /** Something of its group was still there. */
-      readonly leftover: boolean;
       /** False when `exit.json` could not be written: the disk is full. */
       readonly recorded: boolean;
     }
   /** Fenced before it started (`pid` 0) or before its end was published. */
-  | { readonly kind: 'fenced'; readonly pid: number; readonly leftover: boolean }
+  | { readonly kind: 'fenced'; readonly pid: number }
   /** It never started; nothing of it will. */
   | { readonly kind: 'refused' }
   /** The launcher is dead. What became of the order its directory must say. */
@@ -137,7 +135,7 @@ export class Launcher {
     this.#sequence += 1;
     this.#answer = answer;
     const { attempt, fence, directory, kind } = order;
-    this.#child.stdin?.write(`${this.#sequence} ${kind} ${attempt} ${fence} ${directory}\n`);
+    this.#child.stdin?.write(`${this.#sequence} ${kind === 'shell' ? 's' : 'd'} ${attempt} ${fence} ${directory}\n`);
   }
 
   /** Lets it finish the job in hand and leave. Its answer is still heard while this process lives. */
@@ -191,8 +189,8 @@ export class Launcher {
 }
 
 function parseAnswer(words: readonly string[]): LauncherAnswer {
-  const [kind, first = '', second = '', third = '', fourth = '', fifth = '', sixth = ''] = words;
-  if (kind === 'fenced') return { kind, leftover: first === '1', pid: Number(second) };
+  const [kind, first = '', second = '', third = '', fourth = '', fifth = ''] = words;
+  if (kind === 'fenced') return { kind, pid: Number(first) };
   if (kind !== 'ended') return { kind: 'refused' };
   return {
     kind,
@@ -200,8 +198,7 @@ function parseAnswer(words: readonly string[]): LauncherAnswer {
     startedAt: Number(second),
     endedAt: Number(third),
     pid: Number(fourth),
-    leftover: fifth === '1',
-    recorded: sixth === '1',
+    recorded: fifth === '1',
   };
 }
 

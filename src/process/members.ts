@@ -16,6 +16,8 @@ export function listProcesses(): readonly ProcessStat[] {
 
 /** Pids that live in a process group. */
 export function groupMembers(group: number): readonly number[] {
+  // 0 would mean our own, and stands for none in records.
+  if (group <= 1) return [];
   // One system call where nobody is left, which is the rule; zombies answer it too, so a yes is looked into.
   if (!canSignal(-group)) return [];
   return listProcesses()

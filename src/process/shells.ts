@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import type { Clock } from '../model/index.ts';
 import { runCommand } from './run-command.ts';
 
@@ -41,6 +41,7 @@ export function which(name: string, path: string): string | undefined {
   for (const directory of path.split(':')) {
     const file = `${directory === '' ? '.' : directory}/${name}`;
     try {
+      if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) continue;
       accessSync(file, constants.X_OK);
       return file;
     } catch {
@@ -48,4 +49,30 @@ export function which(name: string, path: string): string | undefined {
     }
   }
   return undefined;
+}
+
+/**
+ * Finds programs on one PATH and remembers where, as shells do: a search costs a launcher more than its fork. What was
+ * found is looked at again each time, and so is the first directory, where a run may put programs of its own.
+ */
+export class ProgramFinder {
+  readonly #first: string;
+  readonly #path: string;
+  readonly #found = new Map<string, string>();
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#first = path.split(':')[0] ?? '';
+  }
+
+  /** Where a program is; undefined when it is not found, or its name is a path already. */
+  find(name: string): string | undefined {
+    if (name === '' || name.includes('/')) return undefined;
+    const known = this.#found.get(name);
+    const path = known === undefined ? this.#path : `${this.#first}:${known.slice(0, -name.length - 1)}`;
+    const file = which(name, path) ?? (known === undefined ? undefined : which(name, this.#path));
+    if (file === undefined || !file.startsWith('/')) return undefined;
+    this.#found.set(name, file);
+    return file;
+  }
 }

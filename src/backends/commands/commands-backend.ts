@@ -185,11 +185,11 @@ class CommandsBackend implements Backend {
     this.#gone(live, 'it could not be started: the machine is out of space, processes or descriptors');
   }
 
-  /** Ends what is left of a job's group, then goes on. */
-  #clear(live: LiveAttempt, left: { readonly pid: number; readonly leftover: boolean }, then: () => void): void {
-    const others = live.launcher?.isolation === 'bare' ? sessionTarget(live.launcher.identity.pid) : undefined;
-    if (others?.isAlive() === true) this.#escalate(live, others, then);
-    else if (left.leftover) this.#escalate(live, groupTarget(left.pid), then);
+  /** Ends what is left of a job, then goes on. */
+  #clear(live: LiveAttempt, { pid }: { readonly pid: number }, then: () => void): void {
+    const { launcher } = live;
+    const left = launcher?.isolation === 'bare' ? sessionTarget(launcher.identity.pid) : groupTarget(pid);
+    if (left.isAlive()) this.#escalate(live, left, then);
     else then();
   }
 

@@ -1,6 +1,13 @@
+import { join } from 'node:path';
 import { FileHasher } from '../../files/index.ts';
 import type { BackendContext, Place } from '../../model/index.ts';
-import { baseEnvironment, findLauncherShell, type LauncherShell, readCapacity } from '../../process/index.ts';
+import {
+  baseEnvironment,
+  findLauncherShell,
+  type LauncherShell,
+  ProgramFinder,
+  readCapacity,
+} from '../../process/index.ts';
 import { WorkDirectories } from '../workdir/index.ts';
 import { LauncherPool } from './launcher-pool.ts';
 import { Watch, type WatchOptions } from './watch.ts';
@@ -41,7 +48,11 @@ export async function openMachinery(
     context,
     places: [{ ...capacity, name: 'local', cpus }],
     cwd,
-    directories: new WorkDirectories({ store: directory, project }),
+    directories: new WorkDirectories({
+      store: directory,
+      project,
+      programs: new ProgramFinder(`${join(project, 'bin')}:${env['PATH'] ?? ''}`),
+    }),
     hasher: new FileHasher(() => clock.now().wall),
     pool: new LauncherPool({ shell, clock, cwd, env }, Math.max(1, Math.ceil(cpus))),
     watch: new Watch({ ...init, clock }),

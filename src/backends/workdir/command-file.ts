@@ -1,5 +1,5 @@
 import { type AttemptOrder, HeddleError, quoteWord, refuseNul, type ResolvedWork } from '../../model/index.ts';
-import { isVariableName } from '../../process/index.ts';
+import { isVariableName, type ProgramFinder } from '../../process/index.ts';
 
 /** A resolved command. */
 export type CommandWork = Extract<ResolvedWork, { readonly kind: 'command' }>;
@@ -28,20 +28,29 @@ export function isOneProgram(text: string): boolean {
   return !first.startsWith("'") && !first.startsWith('-') && !SHELL_WORDS.has(first);
 }
 
+/** What the commands of a backend have in common. */
+export interface CommandPlaces {
+  /** The project's directory, absolute. */
+  readonly project: string;
+  /** Finds programs on the jobs' PATH. */
+  readonly programs: ProgramFinder;
+}
+
 /**
  * Writes the command of an attempt as a script: `sh command.sh` in the attempt's directory does by hand what the
  * launcher does. A script of several lines stops at the first that fails.
  *
  * @throws {HeddleError} INPUT_INVALID for a variable no shell can have, TEMPLATE_INVALID for a NUL
  */
-export function commandFile(order: AttemptOrder, work: CommandWork, project: string): CommandFile {
+export function commandFile(order: AttemptOrder, work: CommandWork, places: CommandPlaces): CommandFile {
   const { run, job, attempt, fence, grant } = order;
+  const { project } = places;
   const lines = [
     '#!/bin/sh',
     `# ${oneLine(job)}, attempt ${fence} of run ${run}. By hand, in this directory: sh command.sh`,
-    `export HEDDLE_RUN_ID=${word(run)} HEDDLE_JOB_ID=${word(job)} HEDDLE_ATTEMPT=${word(attempt)}`,
-    `export project=${word(project)}`,
-    'export PATH="$project/bin:$PATH"',
+    // One command for all: each export makes bash build the whole environment anew.
+    `export HEDDLE_RUN_ID=${word(run)} HEDDLE_JOB_ID=${word(job)} HEDDLE_ATTEMPT=${word(attempt)} ` +
+      `project=${word(project)} PATH=${word(`${project}/bin`)}:"$PATH"`,
   ];
   if (grant.gpus !== undefined) lines.push(`export CUDA_VISIBLE_DEVICES=${word(grant.gpus.join(','))}`);
   for (const [name, value] of Object.entries(work.environment)) {
@@ -52,10 +61,22 @@ export function commandFile(order: AttemptOrder, work: CommandWork, project: str
     }
     lines.push(`export ${name}=${word(value)}`);
   }
-  const text = refuseNul(work.text);
-  const direct = work.argv === undefined ? isOneProgram(text.trim()) : true;
-  lines.push(direct ? `exec ${text.trim()}` : `set -e\n${text}`, '');
-  return { text: lines.join('\n'), kind: direct ? 'direct' : 'shell' };
+  const direct = oneProgram(work, places);
+  lines.push(direct === undefined ? `set -e\n${refuseNul(work.text)}` : `exec ${direct}`, '');
+  return { text: lines.join('\n'), kind: direct === undefined ? 'shell' : 'direct' };
+}
+
+/** The command as one program and its arguments, the program by its place; undefined when it takes a shell. */
+function oneProgram(work: CommandWork, { programs }: CommandPlaces): string | undefined {
+  const text = work.text.trim();
+  const place = (name: string): string => ('PATH' in work.environment ? undefined : programs.find(name)) ?? name;
+  if (work.argv !== undefined) {
+    const [program = '', ...args] = work.argv;
+    return [place(program), ...args].map(word).join(' ');
+  }
+  if (!isOneProgram(text)) return undefined;
+  const end = text.indexOf(' ');
+  return end === -1 ? word(place(text)) : `${word(place(text.slice(0, end)))}${text.slice(end)}`;
 }
 
 function word(text: string): string {

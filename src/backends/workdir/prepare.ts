@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { linkFiles } from '../../files/index.ts';
 import type { AttemptOrder } from '../../model/index.ts';
-import { COMMAND_FILE } from '../../process/index.ts';
+import { COMMAND_FILE, type ProgramFinder } from '../../process/index.ts';
 import { type CommandFile, type CommandWork, commandFile } from './command-file.ts';
 
 /** Where a backend's work directories are, and what they belong to. */
@@ -11,6 +11,8 @@ export interface WorkPlaces {
   readonly store: string;
   /** The project's directory, absolute. */
   readonly project: string;
+  /** Finds programs on the jobs' PATH. */
+  readonly programs: ProgramFinder;
 }
 
 /** Makes work directories. Remembers which parents it made: a run's thousands of attempts share a few. */
@@ -30,7 +32,7 @@ export class WorkDirectories {
    */
   prepare(order: AttemptOrder, work: CommandWork): CommandFile {
     const { directory } = order;
-    const command = commandFile(order, work, this.#places.project);
+    const command = commandFile(order, work, this.#places);
     this.#make(directory);
     linkFiles(
       join(directory, 'inputs'),

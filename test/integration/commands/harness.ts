@@ -1,5 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync, rmSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { commandsBackend } from '../../../src/backends/commands/index.ts';
 import {
@@ -19,6 +18,9 @@ import {
   silentLogger,
 } from '../../../src/model/index.ts';
 import { type LauncherShell, systemClock, systemRandom, which } from '../../../src/process/index.ts';
+import { giveBack, ownFolder } from '../../own-folder.ts';
+
+export { nobodyUnder as nobodyIn } from '../../processes.ts';
 
 export type CommandWork = Extract<ResolvedWork, { readonly kind: 'command' }>;
 export type End = Extract<BackendEvent, { readonly kind: 'ended' | 'gone' }>;
@@ -61,11 +63,10 @@ export class Bench implements AsyncDisposable {
   static async open(
     options: { readonly shell?: LauncherShell; readonly at?: string; readonly backend?: Backend } = {},
   ): Promise<Bench> {
-    const directory = options.at ?? mkdtempSync(join(tmpdir(), 'heddle-commands-'));
+    const directory = options.at ?? ownFolder('commands');
     const { shell } = options;
     const backend = options.backend ?? commandsBackend({ slots: 2, ...(shell === undefined ? {} : { shell }) });
     const bench = new Bench(backend, directory, options.at !== undefined);
-    const { mkdirSync } = await import('node:fs');
     mkdirSync(bench.directory, { recursive: true });
     bench.places = await backend.open({
       clock: systemClock,
@@ -122,52 +123,13 @@ export class Bench implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.backend[Symbol.asyncDispose]();
-    if (this.#keep) return;
-    try {
-      await nobodyIn(this.project);
-    } finally {
-      rmSync(this.project, { recursive: true, force: true });
-    }
+    if (!this.#keep) await giveBack(this.project);
   }
 
   #endOf(attempt: AttemptId): PromiseWithResolvers<End> {
     const known = this.#ends.get(attempt) ?? Promise.withResolvers<End>();
     this.#ends.set(attempt, known);
     return known;
-  }
-}
-
-/** Processes that stand in a directory or below. Zombies have no place to stand. */
-export function processesIn(directory: string): readonly number[] {
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((pid) => Number.isInteger(pid) && standsIn(pid, directory));
-}
-
-function standsIn(pid: number, directory: string): boolean {
-  try {
-    return pid !== process.pid && readlinkSync(`/proc/${pid}/cwd`).startsWith(directory);
-  } catch {
-    return false;
-  }
-}
-
-/** Waits until nobody stands in a directory; says who does when that does not come. */
-export async function nobodyIn(directory: string): Promise<void> {
-  for (let look = 0; look < 250; look += 1) {
-    if (processesIn(directory).length === 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  const left = processesIn(directory).map((pid) => `${pid}: ${commandLine(pid)}`);
-  for (const pid of processesIn(directory)) process.kill(pid, 'SIGKILL');
-  throw new Error(`processes are left: ${left.join('; ')}`);
-}
-
-function commandLine(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-  } catch {
-    return 'gone';
   }
 }
 
