@@ -1,13 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
+import { giveBack, ownFolder } from '../own-folder.ts';
 import { latestRun, readLedger, readStore } from './judging.ts';
-import { processesUnder, send } from './processes.ts';
 
 /** F01: SIGKILL at every boundary a commit or an effect has. F02: during recovery itself, twice in a row. */
 
@@ -27,13 +24,7 @@ const JOBS = 21;
 
 let directory = '';
 
-afterEach(async () => {
-  for (let i = 0; i < 50 && processesUnder(directory).length > 0; i += 1) await sleep(100);
-  const left = processesUnder(directory);
-  for (const { pid } of left) send(pid, 'SIGKILL');
-  rmSync(directory, { recursive: true, force: true });
-  expect(left).toEqual([]);
-});
+afterEach(() => giveBack(directory));
 
 /** Runs the engine until it ends or kills itself; gives how. */
 async function live(
@@ -84,7 +75,7 @@ async function runOf(): Promise<string> {
 describe('F01: killed at a boundary, and resumed', () => {
   for (const label of LABELS) {
     test.each([1, 5])(`${label}, time %i`, async (count) => {
-      directory = mkdtempSync(join(tmpdir(), 'heddle-boundary-'));
+      directory = ownFolder('boundary');
 
       const first = await live(label, count);
 
@@ -97,7 +88,7 @@ describe('F01: killed at a boundary, and resumed', () => {
 
 describe('F02: killed while it recovers, twice in a row', () => {
   test.each(['before-recovery', 'after-recovery'])('%s', async (label) => {
-    directory = mkdtempSync(join(tmpdir(), 'heddle-boundary-'));
+    directory = ownFolder('boundary');
     await live('after-launch', 4);
     const run = await runOf();
     const deaths = [await whatIsCommitted(run)];

@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
+import { giveBack, ownFolder } from '../own-folder.ts';
 import { latestRun, type Ledger, readLedger, readStore } from './judging.ts';
-import { type Process, processesUnder, send } from './processes.ts';
+import { type Process, processesUnder, send } from '../processes.ts';
 
 /**
  * SIGKILL and SIGSTOP at random moments, on the engine, its launchers, and the processes of the jobs. Whatever
@@ -23,17 +23,11 @@ const BLOWS = Number(process.env['HEDDLE_CHAOS_BLOWS'] ?? (process.env['CI'] ===
 const directories: string[] = [];
 
 afterEach(async () => {
-  for (const directory of directories.splice(0)) {
-    for (let i = 0; i < 50 && processesUnder(directory).length > 0; i += 1) await sleep(100);
-    const left = processesUnder(directory);
-    for (const { pid } of left) send(pid, 'SIGKILL');
-    rmSync(directory, { recursive: true, force: true });
-    expect(left).toEqual([]);
-  }
+  for (const directory of directories.splice(0)) await giveBack(directory);
 });
 
 function freshDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'heddle-chaos-'));
+  const directory = ownFolder('chaos');
   directories.push(directory);
   return directory;
 }

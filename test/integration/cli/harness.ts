@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { giveBack, ownFolder } from '../../own-folder.ts';
 
 const PROJECT = join(import.meta.dirname, '..', '..', '..');
 const BIN = join(PROJECT, 'bin', 'heddle.cjs');
@@ -24,10 +24,11 @@ export interface Started {
 }
 
 /**
- * A folder of its own, as a user's, with the real command in it. Disposing it kills what still runs and removes it.
+ * A folder of its own, as a user's, with the real command in it. Disposing it kills each `heddle` that still runs; a
+ * command of theirs that goes on without an end is an error.
  */
 export class Sandbox implements AsyncDisposable {
-  readonly folder: string = mkdtempSync(join(tmpdir(), 'heddle-cli-'));
+  readonly folder: string = ownFolder('cli');
   readonly bin: string = BIN;
   readonly #started = new Set<ChildProcess>();
 
@@ -80,7 +81,7 @@ export class Sandbox implements AsyncDisposable {
       child.kill('SIGKILL');
       await once(child, 'exit');
     }
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    await giveBack(this.folder);
   }
 }
 

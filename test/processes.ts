@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A living process, as /proc tells it. Zombies are dead. */
 export interface Process {
@@ -46,5 +47,28 @@ export function send(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** Waits until nothing belongs to a directory. What stays is killed, and named in the error. */
+export async function nobodyUnder(directory: string, patienceMs = 5000): Promise<void> {
+  const until = performance.now() + patienceMs;
+  while (processesUnder(directory).length > 0 && performance.now() < until) await sleep(20);
+  const left = processesUnder(directory);
+  if (left.length === 0) return;
+  const named = left.map(({ pid, ppid, name }) => `${pid} ${name} (child of ${ppid}): ${commandLine(pid)}`);
+  // Again and again: what is killed may just have started another.
+  for (let rest = left; rest.length > 0; rest = processesUnder(directory)) {
+    for (const { pid } of rest) send(pid, 'SIGKILL');
+    await sleep(10);
+  }
+  throw new Error(`processes were left behind:\n${named.join('\n')}`);
+}
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+  } catch {
+    return 'gone';
   }
 }
