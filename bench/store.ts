@@ -26,9 +26,11 @@ import { sampleGraph } from '../src/testing/store-samples.ts';
 const STEPS = Number(process.argv[2] ?? 200_000);
 const A_COMMIT = 200;
 const GRANT = '{"place":"inline","cpus":1}';
+const EPOCH = 1_700_000_000_000;
 const submission = asSubmissionId('hs0123456789abcd');
 
 function row(job: number, ended: boolean, now: number): JobRow {
+  const grantedAt = EPOCH + job - (job % A_COMMIT);
   return {
     job,
     status: ended ? 'done' : 'running',
@@ -42,7 +44,7 @@ function row(job: number, ended: boolean, now: number): JobRow {
     submission,
     element: job % A_COMMIT,
     handle: '',
-    grantedAt: now,
+    grantedAt,
     startedAt: ended ? now : 0,
     endedAt: ended ? now : 0,
     wakeAt: 0,
@@ -61,7 +63,7 @@ function transition(job: number, ended: boolean, at: number): Transition {
 function commitOf(store: Store, run: RunId, first: number, count: number): RunCommit {
   const jobs: JobRow[] = [];
   const transitions: Transition[] = [];
-  const now = 1_700_000_000_000 + first;
+  const now = EPOCH + first;
   for (let job = first; job < first + count; job += 1) {
     if (job < STEPS) {
       jobs.push(row(job, false, now));
