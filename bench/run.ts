@@ -16,13 +16,14 @@ import { chain } from './rows/chain.ts';
 import { commands } from './rows/commands.ts';
 import { durable } from './rows/durable.ts';
 import { graph } from './rows/graph.ts';
+import { launcher, store } from './rows/parts.ts';
 import { loopGap } from './rows/loop-gap.ts';
 import { restart } from './rows/restart.ts';
 import { scheduler } from './rows/scheduler.ts';
 import { waiting } from './rows/waiting.ts';
 import { machineFacts, printLine, writePage } from './table.ts';
 
-const ROWS: readonly Row[] = [scheduler, durable, chain, commands, graph, waiting, restart, loopGap];
+const ROWS: readonly Row[] = [scheduler, durable, chain, commands, graph, waiting, restart, loopGap, store, launcher];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -4,16 +4,22 @@ import { type Backend, Engine, inlineBackend } from '../../src/index.ts';
 import type { AttemptId } from '../../src/model/index.ts';
 import { quantile, runThrough, scratch } from '../engine.ts';
 import { noops } from '../graphs.ts';
-import { type Figures, ms, perSecond, type Row, times } from '../row.ts';
+import { count, type Figures, type Line, ms, perSecond, type Row, times } from '../row.ts';
 import { bareUpdates } from '../sqlite-floor.ts';
 
 const STEPS = 200_000;
 const EDGES = 2;
 const A_TRANSACTION = 200;
+const WHAT = 'durable no-op steps, full, SQLite';
+const RATE_BUDGET = 60_000;
+/** Of the rate of bare updates in transactions of 200. */
+const BARE_BUDGET = 0.2;
+const RIVAL_BUDGET = 15;
+const P99_BUDGET_MS = 8;
 
-async function throughput(): Promise<Figures> {
+async function throughput(edges: number): Promise<Figures> {
   await using directory = await scratch();
-  return await runThrough(noops(STEPS, EDGES), { store: directory.path, durability: 'full' });
+  return await runThrough(noops(STEPS, edges), { store: directory.path, durability: 'full' });
 }
 
 /** The inline backend, noting when it reported the end of each job. */
@@ -97,47 +103,51 @@ export const durable: Row = {
   name: 'durable',
   repetitions: 3,
   probes: {
-    heddle: { run: throughput },
+    free: { run: () => throughput(0) },
+    edges: { run: () => throughput(EDGES) },
     bare: { run: async () => ({ updatesPerSecond: await bareUpdates(STEPS, A_TRANSACTION) }) },
     openworkflow: { run: openWorkflow },
     latency: { run: latency },
   },
   conclude(median) {
-    const rate = median('heddle', 'jobsPerSecond');
     const bare = median('bare', 'updatesPerSecond');
     const rival = median('openworkflow', 'stepsPerSecond');
-    const floor = (A_TRANSACTION / bare) * 1000;
+    const slower = Math.min(median('free', 'jobsPerSecond'), median('edges', 'jobsPerSecond'));
     const p99 = median('latency', 'p99');
-    const method = `${STEPS / 1000},000 named no-ops, ${EDGES} edges each, Engine.open({ store, durability: 'full' }), somebody listening`;
-    const what = 'durable no-op steps, full, SQLite';
+    const floor = (A_TRANSACTION / bare) * 1000;
     return [
+      rateLine('no edges', median('free', 'jobsPerSecond'), bare),
+      rateLine(`${EDGES} edges each`, median('edges', 'jobsPerSecond'), bare),
       {
-        what,
-        ours: perSecond(rate),
-        rival: `${perSecond(bare)} bare updates`,
-        ratio: times(rate / bare),
-        budget: '>= 60,000 /s and >= 0.20 x',
-        isMet: rate >= 60_000 && rate >= 0.2 * bare,
-        method: `${method}; bare: one integer column by node:sqlite, WAL, full, ${A_TRANSACTION} updates a transaction`,
-      },
-      {
-        what: `${what}: against OpenWorkflow`,
-        ours: perSecond(rate),
+        what: `${WHAT}: against OpenWorkflow`,
+        ours: perSecond(slower),
         rival: `${perSecond(rival)} OpenWorkflow`,
-        ratio: times(rate / rival),
-        budget: '>= 15 x',
-        isMet: rate >= 15 * rival,
-        method: `OpenWorkflow 0.10.1 on its SQLite backend: ${RUNS} workflows of ${STEPS_A_RUN} no-op steps, one worker, ${RUNS} at a time`,
+        ratio: times(slower / rival),
+        budget: `>= ${RIVAL_BUDGET} x`,
+        isMet: slower >= RIVAL_BUDGET * rival,
+        method: `the slower of the two; OpenWorkflow 0.10.1 on its SQLite backend: ${RUNS} workflows of ${STEPS_A_RUN} no-op steps, one worker, ${RUNS} at a time`,
       },
       {
-        what: `${what}: from a body's end to its 'done' told`,
-        ours: `p99 ${ms(p99)}`,
+        what: `${WHAT}: from a body's end to its 'done' told`,
+        ours: `p99 ${ms(p99)}, p50 ${ms(median('latency', 'p50'))}`,
         rival: `${ms(floor)} bare transaction of ${A_TRANSACTION}`,
         ratio: times(p99 / floor),
-        budget: 'p99 <= 8 ms',
-        isMet: p99 <= 8,
-        method: 'the same run; from the backend reporting the end to the listener hearing of it, after the commit',
+        budget: `p99 <= ${P99_BUDGET_MS} ms`,
+        isMet: p99 <= P99_BUDGET_MS,
+        method: `${EDGES} edges each, at full load; from the backend reporting the end to the listener hearing of it, after the commit`,
       },
     ];
   },
 };
+
+function rateLine(shape: string, rate: number, bare: number): Line {
+  return {
+    what: `${WHAT}, ${shape}`,
+    ours: perSecond(rate),
+    rival: `${perSecond(bare)} bare updates`,
+    ratio: times(rate / bare),
+    budget: `>= ${perSecond(RATE_BUDGET)} and >= ${BARE_BUDGET} x`,
+    isMet: rate >= RATE_BUDGET && rate >= BARE_BUDGET * bare,
+    method: `${count(STEPS)} named no-ops, Engine.open({ store, durability: 'full' }), somebody listening, engine.run to the end; bare: one integer column by node:sqlite, WAL, full, ${A_TRANSACTION} updates a transaction`,
+  };
+}

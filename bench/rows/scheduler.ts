@@ -1,6 +1,6 @@
 import { runThrough } from '../engine.ts';
 import { noops } from '../graphs.ts';
-import { type Figures, type Line, perSecond, type Row, times } from '../row.ts';
+import { count, type Figures, type Line, perSecond, type Row, times } from '../row.ts';
 
 const SIZE = 500_000;
 const EDGES = 3;
@@ -12,9 +12,9 @@ async function plainPromises(): Promise<Figures> {
   const begin = performance.now();
   const tasks: Promise<void>[] = [];
   const task = async (node: number): Promise<void> => {
-    const upstream: (Promise<void> | undefined)[] = [];
+    const upstream: Promise<void>[] = [];
     for (let e = graph.edgeOffsets[node] as number; e < (graph.edgeOffsets[node + 1] as number); e += 1) {
-      upstream.push(tasks[graph.edgeFrom[e] as number]);
+      upstream.push(tasks[graph.edgeFrom[e] as number] as Promise<void>);
     }
     await Promise.all(upstream);
   };
@@ -45,7 +45,7 @@ export const scheduler: Row = {
   },
   conclude(median) {
     const rival = median('promises', 'jobsPerSecond');
-    const how = `${SIZE / 1000},000 named no-ops, Engine.open() in memory, somebody listening; engine.run to the end`;
+    const how = `${count(SIZE)} named no-ops, Engine.open() in memory, somebody listening; engine.run to the end`;
     return [
       line('no-op tasks, nothing persisted, no edges', median('free', 'jobsPerSecond'), rival, how),
       line(`no-op tasks, nothing persisted, ${EDGES} edges each`, median('edges', 'jobsPerSecond'), rival, how),
