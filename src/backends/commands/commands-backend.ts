@@ -19,6 +19,7 @@ import {
   groupTarget,
   type LauncherAnswer,
   MemoryKills,
+  readProcess,
   sessionTarget,
 } from '../../process/index.ts';
 import { readClaim, readExitRecord, writeFence } from '../workdir/index.ts';
@@ -188,7 +189,7 @@ class CommandsBackend implements Backend {
   /** Ends what is left of a job, then goes on. */
   #clear(live: LiveAttempt, { pid }: { readonly pid: number }, then: () => void): void {
     const { launcher } = live;
-    const left = launcher?.isolation === 'bare' ? sessionTarget(launcher.identity.pid) : groupTarget(pid);
+    const left = launcher?.isolation === 'bare' ? sessionTarget(launcher.identity.pid) : leftBy(pid);
     if (left.isAlive()) this.#escalate(live, left, then);
     else then();
   }
@@ -366,6 +367,21 @@ class CommandsBackend implements Backend {
   #complain(error: unknown, message: string): void {
     this.#opened?.context.logger.warn({ error: asError(error).message }, message);
   }
+}
+
+/**
+ * What a process that was waited for left behind in its group. A pid is not given anew while a group bears it: a
+ * process that has it now is a stranger, and so is the group that it may lead.
+ */
+function leftBy(leader: number): EndTarget {
+  const group = groupTarget(leader);
+  const isOurs = (): boolean => group.isAlive() && readProcess(leader) === undefined;
+  return {
+    isAlive: isOurs,
+    signal: (signal) => {
+      if (isOurs()) group.signal(signal);
+    },
+  };
 }
 
 function never(why: string): LaunchAnswer {
