@@ -13,16 +13,9 @@ import {
   DATA_EDGE,
 } from '../model/index.ts';
 import type { EngineOptions } from './api.ts';
-import {
-  attemptEnded,
-  attemptGone,
-  attemptPhase,
-  attemptRefused,
-  attemptUnreachable,
-  beginActive,
-  type LiveAttempt,
-} from './attempts.ts';
+import { attemptEnded, attemptGone, attemptRefused, type LiveAttempt } from './attempts.ts';
 import type { Core } from './core.ts';
+import { attemptLives, attemptPhase, attemptUnreachable, beginActive } from './phases.ts';
 
 /** What the actor needs of the shell around it. */
 export interface ActorHost {
@@ -194,6 +187,8 @@ function takeAnswer(core: Core, order: AttemptOrder, answer: LaunchAnswer): void
   switch (answer.kind) {
     case 'accepted':
       acceptHandle(core, attempt, answer.handle);
+      // A cancel that came before the answer may have found nothing to cancel.
+      if (attempt.cancel !== undefined || attempt.killedBy !== undefined) core.out.cancels.push(attempt);
       return;
     case 'refused':
       attemptRefused(core, order.attempt, answer.retryable, answer.why);
@@ -319,11 +314,9 @@ export function takeReport(core: Core, backend: string, event: BackendEvent): vo
     case 'ended':
       attemptEnded(core, event.attempt, event.outcome, { startedAt: event.startedAt, endedAt: event.endedAt });
       return;
-    case 'heartbeat': {
-      const attempt = core.attempts.get(event.attempt);
-      if (attempt !== undefined) attempt.lastSeen = core.now.mono;
+    case 'heartbeat':
+      attemptLives(core, event.attempt);
       return;
-    }
     case 'unreachable':
       attemptUnreachable(core, event.attempt, event.why);
       return;

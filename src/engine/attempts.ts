@@ -44,6 +44,10 @@ export interface LiveAttempt {
   readonly adopted: boolean;
   /** The order has been handed to the backend: from then on the backend says how it ends. */
   launched: boolean;
+  /** The furthest phase it was in. */
+  reached: Phase;
+  /** Its place does not answer, whatever else is true of it. */
+  silent: boolean;
   /** Somebody wants it ended, and why. */
   cancel: CancelCause | undefined;
   /** The deadline for which it is being ended. */
@@ -63,6 +67,7 @@ export function attemptEnded(core: Core, id: AttemptId, outcome: Outcome, times:
   if (outcome.kind === 'lost') return attemptGone(core, id, { why: outcome.why });
   if (times.startedAt !== undefined) attempt.startedAt = times.startedAt;
   retire(core, attempt);
+  releaseWithEnd(core, attempt);
   const actual = actualOutcome(attempt, storable(attempt, outcome));
   const endedAt = times.endedAt ?? core.now.wall;
   applyEnd(core, attempt, actual, endedAt);
@@ -76,11 +81,20 @@ function lateReport(core: Core, id: AttemptId, outcome: Outcome): void {
 }
 
 function retire(core: Core, attempt: LiveAttempt): void {
-  core.attempts.delete(attempt.id);
-  attempt.run.live -= 1;
+  forgetLive(core, attempt);
   attempt.run.wakeAt.delete(attempt.job);
   giveBackGrant(core, attempt);
+}
+
+/** With the commit that holds its end, the backend may forget it. */
+function releaseWithEnd(core: Core, attempt: LiveAttempt): void {
   core.out.releases.push({ run: attempt.run, attempt: attempt.id, backend: attempt.backend.name });
+}
+
+function forgetLive(core: Core, attempt: LiveAttempt): void {
+  core.attempts.delete(attempt.id);
+  attempt.run.live -= 1;
+  if (attempt.run.attemptOf.get(attempt.job) === attempt) attempt.run.attemptOf.delete(attempt.job);
 }
 
 function giveBackGrant(core: Core, attempt: LiveAttempt): void {
@@ -95,8 +109,7 @@ function giveBackGrant(core: Core, attempt: LiveAttempt): void {
 
 /** Lets go of an attempt that is another engine's to look after: its end will not be heard here. */
 export function abandon(core: Core, attempt: LiveAttempt): void {
-  core.attempts.delete(attempt.id);
-  attempt.run.live -= 1;
+  forgetLive(core, attempt);
   giveBackGrant(core, attempt);
 }
 
@@ -185,6 +198,8 @@ function isRetried(policy: RetryPolicy, outcome: Outcome): boolean {
 
 /** The wait before the attempt after the `failures`-th failure: exponential, capped, with a part left to chance. */
 export function retryDelayMs(policy: RetryPolicy, failures: number, chance: number): number {
+  // The factor's power may be infinite, and nothing times that is no number.
+  if (policy.initialDelayMs === 0) return 0;
   const full = Math.min(policy.maxDelayMs, policy.initialDelayMs * policy.backoffFactor ** (failures - 1));
   return Math.round(full * (1 - policy.jitter * chance));
 }
@@ -207,14 +222,21 @@ export function attemptGone(
   const attempt = core.attempts.get(id);
   if (attempt === undefined) return;
   const { run, job } = attempt;
-  retire(core, attempt);
   const outcome: Outcome = { kind: 'lost', why: how.why };
   const wanted = actualOutcome(attempt, outcome);
+  // What could not begin here and now is what a refusal is; what an earlier engine did not come to begins at once.
+  if (wanted.kind === 'lost' && how.neverStarted === true && !attempt.adopted && !run.stopping) {
+    attemptRefused(core, id, true, how.why);
+    return;
+  }
+  retire(core, attempt);
   if (wanted.kind !== 'lost') {
+    releaseWithEnd(core, attempt);
     applyEnd(core, attempt, wanted, core.now.wall);
     return;
   }
   if (run.stopping && how.neverStarted === true) {
+    releaseWithEnd(core, attempt);
     change(core, run, job, 'cancelled', 'run-abort', { attempt, outcome, outcomeJson: outcomeJson(outcome) });
     settle(core, run, job);
     return;
@@ -224,6 +246,7 @@ export function attemptGone(
       ? { kind: 'lost' as const, why: `${how.why}; quarantined: it took two places down with it` }
       : outcome;
     run.outcomes.set(job, said);
+    releaseWithEnd(core, attempt);
     change(core, run, job, 'failed', 'lost', {
       attempt,
       outcome: said,
@@ -269,6 +292,7 @@ export function declareLost(core: Core, run: RunState, job: number, detail: 'que
   run.table.flags[job] = (run.table.flags[job] as number) & ~SUCCESSOR;
   const outcome = run.outcomes.get(job);
   if (attempt === undefined || outcome === undefined) return;
+  releaseWithEnd(core, attempt);
   change(core, run, job, 'pending', detail, {
     attempt,
     outcome,
@@ -277,77 +301,27 @@ export function declareLost(core: Core, run: RunState, job: number, detail: 'que
   });
 }
 
-/** An attempt moved on. Phases only go forward; a step back is an old report and means nothing. */
-export function attemptPhase(core: Core, id: AttemptId, phase: Phase, at?: number, handle?: string): void {
-  const attempt = core.attempts.get(id);
-  if (attempt === undefined) return;
-  attempt.lastSeen = core.now.mono;
-  if (handle !== undefined) attempt.handle = handle;
-  if (attempt.phase === 'cancelling') return;
-  if (attempt.phase !== 'unreachable' && PHASE_ORDER[phase] <= PHASE_ORDER[attempt.phase]) return;
-  const begins = PHASE_ORDER[phase] >= PHASE_ORDER.active && attempt.startedAt === 0;
-  attempt.phase = phase;
-  if (begins) beginActive(core, attempt, at ?? core.now.wall);
-  changePhase(core, attempt.run, attempt.job, phase);
-}
-
-const PHASE_ORDER: Readonly<Record<Phase, number>> = {
-  'staging-in': 1,
-  starting: 2,
-  active: 3,
-  ready: 4,
-  streaming: 4,
-  'staging-out': 5,
-  cancelling: 6,
-  unreachable: 0,
-};
-
-/**
- * The body runs: its clocks start, counted from when it began. `at` is another machine's word, or
- * an earlier engine's, so what has passed is never taken for less than nothing.
- */
-export function beginActive(core: Core, attempt: LiveAttempt, at: number): void {
-  attempt.startedAt = at;
-  attempt.lastSeen = core.now.mono;
-  const { runMs, heartbeatMs } = attempt.run.definition(attempt.job).timeouts;
-  if (runMs !== undefined) {
-    const passed = attempt.adopted ? Math.max(0, core.now.wall - at) : 0;
-    core.timers.add(core.now.mono + Math.max(0, runMs - passed), 'run-timeout', attempt);
-  }
-  if (heartbeatMs !== undefined) core.timers.add(core.now.mono + heartbeatMs, 'heartbeat', attempt);
-}
-
-/** Its place stopped answering: it may live, and may still end well. A look at it is dated. */
-export function attemptUnreachable(core: Core, id: AttemptId, why: string): void {
-  const attempt = core.attempts.get(id);
-  if (attempt === undefined) return;
-  const { run, job } = attempt;
-  run.wakeAt.set(job, core.now.wall + core.settings.recheckMs);
-  core.timers.add(core.now.mono + core.settings.recheckMs, 'recheck', attempt);
-  if (attempt.phase === 'unreachable' || attempt.phase === 'cancelling') return;
-  attempt.phase = 'unreachable';
-  core.notice(
-    'unreachable',
-    `${run.nameOf(job)} does not answer: ${why}; looked at again in ${core.settings.recheckMs / 1000} s`,
-    run,
-  );
-  changePhase(core, run, job, attempt.phase);
-}
-
 /** The backend would not start it, and it never will under this order: nothing is charged when another try may help. */
 export function attemptRefused(core: Core, id: AttemptId, retryable: boolean, why: string): void {
   const attempt = core.attempts.get(id);
   if (attempt === undefined) return;
   const { run, job } = attempt;
   retire(core, attempt);
+  releaseWithEnd(core, attempt);
   const error = { name: 'LaunchRefused', code: 'BACKEND_UNAVAILABLE', message: why };
   const outcome = actualOutcome(attempt, { kind: 'error', error });
   const by: Change = { attempt, outcome, outcomeJson: outcomeJson(outcome), endedAt: core.now.wall };
   clearCancel(run, job);
   run.outcomes.set(job, outcome);
   if (outcome.kind === 'cancelled') return endCancelled(core, attempt, outcome.by, by);
-  if (!retryable || run.stopping) {
+  if (!retryable) {
     change(core, run, job, 'failed', causeOf(outcome) ?? 'error', by);
+    settle(core, run, job);
+    return;
+  }
+  if (run.stopping) {
+    // It never began, and nothing new begins.
+    change(core, run, job, 'cancelled', 'run-abort', by);
     settle(core, run, job);
     return;
   }

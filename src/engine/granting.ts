@@ -11,6 +11,7 @@ import { HELD, SUCCESSOR } from './codes.ts';
 import { type Core, change } from './core.ts';
 import { Heap } from './heap.ts';
 import { type BackendState, couldHold, fitsNow, type PlaceState, takeFrom } from './places.ts';
+import { allowStart } from './phases.ts';
 import { headBefore, type ReadyQueue } from './ready-queue.ts';
 import type { RunState } from './run-state.ts';
 import { passes } from './waiting.ts';
@@ -216,12 +217,12 @@ function grant(core: Core, queue: ReadyQueue, job: number, place: PlaceState): v
   table.fence[job] = (table.fence[job] as number) + 1;
   const attempt = newAttempt(core, { queue, job, place, grant: given });
   core.attempts.set(attempt.id, attempt);
+  run.attemptOf.set(job, attempt);
   run.live += 1;
   run.heldCpus += given.cpus;
   change(core, run, job, 'running', 'starting', { attempt });
   core.out.launches.push(attempt);
-  const { startMs } = run.definition(job).timeouts;
-  if (startMs !== undefined) core.timers.add(core.now.mono + startMs, 'start-timeout', attempt);
+  allowStart(core, attempt);
   if (run.status !== 'running') beginRun(core, run);
 }
 
@@ -243,6 +244,8 @@ function newAttempt(
     ...submissionOf(core, queue, job, id),
     handle: '',
     phase: 'starting',
+    reached: 'starting',
+    silent: false,
     grantedAt: core.now.wall,
     startedAt: 0,
     grantedMono: core.now.mono,

@@ -43,14 +43,19 @@ export class Heap<Item> {
     if (top !== undefined) this.#sink(top);
   }
 
-  clear(): void {
-    this.#items.length = 0;
+  /** Keeps what passes, and forgets the rest. */
+  keep(passes: (item: Item) => boolean): void {
+    const items = this.#items;
+    let kept = 0;
+    for (const item of items) if (passes(item)) items[kept++] = item;
+    items.length = kept;
+    for (let at = (kept >> 1) - 1; at >= 0; at -= 1) this.#sink(items[at] as Item, at);
   }
 
-  #sink(item: Item): void {
+  #sink(item: Item, from = 0): void {
     const items = this.#items;
     const size = items.length;
-    let at = 0;
+    let at = from;
     for (;;) {
       let child = 2 * at + 1;
       if (child >= size) break;

@@ -1,5 +1,8 @@
 import type { Graph } from '../model/index.ts';
 
+/** Jobs and edges of one slice: some milliseconds. */
+const STEPS_A_SLICE = 100_000;
+
 /**
  * The jobs of one run, column by column: a waiting job costs its columns and its edges, some
  * 90 bytes with three edges, and no object. Edges are kept downstream, as linked lists, so
@@ -15,8 +18,8 @@ export class JobTable {
   waits: Int32Array = new Int32Array(0);
   /** Ordinal of the latest attempt. */
   fence: Uint32Array = new Uint32Array(0);
-  charged: Uint16Array = new Uint16Array(0);
-  losses: Uint16Array = new Uint16Array(0);
+  charged: Uint32Array = new Uint32Array(0);
+  losses: Uint32Array = new Uint32Array(0);
   /** Index into the run's definitions. */
   definition: Uint32Array = new Uint32Array(0);
   /** Upward rank: expected milliseconds of the longest path from here to an end, this job included. */
@@ -36,8 +39,8 @@ export class JobTable {
       this.flags = grown(this.flags, new Uint8Array(room));
       this.waits = grown(this.waits, new Int32Array(room));
       this.fence = grown(this.fence, new Uint32Array(room));
-      this.charged = grown(this.charged, new Uint16Array(room));
-      this.losses = grown(this.losses, new Uint16Array(room));
+      this.charged = grown(this.charged, new Uint32Array(room));
+      this.losses = grown(this.losses, new Uint32Array(room));
       this.definition = grown(this.definition, new Uint32Array(room));
       this.rank = grown(this.rank, new Float64Array(room));
       this.firstOut = grown(this.firstOut, new Int32Array(room));
@@ -59,6 +62,7 @@ export class JobTable {
     this.reserve(base + segment.size, this.edges + segment.edgeFrom.length);
     this.firstOut.fill(-1, base, base + segment.size);
     this.size = base + segment.size;
+    let steps = 0;
     for (let i = 0; i < segment.size; i += 1) {
       const job = base + i;
       this.definition[job] = definitionBase + (segment.definitionOf[i] as number);
@@ -73,7 +77,10 @@ export class JobTable {
         this.firstOut[from] = edge;
         this.edges += 1;
       }
-      if ((i & 0x7fff) === 0x7fff) yield;
+      steps += 1 + end - (segment.edgeOffsets[i] as number);
+      if (steps < STEPS_A_SLICE) continue;
+      steps = 0;
+      yield;
     }
   }
 
@@ -84,20 +91,25 @@ export class JobTable {
    * the jobs from there on: an appended segment does not change the ranks before it.
    */
   *rankAll(segments: readonly Graph[], first = 0): Generator<void> {
-    const order = first === 0 && segments.some(pointsForward) ? this.#reverseOrder(segments) : undefined;
+    const order = first === 0 && segments.some(pointsForward) ? yield* this.#reverseOrder(segments) : undefined;
+    let steps = 0;
     for (let n = 0; n < this.size - first; n += 1) {
       const job = order === undefined ? this.size - 1 - n : (order[n] as number);
       let longest = 0;
       for (let e = this.firstOut[job] as number; e !== -1; e = this.edgeNext[e] as number) {
         const rank = this.rank[this.edgeTo[e] as number] as number;
         if (rank > longest) longest = rank;
+        steps += 1;
       }
       (this.rank[job] as number) += longest;
-      if ((n & 0x7fff) === 0x7fff) yield;
+      steps += 1;
+      if (steps < STEPS_A_SLICE) continue;
+      steps = 0;
+      yield;
     }
   }
 
-  #reverseOrder(segments: readonly Graph[]): Int32Array {
+  *#reverseOrder(segments: readonly Graph[]): Generator<void, Int32Array> {
     const waits = new Int32Array(this.size);
     for (const segment of segments) {
       for (let i = 0; i < segment.size; i += 1) {
@@ -107,8 +119,14 @@ export class JobTable {
     const order = new Int32Array(this.size);
     let tail = 0;
     for (let job = 0; job < this.size; job += 1) if (waits[job] === 0) order[tail++] = job;
+    let steps = 0;
     for (let head = 0; head < tail; head += 1) {
+      if (steps > STEPS_A_SLICE) {
+        steps = 0;
+        yield;
+      }
       for (let e = this.firstOut[order[head] as number] as number; e !== -1; e = this.edgeNext[e] as number) {
+        steps += 1;
         const to = this.edgeTo[e] as number;
         waits[to] = (waits[to] as number) - 1;
         if (waits[to] === 0) order[tail++] = to;

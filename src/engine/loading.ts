@@ -13,7 +13,7 @@ import {
   type RunRow,
   type Store,
 } from '../model/index.ts';
-import type { LiveAttempt } from './attempts.ts';
+import { abandon, type LiveAttempt } from './attempts.ts';
 import { CANCEL_REQUESTED, detailCode, PENDING, RUNNING, STOP_REQUESTED, statusCode, TOLD } from './codes.ts';
 import type { Core } from './core.ts';
 import { takeAgain } from './places.ts';
@@ -28,33 +28,62 @@ export interface LoadedRun {
   readonly running: readonly LiveAttempt[];
 }
 
+interface LoadFrom {
+  readonly id: RunId;
+  readonly defaults: DefaultBackends;
+  readonly breathe: () => Promise<void>;
+}
+
 /** Claims a run and rebuilds its state: graph, statuses, budgets, wake-ups, and what its attempts hold. */
-export async function loadRun(
-  core: Core,
-  store: Store,
-  from: { readonly id: RunId; readonly defaults: DefaultBackends; readonly breathe: () => Promise<void> },
-): Promise<LoadedRun> {
+export async function loadRun(core: Core, store: Store, from: LoadFrom): Promise<LoadedRun> {
   const epoch = await claim(store, from.id);
-  const row = await store.run(from.id);
-  if (row === undefined) throw notFound(from.id);
-  const settings = JSON.parse(row.settings || '{}') as StoredSettings;
-  const run = newRunState(core, row.id, row.name, settings);
+  let run: RunState | undefined;
+  try {
+    const row = await store.run(from.id);
+    if (row === undefined) throw notFound(from.id);
+    run = runFrom(core, row, epoch);
+    const running = await rebuild(core, store, { run, from });
+    return { run, row, running };
+  } catch (thrown) {
+    if (run !== undefined) giveUp(core, run);
+    await store.releaseRun(from.id, epoch).catch(() => undefined);
+    throw thrown;
+  }
+}
+
+/** Lets go of what a run that was read back holds: somebody else will look after it. */
+export function giveUp(core: Core, run: RunState): void {
+  for (const attempt of [...run.attemptOf.values()]) abandon(core, attempt);
+}
+
+function runFrom(core: Core, row: RunRow, epoch: number): RunState {
+  const run = newRunState(core, row.id, row.name, JSON.parse(row.settings || '{}') as StoredSettings);
   run.epoch = epoch;
   run.seq = row.seq;
   run.startedAt = row.startedAt;
   run.endedAt = row.endedAt;
   run.status = row.status;
   run.detail = row.detail;
-  for (const segment of await store.graph(row.id)) {
+  return run;
+}
+
+/** Fills a run with its jobs; returns the attempts that were running. */
+async function rebuild(
+  core: Core,
+  store: Store,
+  { run, from }: { readonly run: RunState; readonly from: LoadFrom },
+): Promise<readonly LiveAttempt[]> {
+  for (const segment of await store.graph(run.id)) {
     for (const _ of addSegment(core, run, segment, from.defaults)) await from.breathe();
   }
   for (const _ of run.table.rankAll(run.segments)) await from.breathe();
-  for (const { jobs, resources } of settings.overrides ?? []) overrideResources(run, jobs, resources);
+  for (const { jobs, resources } of (run.settings as StoredSettings).overrides ?? [])
+    overrideResources(run, jobs, resources);
   const cancelCause = await causeOfCancels(store, run);
-  const handles = new Map((await store.submissions(row.id)).map(({ id, handle }) => [id, handle]));
-  for await (const finals of store.finals(row.id)) applyFinals(run, finals);
+  const handles = new Map((await store.submissions(run.id)).map(({ id, handle }) => [id, handle]));
+  for await (const finals of store.finals(run.id)) applyFinals(run, finals);
   const running: LiveAttempt[] = [];
-  for await (const rows of store.unfinished(row.id)) {
+  for await (const rows of store.unfinished(run.id)) {
     for (const job of rows) {
       applyRow(run, job, { status: statusCode(job.status), detail: detailCode(job.detail) });
       const live = recallJob(core, run, job, { handles, cancelCause });
@@ -63,7 +92,7 @@ export async function loadRun(
   }
   for (const { job } of running) settleWaits(core, run, job);
   run.sealed = true;
-  return { run, row, running };
+  return running;
 }
 
 /** Takes back what ended before: it is told, and only a failure leaves something to say. */
@@ -110,51 +139,61 @@ async function causeOfCancels(store: Store, run: RunState): Promise<'user' | 'ru
   return ((await store.counts(run.id)).get('failed') ?? 0) > 0 ? 'run-abort' : 'user';
 }
 
+interface Recalled {
+  /** Native ids by submission. */
+  readonly handles: ReadonlyMap<string, string>;
+  readonly cancelCause: 'user' | 'run-abort';
+}
+
 /** Takes back what a row says beyond status and budgets; returns its attempt when that was running. */
-function recallJob(
-  core: Core,
-  run: RunState,
-  row: JobRow,
-  recalled: { readonly handles: ReadonlyMap<string, string>; readonly cancelCause: 'user' | 'run-abort' },
-): LiveAttempt | undefined {
+function recallJob(core: Core, run: RunState, row: JobRow, recalled: Recalled): LiveAttempt | undefined {
   const { job } = row;
-  const { handles, cancelCause } = recalled;
   const code = run.table.status[job];
   if (row.outcome !== '' && code === PENDING) run.outcomes.set(job, JSON.parse(row.outcome) as Outcome);
   if (code === PENDING && row.wakeAt > 0) run.wakeAt.set(job, row.wakeAt);
   if (code !== RUNNING || row.attempt === '') return undefined;
-  const backend = core.backends.get(row.backend);
-  if (backend === undefined) {
-    throw new HeddleError(
-      'BACKEND_UNKNOWN',
-      `run ${run.id} has work on backend "${row.backend}", which is not configured here`,
-      {
-        hint: 'resume with the configuration the run was started with',
-      },
-    );
-  }
-  const grant = JSON.parse(row.grant) as Grant;
-  const place = backend.placeNamed(grant.place);
-  takeAgain(place, grant);
+  const attempt = recallAttempt(core, run, row, recalled);
+  const { grant } = attempt;
+  takeAgain(attempt.place, grant);
   for (const [name, count] of Object.entries(grant.tokens ?? {}))
     core.tokens.set(name, (core.tokens.get(name) ?? 0) - count);
+  core.attempts.set(attempt.id, attempt);
+  run.attemptOf.set(job, attempt);
+  run.live += 1;
+  run.heldCpus += grant.cpus;
+  return attempt;
+}
+
+function recallAttempt(core: Core, run: RunState, row: JobRow, { handles, cancelCause }: Recalled): LiveAttempt {
+  const { job } = row;
+  const backend = core.backends.get(row.backend);
+  if (backend === undefined) {
+    const message = `run ${run.id} has work on backend "${row.backend}", which is not configured here`;
+    throw new HeddleError('BACKEND_UNKNOWN', message, {
+      hint: 'resume with the configuration the run was started with',
+    });
+  }
+  const grant = JSON.parse(row.grant) as Grant;
+  const { flags } = run.table;
   const cancelled = (row.flags & JOB_CANCEL_REQUESTED) !== 0;
   const stopped = (row.flags & JOB_STOP_REQUESTED) !== 0;
-  if (cancelled) run.table.flags[job] = (run.table.flags[job] as number) | CANCEL_REQUESTED;
-  else if (stopped) run.table.flags[job] = (run.table.flags[job] as number) | STOP_REQUESTED;
-  const attempt: LiveAttempt = {
+  if (cancelled) flags[job] = (flags[job] as number) | CANCEL_REQUESTED;
+  else if (stopped) flags[job] = (flags[job] as number) | STOP_REQUESTED;
+  return {
     id: asAttemptId(row.attempt),
     run,
     job,
     fence: row.fence,
     backend,
-    place,
+    place: backend.placeNamed(grant.place),
     grant,
     grantJson: row.grant,
     submission: asSubmissionId(row.submission || row.attempt),
     element: row.element,
     handle: row.handle || (handles.get(row.submission) ?? ''),
     phase: 'unreachable',
+    reached: 'staging-in',
+    silent: false,
     grantedAt: row.grantedAt,
     // Counted from what its place says, or from now.
     startedAt: 0,
@@ -165,10 +204,6 @@ function recallJob(
     cancel: cancelled ? cancelCause : stopped ? 'shutdown' : undefined,
     killedBy: undefined,
   };
-  core.attempts.set(attempt.id, attempt);
-  run.live += 1;
-  run.heldCpus += grant.cpus;
-  return attempt;
 }
 
 /**

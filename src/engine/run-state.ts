@@ -53,6 +53,8 @@ export class RunState {
   chores = 0;
   /** Live attempts. */
   live = 0;
+  /** The live attempt of each job that has one. */
+  readonly attemptOf: Map<number, LiveAttempt> = new Map();
   heldCpus = 0;
 
   /** Of the latest attempt that ended other than well. */

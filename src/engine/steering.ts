@@ -24,7 +24,14 @@ export function* cancelAll(
 ): Generator<void> {
   run.stopping = true;
   if (how.killLive) {
-    for (const attempt of [...core.attempts.values()]) if (attempt.run === run) cancelAttempt(core, attempt, how.cause);
+    let asked = 0;
+    for (const attempt of [...run.attemptOf.values()]) {
+      // The one that was live when the list was made may have ended between two slices.
+      if (run.attemptOf.get(attempt.job) !== attempt) continue;
+      cancelAttempt(core, attempt, how.cause);
+      asked += 1;
+      if (asked % SLICE === 0) yield;
+    }
   }
   for (let job = 0, changed = 0; job < run.table.size; job += 1) {
     if (run.table.status[job] === PENDING || awaited(run, job) !== undefined) {
@@ -41,7 +48,7 @@ export function* cancelAll(
 /** Cancels some jobs. Those that are final stay as they are. */
 export function cancelJobs(core: Core, run: RunState, jobs: readonly number[]): void {
   for (const job of jobs) {
-    const live = liveAttemptOf(core, run, job);
+    const live = run.attemptOf.get(job);
     if (live !== undefined) cancelAttempt(core, live, 'user');
     else if (run.table.status[job] === PENDING || awaited(run, job) !== undefined)
       cancelWaiting(core, run, job, 'user');
@@ -65,13 +72,6 @@ function forget(core: Core, run: RunState, job: number): void {
   leaveQueues(core, run, job);
   flags[job] = (flags[job] as number) & ~(DOOMED | TOLD);
   run.wakeAt.delete(job);
-}
-
-/** The live attempt of a job, found without an index: there are never many. */
-export function liveAttemptOf(core: Core, run: RunState, job: number): LiveAttempt | undefined {
-  if (run.table.status[job] !== RUNNING) return undefined;
-  for (const attempt of core.attempts.values()) if (attempt.run === run && attempt.job === job) return attempt;
-  return undefined;
 }
 
 /** Keeps jobs from starting until they are released. What runs goes on; its retry would be held. */
@@ -98,7 +98,7 @@ export function releaseHeld(core: Core, run: RunState, jobs: readonly number[]):
 
 function keepSteered(core: Core, run: RunState, job: number): void {
   if (!core.settings.keepRows) return;
-  const attempt = liveAttemptOf(core, run, job) ?? awaited(run, job);
+  const attempt = run.attemptOf.get(job) ?? awaited(run, job);
   keepRow(core, run, job, attempt === undefined ? {} : { attempt });
 }
 
@@ -177,6 +177,8 @@ function makePending(core: Core, run: RunState, job: number): void {
   table.losses[job] = 0;
   table.waits[job] = UNCOUNTED;
   forget(core, run, job);
+  // A hold is for the wait it was asked for.
+  table.flags[job] = (table.flags[job] as number) & ~HELD;
   run.fatalPlaces.delete(job);
   change(core, run, job, 'pending', 'blocked');
 }
@@ -216,9 +218,7 @@ export function settlePaused(core: Core, run: RunState): void {
 /** Ends what runs as cancelled (shutdown), so that every job is left `pending (interrupted)` or as it was. */
 export function interrupt(core: Core, run: RunState, spares: (attempt: LiveAttempt) => boolean): void {
   run.interrupting = true;
-  for (const attempt of [...core.attempts.values()]) {
-    if (attempt.run === run && !spares(attempt)) cancelAttempt(core, attempt, 'shutdown');
-  }
+  for (const attempt of run.attemptOf.values()) if (!spares(attempt)) cancelAttempt(core, attempt, 'shutdown');
   for (const job of [...run.awaited.keys()]) {
     if (((run.table.flags[job] as number) & SUCCESSOR) !== 0) declareLost(core, run, job, 'interrupted');
   }

@@ -6,7 +6,7 @@ import { endDeadlock, mayBeDeadlocked } from './deadlock.ts';
 import { grantAll, reserveFor } from './granting.ts';
 import { endRunIfOver } from './runs.ts';
 import type { RunState } from './run-state.ts';
-import { cancelAll, liveAttemptOf, settlePaused } from './steering.ts';
+import { cancelAll, settlePaused } from './steering.ts';
 import type { TimerEntry } from './timers.ts';
 import { allowInQueue, leaveQueues, lookAgain, settle, takeFinals } from './waiting.ts';
 
@@ -20,13 +20,10 @@ export interface TurnBudget {
 
 /** One turn of the core: what time has brought, what ended, what can start. */
 export function turn(core: Core, budget: TurnBudget): void {
-  for (
-    let entry = core.timers.takeDue(core.now.mono);
-    entry !== undefined;
-    entry = core.timers.takeDue(core.now.mono)
-  ) {
+  for (let taken = 0; taken < budget.edges && core.out.size < budget.size; taken += 1) {
+    const entry = core.timers.takeDue(core.now.mono);
+    if (entry === undefined) break;
     fire(core, entry);
-    if (core.out.size >= budget.size) break;
   }
   if (core.out.size < budget.size && !isTellingPartly(core)) doChore(core);
   if (core.out.size < budget.size) takeFinals(core, budget.edges, (run, job) => jobSettled(core, run, job));
@@ -126,7 +123,7 @@ function queueTimeout(core: Core, entry: TimerEntry): void {
 }
 
 function attemptTimer(core: Core, entry: TimerEntry): void {
-  const attempt = liveAttemptOf(core, entry.run, entry.job);
+  const attempt = entry.run.attemptOf.get(entry.job);
   if (attempt === undefined || attempt.fence !== entry.fence) return;
   const { timeouts } = entry.run.definition(entry.job);
   switch (entry.kind) {

@@ -147,7 +147,15 @@ export interface TestNode extends Partial<Omit<Definition, 'resources' | 'retry'
 }
 
 export function graphOf(nodes: Readonly<Record<string, TestNode>>): Graph {
-  const builder = new GraphBuilder('test');
+  return filled(new GraphBuilder('test'), nodes);
+}
+
+/** Nodes to be appended to a graph of those that are there. */
+export function segmentOf(there: Readonly<Record<string, TestNode>>, nodes: Readonly<Record<string, TestNode>>): Graph {
+  return filled(new GraphBuilder('more', { after: graphOf(there) }), nodes);
+}
+
+function filled(builder: GraphBuilder, nodes: Readonly<Record<string, TestNode>>): Graph {
   for (const [name, { edges = [], expectedMs = 0, resources, retry, ...rest }] of Object.entries(nodes)) {
     const definition: Definition = {
       name: 'work',
