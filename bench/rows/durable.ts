@@ -148,6 +148,6 @@ function rateLine(shape: string, rate: number, bare: number): Line {
     ratio: times(rate / bare),
     budget: `>= ${perSecond(RATE_BUDGET)} and >= ${BARE_BUDGET} x`,
     isMet: rate >= RATE_BUDGET && rate >= BARE_BUDGET * bare,
-    method: `${count(STEPS)} named no-ops, Engine.open({ store, durability: 'full' }), somebody listening, engine.run to the end; bare: one integer column by node:sqlite, WAL, full, ${A_TRANSACTION} updates a transaction`,
+    method: `${count(STEPS)} named no-ops, Engine.open({ store, durability: 'full' }), somebody listening, engine.run to the end; bare: status of 1,000,000 rows of number and status, by node:sqlite, WAL, full, ${A_TRANSACTION} updates a transaction`,
   };
 }
