@@ -306,7 +306,7 @@ function hasAny(timeouts: object): boolean {
 }
 
 function lastStatus(stored: StoredRun, job: number): Status {
-  return stored.transitions.findLast((step) => step.job === job)?.to ?? 'pending';
+  return stored.stepsOf.get(job)?.at(-1)?.to ?? 'pending';
 }
 
 /** Says whether a phase may follow another in one attempt. */

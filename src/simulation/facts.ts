@@ -90,8 +90,7 @@ export function isChargedEnd(step: Transition, body: Body | undefined): boolean 
 export function chargedEnds(stored: StoredRun, job: number, ledger: Ledger): { life: number; sinceReset: number } {
   let life = 0;
   let sinceReset = 0;
-  for (const step of stored.transitions) {
-    if (step.job !== job) continue;
+  for (const step of stored.stepsOf.get(job) ?? []) {
     if (isFinal(step.from) && step.to === 'pending') sinceReset = 0;
     if (!isChargedEnd(step, ledger.bodies.get(attemptOf(stored, job, step.fence)))) continue;
     life += 1;
@@ -107,10 +106,18 @@ export function isHolding(row: JobRow, ledger: Ledger): boolean {
   return body === undefined || isAlive(body);
 }
 
-/** The judge's own view of a condition. `never`: it can not become true any more. */
+/**
+ * The judge's own view of a condition. `never`: it can not become true any more. `deadlineWall`, where given, is
+ * what deadlines are held against: one that passed before the clock was set back has passed.
+ */
 export function truthOf(
   condition: Condition,
-  now: { readonly wall: number; readonly gateOpen: boolean; readonly statusOf: (job: string) => Status },
+  now: {
+    readonly wall: number;
+    readonly deadlineWall?: number;
+    readonly gateOpen: boolean;
+    readonly statusOf: (job: string) => Status;
+  },
 ): 'true' | 'false' | 'never' {
   switch (condition.kind) {
     case 'after': {
@@ -124,7 +131,7 @@ export function truthOf(
     case 'after-time':
       return now.wall > condition.at ? 'true' : 'false';
     case 'before-time':
-      return now.wall < condition.at ? 'true' : 'never';
+      return (now.deadlineWall ?? now.wall) < condition.at ? 'true' : 'never';
     case 'custom':
       return now.gateOpen ? 'true' : 'false';
     case 'all':

@@ -92,6 +92,7 @@ function checkPending(at: JobContext, view: JobView, fail: (invariant: string, m
       if (condition === undefined) return fail('waits', 'without a condition');
       const truth = truthOf(condition, {
         wall: context.world.wall,
+        deadlineWall: context.world.latestWall,
         gateOpen: false,
         statusOf: (name) => storedStatus(stored, facts.indexOf(name)),
       });

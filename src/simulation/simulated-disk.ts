@@ -24,6 +24,8 @@ export interface StoredRun {
   readonly submissions: Map<string, SubmissionRow>;
   /** Entry i has sequence number i + 1. */
   readonly transitions: Transition[];
+  /** The same, by job. */
+  readonly stepsOf: Map<number, Transition[]>;
 }
 
 /** One write, as it can be done again after the power came back. */
@@ -66,7 +68,12 @@ function applyCommit(stored: StoredRun, commit: RunCommit): void {
   }
   for (const value of commit.values) stored.values.set(value.job, value.value);
   for (const submission of commit.submissions) stored.submissions.set(submission.id, submission);
-  for (const transition of commit.transitions) stored.transitions.push(transition);
+  for (const transition of commit.transitions) {
+    stored.transitions.push(transition);
+    const steps = stored.stepsOf.get(transition.job);
+    if (steps === undefined) stored.stepsOf.set(transition.job, [transition]);
+    else steps.push(transition);
+  }
   let { size } = stored.row;
   for (const segment of commit.segments) {
     stored.graphs.push(segment);
@@ -157,6 +164,7 @@ export class SimulatedDisk {
       values: new Map(),
       submissions: new Map(),
       transitions: [],
+      stepsOf: new Map(),
     });
   }
 

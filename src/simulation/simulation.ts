@@ -1,17 +1,20 @@
-import { type EngineEvent, isFinal, type OwnerId, type Status } from '../model/index.ts';
+import type { EngineApi } from '../engine/index.ts';
+import { type EngineEvent, isFinal, type Status } from '../model/index.ts';
 import { type Behaviour, Ledger } from './body.ts';
 import { CommitChecks, valueJson } from './commit-checks.ts';
 import type { Dice } from './dice.ts';
 import { checkEnd } from './end-checks.ts';
 import { chargedEnds, type RunFacts, storedStatus } from './facts.ts';
 import { checkLaunch } from './launch-checks.ts';
-import { type Life, newLife, openLife } from './life.ts';
+import type { Life } from './life.ts';
+import { Lives } from './lives.ts';
+import { actOnWorld, type Stage } from './operators.ts';
 import { probeOf } from './probe.ts';
 import type { Scenario } from './scenario.ts';
-import type { Action, WorldAction } from './scenario-actions.ts';
+import type { Action } from './scenario-actions.ts';
 import { checkSettled } from './settled-checks.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
-import { type Boundary, SimulatedProcess } from './simulated-process.ts';
+import type { Boundary } from './simulated-process.ts';
 import { NO_SITE_FAULTS, SimulatedSite, type SiteWatcher } from './simulated-site.ts';
 import { NO_STORE_FAULTS, Openings, type StoreFaults } from './simulated-store.ts';
 import { ToldChecks } from './told-checks.ts';
@@ -53,6 +56,10 @@ export interface SimulationOptions {
 /** After the faults are over everything must end within so much virtual time. */
 const PATIENCE_MS = 6 * 3_600_000;
 
+/** From so many jobs on a graph is large, and looked at every so many instants. */
+const LARGE = 100;
+const INSTANTS_A_LOOK = 500;
+
 /** Plays a scenario: the production engine in a simulated world, its promises checked at every step. */
 export function simulate(scenario: Scenario, options: SimulationOptions = {}): Promise<Verdict> {
   return new Simulation(scenario, options).run();
@@ -67,26 +74,35 @@ class Simulation {
   readonly #sites: readonly SimulatedSite[];
   readonly #users: Users;
   readonly #launched = new Set<string>();
-  readonly #boundaries: Boundary[] = [];
-  readonly #crashDice: Dice;
   readonly #bodyDice: Dice;
-  /** All engines there were; the last one is whom users talk to. */
-  readonly #lives: Life[] = [];
-  #deaths = 0;
+  readonly #lives: Lives;
   #actionsLeft: number;
   #isCalm = false;
+  #instants = 0;
+  readonly #isLarge: boolean;
   #fullUntil = -1;
 
   constructor(scenario: Scenario, options: SimulationOptions) {
     this.#scenario = scenario;
     this.#world = new World({ seed: scenario.seed, ...options });
     this.#disk = new SimulatedDisk(scenario.durability);
-    this.#crashDice = this.#world.dice('crash');
     this.#bodyDice = this.#world.dice('bodies');
     this.#actionsLeft = scenario.actions.length;
-    this.#users = new Users(this.#world, this.#disk, () => this.#lives.at(-1));
+    this.#isLarge = scenario.runs.some((plan) => plan.jobs.length > LARGE);
+    this.#users = new Users(this.#world, this.#disk, () => this.#lives.current);
     for (const plan of scenario.runs) this.#users.addRun(plan);
     this.#sites = this.#makeSites();
+    this.#lives = new Lives({
+      world: this.#world,
+      scenario,
+      disk: this.#disk,
+      openings: this.#openings,
+      sites: this.#sites,
+      storeFaults: () => this.#storeFaults(),
+      isGateOpen: () => this.#isGateOpen(),
+      isCalm: () => this.#isCalm,
+      opened: (life, engine) => this.#opened(life, engine),
+    });
     this.#disk.watcher = this.#makeCommitChecks();
   }
 
@@ -100,7 +116,7 @@ class Simulation {
       });
     }
     world.after(faultsUntilMs, () => this.#becomeCalm());
-    this.#begin();
+    this.#lives.begin();
     await this.#until(() => this.#isOver(), faultsUntilMs + PATIENCE_MS);
     for (const facts of this.#users.facts.values()) {
       const stored = this.#disk.get(facts.id);
@@ -113,8 +129,8 @@ class Simulation {
       violation: world.violation,
       events: world.events,
       virtualMs: world.mono,
-      deaths: this.#deaths,
-      boundaries: this.#boundaries,
+      deaths: this.#lives.deaths,
+      boundaries: this.#lives.boundaries,
       bodies: this.#ledger.bodies.size,
       runs: [...this.#users.facts.values()].map((facts) => this.#endOf(facts)),
     };
@@ -144,7 +160,7 @@ class Simulation {
 
   /** What has not ended, as the engine explains it. */
   #unfinished(): string {
-    const life = this.#lives.at(-1);
+    const life = this.#lives.current;
     const jobs: string[] = [];
     for (const facts of this.#users.facts.values()) {
       const stored = this.#disk.get(facts.id);
@@ -164,16 +180,20 @@ class Simulation {
 
   #isOver(): boolean {
     if (this.#actionsLeft > 0 && !this.#isCalm) return false;
-    const life = this.#lives.at(-1);
+    const life = this.#lives.current;
     if (life?.engine === undefined || !life.process.alive || life.closing || life.process.isBusy) return false;
     if (life.asked > 0 || life.store.isRefusing) return false;
-    if (this.#lives.some((each) => each.process.stopped && each.process.alive)) return false;
+    // A stopped engine has yet to wake up, and one that was taken for dead may still be at work on a wish.
+    if (this.#lives.all.some(({ process, asked }) => process.alive && (process.stopped || asked > 0))) return false;
     if (this.#users.areContent) return true;
     this.#users.askWhenFinal();
     return false;
   }
 
   #checkSettled(): void {
+    this.#instants += 1;
+    // Looking at each job at each instant is square work: large graphs are looked at now and then.
+    if (this.#isLarge && this.#instants % INSTANTS_A_LOOK !== 0) return;
     const context = {
       world: this.#world,
       disk: this.#disk,
@@ -183,7 +203,7 @@ class Simulation {
       tokens: this.#scenario.tokens,
       isGateOpen: this.#isGateOpen(),
     };
-    const life = this.#lives.at(-1);
+    const life = this.#lives.current;
     if (life === undefined || !life.process.alive || life.process.stopped || life.process.isBusy) return;
     if (life.store.isRefusing) return;
     checkSettled(life, context);
@@ -193,40 +213,15 @@ class Simulation {
     return this.#world.mono >= this.#scenario.gateOpensMs;
   }
 
-  /** A new engine in a new process. */
-  #begin(): void {
-    const { crash } = this.#scenario;
-    const name = `engine${this.#lives.length}`;
-    const process = new SimulatedProcess(this.#world, name, (boundary) => {
-      this.#boundaries.push(boundary);
-      if (crash.at.includes(this.#boundaries.length - 1)) return true;
-      return !this.#isCalm && this.#deaths < crash.most && this.#crashDice.chance(crash.perBoundary);
-    });
-    const life = newLife(process, {
-      scenario: this.#scenario,
-      disk: this.#disk,
-      openings: this.#openings,
-      sites: this.#sites,
-      storeFaults: () => this.#storeFaults(),
-      isGateOpen: () => this.#isGateOpen(),
-    });
-    process.onDeath(() => {
-      this.#deaths += 1;
-      if (this.#lives.at(-1) !== life) return;
-      this.#world.after(this.#crashDice.int(...crash.restartMs), () => this.#begin());
-    });
-    this.#lives.push(life);
-    this.#world.trace(() => `${name} begins`);
-    void openLife(life, (engine) => {
-      const told = new ToldChecks(this.#world, this.#disk);
-      engine.listen((events) => this.#hear(life, told, events));
-      if (this.#scenario.hasBadListener) {
-        engine.listen(() => {
-          throw new Error('a listener that throws');
-        });
-      }
-      this.#users.tend();
-    });
+  #opened(life: Life, engine: EngineApi): void {
+    const told = new ToldChecks(this.#world, this.#disk);
+    engine.listen((events) => this.#hear(life, told, events));
+    if (this.#scenario.hasBadListener) {
+      engine.listen(() => {
+        throw new Error('a listener that throws');
+      });
+    }
+    this.#users.tend();
   }
 
   #hear(life: Life, told: ToldChecks, events: readonly EngineEvent[]): void {
@@ -238,85 +233,33 @@ class Simulation {
   #act(action: Action): void {
     this.#world.trace(() => `action ${JSON.stringify(action)}`);
     if ('run' in action) this.#users.act(action);
-    else this.#actOnWorld(action);
+    else if (action.kind === 'disk-full') this.#fullUntil = this.#world.mono + action.forMs;
+    else actOnWorld(action, this.#stage());
   }
 
-  #actOnWorld(action: WorldAction): void {
-    const world = this.#world;
-    const life = this.#lives.at(-1);
-    switch (action.kind) {
-      case 'crash':
-        life?.process.crash('kill -9');
-        return;
-      case 'power-loss':
-        this.#losePower();
-        return;
-      case 'drain':
-        if (life !== undefined) this.#stop(life, (engine) => engine.drain());
-        return;
-      case 'shutdown':
-        if (life !== undefined) this.#stop(life, (engine) => engine.shutdown({ detach: action.detach }));
-        return;
-      case 'zombie':
-        if (life === undefined || !life.process.alive || life.closing) return;
-        life.process.stop();
-        this.#openings.loseLease(life.process);
-        this.#begin();
-        world.after(action.forMs, () => life.process.continue());
-        return;
-      case 'stall':
-        life?.process.stop();
-        world.after(action.forMs, () => life?.process.continue());
-        return;
-      case 'wall-jump':
-        world.jumpWall(action.byMs);
-        return;
-      case 'silence':
-        this.#site(action.site)?.fallSilent(action.forMs, action.dies);
-        return;
-      case 'places':
-        this.#takePlace(action.site, action.lose, action.forMs);
-        return;
-      case 'disk-full':
-        this.#fullUntil = world.mono + action.forMs;
-    }
+  #stage(): Stage {
+    const { facts } = this.#users;
+    return {
+      world: this.#world,
+      disk: this.#disk,
+      openings: this.#openings,
+      lives: this.#lives,
+      sites: this.#sites,
+      facts,
+    };
   }
 
   #site(name: string): SimulatedSite | undefined {
     return this.#sites.find((site) => site.profile.name === name);
   }
 
-  #takePlace(name: string, lost: string, forMs: number): void {
-    const site = this.#site(name);
-    if (site === undefined) return;
-    site.setPlaces(site.profile.places.filter((place) => place.name !== lost));
-    this.#world.after(forMs, () => site.setPlaces(site.profile.places));
-  }
-
-  #losePower(): void {
-    for (const life of this.#lives) life.process.crash('power loss');
-    this.#disk.losePower(this.#crashDice.int(0, this.#disk.unsynced));
-    for (const site of this.#sites) if (site.profile.local) site.losePower();
-    for (const facts of this.#users.facts.values()) facts.losePower();
-  }
-
-  /** An engine is told to end, and another one begins when it has. */
-  #stop(life: Life, how: (engine: NonNullable<Life['engine']>) => Promise<void>): void {
-    const { engine, process } = life;
-    if (engine === undefined || !process.alive || process.stopped || life.closing) return;
-    life.closing = true;
-    const failed = (error: unknown): void => this.#world.fail('answer', `an engine does not stop: ${String(error)}`);
-    how(engine)
-      .then(() => engine.shutdown())
-      .then(() => process.crash('it ended'), failed);
-  }
-
   #becomeCalm(): void {
+    if (this.#isCalm) return;
     this.#world.trace(() => 'nothing goes wrong any more');
     this.#isCalm = true;
     this.#fullUntil = -1;
     // A drain waits for work that may never end: the operator loses patience.
-    const life = this.#lives.at(-1);
+    const life = this.#lives.current;
     if (life?.closing === true) this.#world.after(60_000, () => life.process.crash('the operator is impatient'));
     this.#users.becomeCalm();
   }
@@ -336,32 +279,31 @@ class Simulation {
 
   /** I1 at the end: one job that needs each place whole can only start when nothing holds any of it. */
   async #probe(): Promise<void> {
-    if (!this.#isCalm) this.#becomeCalm();
+    this.#becomeCalm();
     const facts = this.#users.addRun(probeOf(this.#scenario));
     this.#users.tend();
     await this.#until(
-      () => this.#disk.get(facts.id)?.row.status === 'done' && this.#lives.at(-1)?.process.isBusy === false,
+      () => this.#disk.get(facts.id)?.row.status === 'done' && this.#lives.current?.process.isBusy === false,
       this.#world.mono + PATIENCE_MS,
     );
   }
 
   /** In the end an engine that is told to stop stops, and nothing of anybody's lives. */
   async #close(): Promise<void> {
-    const life = this.#lives.at(-1) as Life;
-    let isClosed = false;
-    life.closing = true;
-    life.engine?.[Symbol.asyncDispose]().then(() => {
-      isClosed = true;
-    });
-    await this.#until(() => isClosed, this.#world.mono + PATIENCE_MS);
-    const alive = this.#ledger.live()[0];
-    const isStray = alive !== undefined && !this.#mayBeStray();
-    if (isStray) this.#world.fail('I7', `the body of ${alive.order.job}#${alive.order.fence} outlives every run`);
-  }
-
-  /** After a power loss bodies may live of which no row tells any more. */
-  #mayBeStray(): boolean {
-    return this.#disk.losses > 0;
+    const closed = new Set<Life>();
+    const close = (): boolean => {
+      const life = this.#lives.current;
+      if (life?.engine !== undefined && life.process.alive && !life.closing) {
+        life.closing = true;
+        life.engine[Symbol.asyncDispose]().then(() => closed.add(life));
+      }
+      return life !== undefined && closed.has(life);
+    };
+    await this.#until(close, this.#world.mono + PATIENCE_MS);
+    // After a power loss bodies may live of which no row tells any more.
+    const alive = this.#disk.losses === 0 ? this.#ledger.live()[0] : undefined;
+    if (alive === undefined) return;
+    this.#world.fail('I7', `the body of ${alive.order.job}#${alive.order.fence} outlives every run`);
   }
 
   #makeSites(): SimulatedSite[] {
@@ -374,7 +316,7 @@ class Simulation {
           world,
           disk: this.#disk,
           facts,
-          owner: this.#ownerOf(process),
+          owner: this.#lives.ownerOf(process),
           launched: this.#launched,
         });
       },
@@ -383,10 +325,6 @@ class Simulation {
     return this.#scenario.sites.map(
       (profile) => new SimulatedSite({ world, profile, ledger: this.#ledger, watcher, faults }),
     );
-  }
-
-  #ownerOf(process: SimulatedProcess): OwnerId | undefined {
-    return this.#lives.find((life) => life.process === process)?.owner;
   }
 
   #makeCommitChecks(): CommitChecks {
@@ -399,7 +337,7 @@ class Simulation {
       placeOf: (backend, name) =>
         sites.find((site) => site.name === backend)?.places.find((place) => place.name === name),
       tokens,
-      heldSince: (run, owner) => this.#lives.find((life) => life.owner === owner)?.holds.get(run),
+      heldSince: (run, owner) => this.#lives.all.find((life) => life.owner === owner)?.holds.get(run),
       isGateOpen: () => this.#isGateOpen(),
     });
   }

@@ -52,6 +52,7 @@ export class World {
   readonly #trace: ((line: string) => void) | undefined;
   #mono = 0;
   #wallOffset = EPOCH_MS;
+  #latestWall = Number.NEGATIVE_INFINITY;
   #jumpedAt = Number.NEGATIVE_INFINITY;
   #violation: Violation | undefined;
   #events = 0;
@@ -69,6 +70,11 @@ export class World {
 
   get mono(): number {
     return this.#mono;
+  }
+
+  /** The latest the wall clock has ever said. */
+  get latestWall(): number {
+    return Math.max(this.#latestWall, this.wall);
   }
 
   /** Virtual milliseconds since the wall clock jumped. */
@@ -106,6 +112,7 @@ export class World {
   /** Sets the wall clock forward or back; the monotonic one goes on. */
   jumpWall(byMs: number): void {
     this.trace(() => `wall clock jumps by ${byMs} ms`);
+    this.#latestWall = this.latestWall;
     this.#wallOffset += byMs;
     this.#jumpedAt = this.#mono;
   }
