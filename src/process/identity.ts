@@ -55,12 +55,6 @@ export function isDead(stat: ProcessStat): boolean {
   return stat.state === 'Z' || stat.state === 'X';
 }
 
-/** The identity of a running process; undefined when it is dead, or a zombie nobody has waited for. */
-export function identify(pid: number): ProcessIdentity | undefined {
-  const stat = readProcess(pid);
-  return stat === undefined || isDead(stat) ? undefined : { pid, start: stat.start };
-}
-
 /** Says whether this very process runs: not another with its pid, and no zombie. */
 export function isAlive(identity: ProcessIdentity): boolean {
   const stat = readProcess(identity.pid);

@@ -21,11 +21,8 @@ export {
 export { Launcher, type LauncherAnswer, type LauncherOptions, type LauncherOrder } from './launcher.ts';
 export {
   childrenOf,
-  groupMembers,
   groupTarget,
-  isGroupAlive,
   listProcesses,
-  sessionMembers,
   sessionTarget,
   signalGroup,
   signalProcess,

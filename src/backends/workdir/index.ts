@@ -1,6 +1,6 @@
-export { CaptureGuard, stderrTail, truncationMark } from './capture.ts';
+export { CaptureGuard, stderrTail } from './capture.ts';
 export { collectOutputs, type Collection, EMPTY_VALUE } from './collect.ts';
-export { type CommandFile, type CommandPlaces, type CommandWork, commandFile, isOneProgram } from './command-file.ts';
+export type { CommandFile, CommandPlaces, CommandWork } from './command-file.ts';
 export { isLauncherAlive, survivorsOf } from './survivors.ts';
 export { WorkDirectories, type WorkPlaces } from './prepare.ts';
 export {

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readExitRecord, wrapperScript } from '../../../src/backends/workdir/index.ts';
+import { readExitRecord, STARTED_FILE, WRAPPER_EXIT, wrapperScript } from '../../../src/backends/workdir/index.ts';
 import { asAttemptId } from '../../../src/model/index.ts';
 import { listProcesses } from '../../../src/process/index.ts';
 import { nobodyIn, SHELLS, until } from './harness.ts';
@@ -64,7 +64,7 @@ describe.each(shells)('the wrapper in $name', ({ shell }) => {
   test('does nothing about an attempt that somebody has claimed', async () => {
     writeFileSync(at('claim'), 'mine');
 
-    expect(await exitOf(start('touch ran'))).toBe(122);
+    expect(await exitOf(start('touch ran'))).toBe(WRAPPER_EXIT.claimed);
     expect(existsSync(at('ran'))).toBe(false);
     expect(readFileSync(at('claim'), 'utf8')).toBe('mine');
   });
@@ -72,7 +72,7 @@ describe.each(shells)('the wrapper in $name', ({ shell }) => {
   test('does not start what is fenced', async () => {
     writeFileSync(at('fenced'), '');
 
-    expect(await exitOf(start('touch ran'))).toBe(123);
+    expect(await exitOf(start('touch ran'))).toBe(WRAPPER_EXIT.fenced);
     expect(existsSync(at('ran'))).toBe(false);
     expect(existsSync(at('exit.json'))).toBe(false);
   });
@@ -84,7 +84,7 @@ describe.each(shells)('the wrapper in $name', ({ shell }) => {
     writeFileSync(at('fenced'), '');
     writeFileSync(at('go'), '');
 
-    expect(await exit).toBe(123);
+    expect(await exit).toBe(WRAPPER_EXIT.fenced);
     expect(existsSync(at('exit.json'))).toBe(false);
   });
 
@@ -124,9 +124,9 @@ describe.each(shells)('the wrapper in $name', ({ shell }) => {
   test('says where the job is: a group of its own', async () => {
     const child = start('touch started; while [ ! -e go ]; do sleep 0.05; done');
     const exit = exitOf(child);
-    await until(() => existsSync(at('started.json')), 'the start');
+    await until(() => existsSync(at(STARTED_FILE)), 'the start');
 
-    const { pid, start: ticks } = JSON.parse(readFileSync(at('started.json'), 'utf8'));
+    const { pid, start: ticks } = JSON.parse(readFileSync(at(STARTED_FILE), 'utf8'));
     const stat = listProcesses().find((process) => process.pid === pid);
     writeFileSync(at('go'), '');
     await exit;
