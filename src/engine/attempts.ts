@@ -353,6 +353,7 @@ export function killFor(core: Core, attempt: LiveAttempt, timeout: TimeoutKind):
   if (attempt.cancel !== undefined || attempt.killedBy !== undefined) return;
   attempt.killedBy = timeout;
   if (attempt.phase !== 'unreachable') attempt.phase = 'cancelling';
-  changePhase(core, attempt.run, attempt.job, attempt.phase);
+  // With its row: after a crash its end must still read as the deadline's doing.
+  change(core, attempt.run, attempt.job, 'running', attempt.phase, { attempt });
   core.out.cancels.push(attempt);
 }

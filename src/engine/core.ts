@@ -156,6 +156,11 @@ function journal(
   core.out.size += 1;
 }
 
+/** What the end of a live attempt will read as, when that is known before it comes: a deadline's doing. */
+function expectedOutcome(attempt: LiveAttempt | undefined): string {
+  return attempt?.killedBy === undefined ? '' : JSON.stringify({ kind: 'timeout', timeout: attempt.killedBy });
+}
+
 /** A step within an attempt: journalled and told, but the row stays as it is. */
 export function changePhase(core: Core, run: RunState, job: number, detail: Detail): void {
   run.table.detail[job] = detailCode(detail);
@@ -197,7 +202,7 @@ function rowDraft(run: RunState, job: number, by: Change): RowDraft {
       endedAt: by.endedAt ?? 0,
       wakeAt: run.wakeAt.get(job) ?? 0,
       flags: (table.flags[job] as number) & KEPT_FLAGS,
-      outcome: by.outcomeJson ?? '',
+      outcome: by.outcomeJson ?? expectedOutcome(attempt),
     },
   };
 }
