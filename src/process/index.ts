@@ -4,7 +4,6 @@ export { type EndTarget, type Escalation, escalate, type EscalationHandle } from
 export {
   bootId,
   hasVariable,
-  identify,
   isAlive,
   type ProcessIdentity,
   type ProcessStat,

@@ -32,8 +32,8 @@ export function isOneProgram(text: string): boolean {
 export interface CommandPlaces {
   /** The project's directory, absolute. */
   readonly project: string;
-  /** Finds programs on the jobs' PATH. */
-  readonly programs: ProgramFinder;
+  /** Finds programs on the jobs' PATH; absent where that PATH is another machine's. */
+  readonly programs?: ProgramFinder;
 }
 
 /**
@@ -69,7 +69,7 @@ export function commandFile(order: AttemptOrder, work: CommandWork, places: Comm
 /** The command as one program and its arguments, the program by its place; undefined when it takes a shell. */
 function oneProgram(work: CommandWork, { programs }: CommandPlaces): string | undefined {
   const text = work.text.trim();
-  const place = (name: string): string => ('PATH' in work.environment ? undefined : programs.find(name)) ?? name;
+  const place = (name: string): string => ('PATH' in work.environment ? undefined : programs?.find(name)) ?? name;
   if (work.argv !== undefined) {
     const [program = '', ...args] = work.argv;
     return [place(program), ...args].map(word).join(' ');

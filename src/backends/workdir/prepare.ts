@@ -11,8 +11,8 @@ export interface WorkPlaces {
   readonly store: string;
   /** The project's directory, absolute. */
   readonly project: string;
-  /** Finds programs on the jobs' PATH. */
-  readonly programs: ProgramFinder;
+  /** Finds programs on the jobs' PATH; absent where that PATH is another machine's. */
+  readonly programs?: ProgramFinder;
 }
 
 /** Makes work directories. Remembers which parents it made: a run's thousands of attempts share a few. */
