@@ -21,6 +21,8 @@ const KILL_CODE = 137;
  */
 export function judgeEnd(live: LiveAttempt, status: number | string, places: JudgePlaces): Outcome | Promise<Outcome> {
   if (status !== 0) return judgeBadEnd(live, status, places.memoryKills);
+  // Told to end, it did so with good manners: that proves no work done.
+  if (live.cancelling?.termSent === true) return { kind: 'cancelled', by: 'user' };
   return live.work.outputs.length === 0 ? { kind: 'ok', value: EMPTY_VALUE } : collect(live, places);
 }
 

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { giveBack, ownFolder } from '../../own-folder.ts';
 
 const PROJECT = join(import.meta.dirname, '..', '..', '..');
@@ -120,4 +121,14 @@ function started(child: ChildProcess): Started {
 /** The id of the run that a `heddle run` has started. */
 export async function runIdOf(run: Started): Promise<string> {
   return (await run.said('stderr', /^(r-[0-9a-z]+) /m))[1] as string;
+}
+
+/** Waits until a file has so many lines, and gives them: commands say in such files what they do. */
+export async function fileLines(path: string, count: number): Promise<readonly string[]> {
+  for (;;) {
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    const lines = text.split('\n').slice(0, -1);
+    if (lines.length >= count) return lines;
+    await sleep(10);
+  }
 }
