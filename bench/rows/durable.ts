@@ -7,7 +7,7 @@ import { noops } from '../graphs.ts';
 import { count, type Figures, type Line, ms, perSecond, type Row, times } from '../row.ts';
 import { bareUpdates } from '../sqlite-floor.ts';
 
-const STEPS = 200_000;
+const STEPS = 500_000;
 const EDGES = 2;
 const A_TRANSACTION = 200;
 const WHAT = 'durable no-op steps, full, SQLite';
