@@ -12,12 +12,13 @@ import {
   type RunId,
   type RunRow,
   type Store,
+  type TimeoutKind,
 } from '../model/index.ts';
-import { abandon, type LiveAttempt } from './attempts.ts';
+import { abandon, type LiveAttempt, retryDelayMs } from './attempts.ts';
 import { CANCEL_REQUESTED, detailCode, PENDING, RUNNING, STOP_REQUESTED, statusCode, TOLD } from './codes.ts';
 import type { Core } from './core.ts';
 import { takeAgain } from './places.ts';
-import { addSegment, applyRow, type DefaultBackends, newRunState, settleWaits } from './runs.ts';
+import { addSegment, applyRow, type DefaultBackends, newRunState, openJobs, settleWaits } from './runs.ts';
 import type { RunState } from './run-state.ts';
 import { overrideResources, type StoredSettings } from './overriding.ts';
 
@@ -76,6 +77,7 @@ async function rebuild(
   for (const segment of await store.graph(run.id)) {
     for (const _ of addSegment(core, run, segment, from.defaults)) await from.breathe();
   }
+  openJobs(run, 0);
   for (const _ of run.table.rankAll(run.segments)) await from.breathe();
   for (const { jobs, resources } of (run.settings as StoredSettings).overrides ?? [])
     overrideResources(run, jobs, resources);
@@ -202,8 +204,14 @@ function recallAttempt(core: Core, run: RunState, row: JobRow, { handles, cancel
     adopted: true,
     launched: false,
     cancel: cancelled ? cancelCause : stopped ? 'shutdown' : undefined,
-    killedBy: undefined,
+    killedBy: deadlineOf(row),
   };
+}
+
+/** The deadline for which a running attempt was being ended. */
+function deadlineOf(row: JobRow): TimeoutKind | undefined {
+  const outcome = row.outcome === '' ? undefined : (JSON.parse(row.outcome) as Outcome);
+  return outcome?.kind === 'timeout' ? outcome.timeout : undefined;
 }
 
 /**
@@ -212,7 +220,8 @@ function recallAttempt(core: Core, run: RunState, row: JobRow, { handles, cancel
  */
 export function armWakeUps(core: Core, run: RunState): void {
   for (const [job, wakeAt] of run.wakeAt) {
-    const longest = Math.max(run.definition(job).retry.maxDelayMs, core.settings.refusalDelayMs);
+    const policy = run.definition(job).retry;
+    const longest = Math.max(retryDelayMs(policy, run.table.charged[job] as number, 0), core.settings.refusalDelayMs);
     const left = Math.min(Math.max(0, wakeAt - core.now.wall), longest);
     core.timers.add(core.now.mono + left, 'backoff', { run, job, fence: run.table.fence[job] as number });
   }

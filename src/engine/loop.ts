@@ -50,10 +50,13 @@ export class EngineLoop implements ActorHost {
   readonly #endWaiters: Map<RunState, EndWaiter[]> = new Map();
   readonly #givingUp: Map<RunState, Promise<void>> = new Map();
   #commitWaiters: (() => void)[] = [];
+  /** Told when nothing will come of what they wait for. */
+  readonly #failures: Set<(error: Error) => void> = new Set();
   #scheduled = false;
   #timer: Timer | undefined;
   #timerDue = Infinity;
   #broken: Error | undefined;
+  #stopped = false;
   #lastSkew: number;
 
   constructor(options: EngineOptions) {
@@ -80,7 +83,7 @@ export class EngineLoop implements ActorHost {
       committed: (out, events) => this.#committed(out, events),
       disowned: (run) => this.#disown(run),
       stalled: (error) => this.#stalled(error),
-      broken: (error) => this.#break(error),
+      broken: (error) => this.break(error),
     });
   }
 
@@ -108,6 +111,19 @@ export class EngineLoop implements ActorHost {
     return this.#broken;
   }
 
+  /** Why commits are waiting, when they are. */
+  get stalledBy(): Error | undefined {
+    return this.#committer.stalledBy;
+  }
+
+  get isCommitting(): boolean {
+    return this.#committer.busy;
+  }
+
+  get isStopped(): boolean {
+    return this.#stopped;
+  }
+
   input(input: () => void): void {
     this.core.now = this.#now();
     input();
@@ -133,7 +149,7 @@ export class EngineLoop implements ActorHost {
   }
 
   #poke(): void {
-    if (this.#scheduled || this.#broken !== undefined) return;
+    if (this.#scheduled || this.#stopped || this.#broken !== undefined) return;
     this.#scheduled = true;
     this.#clock.soon(() => {
       this.#scheduled = false;
@@ -149,7 +165,7 @@ export class EngineLoop implements ActorHost {
       turn(core, BUDGET);
     } catch (thrown) {
       // A bug of ours must stop the engine aloud, never leave it half alive.
-      this.#break(new HeddleError('ENGINE_BROKEN', `the engine failed: ${asError(thrown).message}`, { cause: thrown }));
+      this.break(new HeddleError('ENGINE_BROKEN', `the engine failed: ${asError(thrown).message}`, { cause: thrown }));
       return;
     }
     this.#armTimer();
@@ -240,7 +256,8 @@ export class EngineLoop implements ActorHost {
     }
   }
 
-  #break(error: Error): void {
+  /** Decides nothing more, and tells everybody who waits. */
+  break(error: Error): void {
     if (this.#broken !== undefined) return;
     this.#broken = error;
     this.core.draining = true;
@@ -249,6 +266,7 @@ export class EngineLoop implements ActorHost {
     for (const waiters of this.#endWaiters.values()) for (const waiter of waiters) waiter.reject(error);
     this.#endWaiters.clear();
     for (const waiter of this.core.out.waiters) waiter(error);
+    for (const fail of this.#failures) fail(error);
     this.#tellCommitted();
   }
 
@@ -309,19 +327,26 @@ export class EngineLoop implements ActorHost {
 
   /** Does work that is spread over turns, and waits until it is durable. */
   async chore(run: RunState, steps: Generator<void>): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    if (this.#broken !== undefined) throw this.#broken;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
     function* whole(): Generator<void> {
       yield* steps;
       resolve();
     }
+    this.#failures.add(reject);
     this.input(() => addChore(this.core, run, whole()));
-    await promise;
+    try {
+      await promise;
+    } finally {
+      this.#failures.delete(reject);
+    }
     await this.durable();
   }
 
   /** Resolves when everything decided so far is durable. */
   durable(): Promise<void> {
     if (this.#broken !== undefined) return Promise.reject(this.#broken);
+    if (this.#stopped) return Promise.resolve();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.input(() => {
       this.core.out.waiters.push((failure) => (failure === undefined ? resolve() : reject(failure)));
@@ -356,9 +381,12 @@ export class EngineLoop implements ActorHost {
     for (const _ of steps) await this.soon();
   }
 
-  /** No timer of the engine's fires any more. */
-  stopClock(): void {
+  /** Nothing is decided any more, and no timer of the engine's fires. What was given up has been by then. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#tellCommitted();
+    await Promise.all(this.#givingUp.values());
   }
 }

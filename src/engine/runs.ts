@@ -1,4 +1,5 @@
 import {
+  type Definition,
   type FinalStatus,
   type Graph,
   HeddleError,
@@ -15,24 +16,41 @@ import { ReadyQueue } from './ready-queue.ts';
 import { RunState } from './run-state.ts';
 import { becomeReady, failUnsatisfiable, isSatisfied, settle } from './waiting.ts';
 
-/** Adds definitions and jobs of a segment to a run, yielding now and then. Its jobs are `pending` afterwards. */
+/** Adds definitions and jobs of a segment to a run, yielding now and then. Its jobs are `created` until they are opened. */
 export function* addSegment(core: Core, run: RunState, segment: Graph, defaults: DefaultBackends): Generator<void> {
   const definitionBase = run.definitions.length;
-  for (const definition of segment.definitions) {
-    const named = definition.backend ?? run.settings.backend ?? defaults[definition.kind];
-    const backend = core.backends.get(named);
-    if (backend === undefined) throw unknownBackend(core, named);
+  for (const [i, definition] of segment.definitions.entries()) {
     if (definition.condition !== undefined) run.conditions.set(run.definitions.length, definition.condition);
     run.definitions.push(definition);
-    run.queues.push(queueFor(run, backend, definition.resources));
+    run.queues.push(queueFor(run, backendOf(core, run, { definition, defaults }), definition.resources));
     if (definition.priority !== 0) run.hasPriorities = true;
+    if ((i & 0xfff) === 0xfff) yield;
   }
   run.addSegment(segment);
   const first = run.table.size;
+  run.counts[CREATED] = (run.counts[CREATED] as number) + segment.size;
   yield* run.table.append(segment, definitionBase);
-  run.table.status.fill(PENDING, first, run.table.size);
   run.table.waits.fill(UNCOUNTED, first, run.table.size);
-  run.counts[PENDING] = (run.counts[PENDING] as number) + segment.size;
+}
+
+/** Makes the jobs from `first` on pending. */
+export function openJobs(run: RunState, first: number): void {
+  const count = run.table.size - first;
+  run.table.status.fill(PENDING, first, run.table.size);
+  run.counts[CREATED] = (run.counts[CREATED] as number) - count;
+  run.counts[PENDING] = (run.counts[PENDING] as number) + count;
+}
+
+/** @throws {HeddleError} BACKEND_UNKNOWN */
+export function backendOf(
+  core: Core,
+  run: RunState,
+  { definition, defaults }: { readonly definition: Definition; readonly defaults: DefaultBackends },
+): BackendState {
+  const named = definition.backend ?? run.settings.backend ?? defaults[definition.kind];
+  const backend = core.backends.get(named);
+  if (backend === undefined) throw unknownBackend(core, named);
+  return backend;
 }
 
 /** Edges of a job that has not been looked at yet: so many that nothing makes it ready before `settleWaits` has counted. */

@@ -3,6 +3,7 @@ import {
   type EngineEvent,
   type Graph,
   HeddleError,
+  isFinal,
   type JobId,
   newRunId,
   type RunId,
@@ -20,24 +21,29 @@ import type {
   RunSettings,
   RunView,
 } from './api.ts';
-import { abandon, type LiveAttempt } from './attempts.ts';
+import { appendSegment } from './appending.ts';
+import type { LiveAttempt } from './attempts.ts';
 import { FAILED } from './codes.ts';
 import type { Core } from './core.ts';
+import { Entrance } from './entrance.ts';
 import { explain, stuckJobs, viewJob, viewRun } from './explaining.ts';
-import { armWakeUps, loadRun } from './loading.ts';
+import { armWakeUps, giveUp, loadRun } from './loading.ts';
 import { EngineLoop } from './loop.ts';
 import { overrideFailed } from './overriding.ts';
-import { addSegment, newRunState, refuseImpossible, release } from './runs.ts';
+import { addSegment, endRunIfOver, newRunState, openJobs, refuseImpossible, release } from './runs.ts';
 import type { RunState } from './run-state.ts';
 import * as steering from './steering.ts';
-import { addChore } from './turn.ts';
+import { stopEngine } from './stopping.ts';
+import { addChore, stopRest } from './turn.ts';
 
 /** The engine's face: runs are started, taken over, steered and asked about here; `EngineLoop` does the work. */
 export class EngineShell implements EngineApi {
   readonly store: Store;
   readonly options: EngineOptions;
   readonly #loop: EngineLoop;
-  #closed = false;
+  readonly #entrance: Entrance = new Entrance();
+  #stopping: Promise<void> | undefined;
+  #disposing: Promise<void> | undefined;
 
   private constructor(loop: EngineLoop) {
     this.#loop = loop;
@@ -66,21 +72,22 @@ export class EngineShell implements EngineApi {
     return this.store.durability;
   }
 
-  async start(
+  start(
     graph: Graph,
     settings: RunSettings & { readonly id?: RunId; readonly name?: string; readonly fingerprint?: string },
   ): Promise<RunId> {
-    this.#refuseWhenClosed();
-    const {
-      id = newRunId(this.options.clock.now().wall, this.options.random),
-      name = graph.name,
-      fingerprint = '',
-      ...kept
-    } = settings;
+    const id = settings.id ?? newRunId(this.options.clock.now().wall, this.options.random);
+    return this.#enter(id, () => this.#start(id, graph, settings));
+  }
+
+  async #start(id: RunId, graph: Graph, settings: Parameters<EngineShell['start']>[1]): Promise<RunId> {
+    const { id: _, name = graph.name, fingerprint = '', ...kept } = settings;
     const run = newRunState(this.core, id, name, kept);
     await this.#loop.inSlices(addSegment(this.core, run, graph, this.options.defaultBackends));
+    openJobs(run, 0);
     await this.#loop.inSlices(run.table.rankAll(run.segments));
     refuseImpossible(this.core, run);
+    this.#refuseWhenClosed();
     run.status = 'running';
     run.startedAt = this.options.clock.now().wall;
     await this.store.createRun(
@@ -107,6 +114,11 @@ export class EngineShell implements EngineApi {
   }
 
   async resume(id: RunId, options: { readonly paused?: boolean } = {}): Promise<void> {
+    const running = await this.#enter(id, () => this.#takeOver(id, options.paused === true));
+    await recoverAll(this.#loop, running);
+  }
+
+  async #takeOver(id: RunId, paused: boolean): Promise<readonly LiveAttempt[]> {
     const { run, running } = await this.#load(id);
     if (run.endedAt !== 0) {
       await this.store.releaseRun(id, run.epoch);
@@ -117,7 +129,7 @@ export class EngineShell implements EngineApi {
     this.#loop.input(() => {
       this.core.runs.set(id, run);
       armWakeUps(this.core, run);
-      run.paused = options.paused === true;
+      run.paused = paused;
       if (run.status !== 'running') {
         run.status = 'running';
         run.detail = '';
@@ -126,55 +138,48 @@ export class EngineShell implements EngineApi {
       addChore(this.core, run, release(this.core, run, 0, run.table.size));
       // A crash may have fallen between the failure that stops the run and the end of the rest.
       const stops = (run.settings.onFailure ?? 'continue') !== 'continue';
-      if (stops && (run.counts[FAILED] as number) > 0) this.#stopRest(run);
+      if (stops && (run.counts[FAILED] as number) > 0) stopRest(this.core, run);
     });
-    await recoverAll(this.#loop, running);
+    return running;
   }
 
   /** Loads a run that this engine does not have yet. */
   async #load(id: RunId): ReturnType<typeof loadRun> {
-    this.#refuseWhenClosed();
     if (this.core.runs.has(id)) throw new HeddleError('STATE_CONFLICT', `run ${id} is already being executed here`);
     this.#loop.readClock();
-    const loaded = await loadRun(this.core, this.store, {
+    return loadRun(this.core, this.store, {
       id,
       defaults: this.options.defaultBackends,
       breathe: () => this.#loop.soon(),
     });
-    return loaded;
   }
 
-  async append(id: RunId, segment: Graph): Promise<void> {
-    const run = this.#run(id);
-    if (run.endedAt !== 0) throw new HeddleError('STATE_CONFLICT', `run ${id} is finished: nothing can be added`);
-    if (run.stopping) throw new HeddleError('STATE_CONFLICT', `run ${id} is being cancelled: nothing can be added`);
-    if (segment.base !== run.table.size) {
-      throw new HeddleError(
-        'STATE_CONFLICT',
-        `the segment begins at ${segment.base}, but run ${id} has ${run.table.size} jobs`,
-      );
-    }
-    run.chores += 1;
-    const first = run.table.size;
-    try {
-      await this.#loop.inSlices(addSegment(this.core, run, segment, this.options.defaultBackends));
-      await this.#loop.inSlices(run.table.rankAll([segment], first));
-    } finally {
-      run.chores -= 1;
-    }
-    this.#loop.input(() => {
-      this.core.out.draft(run).segments.push(segment);
-      addChore(this.core, run, release(this.core, run, first, run.table.size));
-      // It began to stop meanwhile: what was added goes the way of the rest.
-      if (run.stopping) this.#stopRest(run);
+  append(id: RunId, segment: Graph): Promise<void> {
+    return this.#enter(id, async () => {
+      const run = this.#run(id);
+      const defaults = this.options.defaultBackends;
+      await this.#keptOpen(run, () => appendSegment(this.#loop, run, { segment, defaults }));
+      this.#mustBeOurs(run);
     });
-    await this.#loop.durable();
-    this.#mustBeOurs(run);
+  }
+
+  /** Does something with a run that cannot end meanwhile. */
+  async #keptOpen(run: RunState, work: () => Promise<void>): Promise<void> {
+    run.chores += 1;
+    try {
+      await work();
+    } finally {
+      this.#loop.input(() => {
+        run.chores -= 1;
+        if (this.core.runs.get(run.id) === run) endRunIfOver(this.core, run);
+      });
+    }
   }
 
   /** Steers a run. One that has ended was given up with its end: there is nothing left to steer. */
-  async #steer(id: RunId, change: (run: RunState) => void): Promise<void> {
+  async #steer(id: RunId, jobs: readonly number[], change: (run: RunState) => void): Promise<void> {
     const run = this.#run(id);
+    for (const job of jobs) this.#withJob(id, job);
     // What has ended is not changed; that it has ended may still have to be written down.
     await (run.endedAt === 0 ? this.#loop.steer(() => change(run)) : this.#loop.durable());
     this.#mustBeOurs(run);
@@ -186,16 +191,8 @@ export class EngineShell implements EngineApi {
     throw new HeddleError('RUN_NOT_OWNED', `run ${run.id} was given up or taken over before this was written down`);
   }
 
-  /** Cancels what has not ended, for the reason for which the run stops. */
-  #stopRest(run: RunState): void {
-    const policy = run.settings.onFailure ?? 'continue';
-    const cause = policy === 'continue' ? 'user' : 'run-abort';
-    run.stopping = true;
-    addChore(this.core, run, steering.cancelAll(this.core, run, { cause, killLive: policy === 'abort' }));
-  }
-
   async cancel(id: RunId, jobs: JobSelection = 'all'): Promise<void> {
-    if (jobs !== 'all') return this.#steer(id, (run) => steering.cancelJobs(this.core, run, jobs));
+    if (jobs !== 'all') return this.#steer(id, jobs, (run) => steering.cancelJobs(this.core, run, jobs));
     const run = this.#run(id);
     if (run.endedAt !== 0) return this.#loop.durable();
     await this.#loop.chore(run, steering.cancelAll(this.core, run, { cause: 'user', killLive: true }));
@@ -203,50 +200,48 @@ export class EngineShell implements EngineApi {
   }
 
   async pause(id: RunId): Promise<void> {
-    await this.#steer(id, (run) => steering.pause(this.core, run));
+    await this.#steer(id, [], (run) => steering.pause(this.core, run));
   }
 
   async unpause(id: RunId): Promise<void> {
-    await this.#steer(id, (run) => steering.unpause(this.core, run));
+    await this.#steer(id, [], (run) => steering.unpause(this.core, run));
   }
 
   async hold(id: RunId, jobs: readonly number[]): Promise<void> {
-    await this.#steer(id, (run) => steering.hold(this.core, run, jobs));
+    await this.#steer(id, jobs, (run) => steering.hold(this.core, run, jobs));
   }
 
   async release(id: RunId, jobs: readonly number[]): Promise<void> {
-    await this.#steer(id, (run) => steering.releaseHeld(this.core, run, jobs));
+    await this.#steer(id, jobs, (run) => steering.releaseHeld(this.core, run, jobs));
   }
 
-  async retry(id: RunId, changes: RetryChanges = {}): Promise<void> {
-    const run = await this.#finished(id);
-    try {
-      if (changes.resources !== undefined) overrideFailed(this.core, run, changes.resources);
-    } catch (refusal) {
-      await this.store.releaseRun(id, run.epoch);
-      throw refusal;
-    }
-    // At once, so that whoever asks next finds it unfinished.
-    steering.reopen(this.core, run);
-    await this.#loop.chore(run, steering.retryFailed(this.core, run));
-    this.#mustBeOurs(run);
-  }
-
-  async rerun(id: RunId, jobs: readonly number[]): Promise<void> {
-    const held = this.core.runs.get(id);
-    const run = held !== undefined && held.endedAt === 0 ? held : await this.#finished(id);
-    await this.#loop.quiet();
-    for (const job of jobs) {
-      const status = run.statusOf(job);
-      if (status === 'pending' || status === 'running') {
-        throw new HeddleError(
-          'STATE_CONFLICT',
-          `job ${run.nameOf(job)} is ${status}: only a final job can be run again`,
-        );
+  retry(id: RunId, changes: RetryChanges = {}): Promise<void> {
+    return this.#enter(id, async () => {
+      const run = await this.#finished(id);
+      try {
+        if (changes.resources !== undefined) overrideFailed(this.core, run, changes.resources);
+      } catch (refusal) {
+        await this.store.releaseRun(id, run.epoch);
+        throw refusal;
       }
-    }
-    await this.#loop.chore(run, steering.rerun(this.core, run, jobs));
-    this.#mustBeOurs(run);
+      await this.#loop.chore(run, steering.retryFailed(this.core, run));
+      this.#mustBeOurs(run);
+    });
+  }
+
+  rerun(id: RunId, jobs: readonly number[]): Promise<void> {
+    return this.#enter(id, async () => {
+      const held = this.core.runs.get(id);
+      const run = held !== undefined && held.endedAt === 0 ? held : await this.#finished(id);
+      for (const job of jobs) this.#withJob(id, job);
+      await this.#keptOpen(run, async () => {
+        await this.#loop.quiet();
+        if (run.stopping) throw new HeddleError('STATE_CONFLICT', `run ${id} is being cancelled`);
+        refuseUnfinished(run, jobs);
+        await this.#loop.chore(run, steering.rerun(this.core, run, jobs));
+      });
+      this.#mustBeOurs(run);
+    });
   }
 
   /** A run that is final, loaded and owned; anything else is refused. */
@@ -254,14 +249,12 @@ export class EngineShell implements EngineApi {
     const held = this.core.runs.get(id);
     if (held !== undefined) {
       if (held.endedAt === 0) throw this.#unfinished(id);
-      const isSame = await this.#reclaim(held);
-      if (held.endedAt === 0) throw this.#unfinished(id);
-      if (isSame) return held;
+      if (await this.#reclaim(held)) return held;
       this.core.runs.delete(id);
     }
-    const { run, running } = await this.#load(id);
+    const { run } = await this.#load(id);
     if (run.endedAt === 0) {
-      for (const attempt of running) abandon(this.core, attempt);
+      giveUp(this.core, run);
       await this.store.releaseRun(id, run.epoch);
       throw this.#unfinished(id);
     }
@@ -337,34 +330,22 @@ export class EngineShell implements EngineApi {
   // ---- stopping -------------------------------------------------------------------------------
 
   async drain(): Promise<void> {
-    this.core.draining = true;
-    while (this.core.attempts.size > 0 && this.#loop.broken === undefined) await this.#loop.nextCommit();
+    const { core } = this;
+    core.draining = true;
+    while (core.attempts.size > 0 && this.#loop.broken === undefined && !this.#loop.isStopped)
+      await this.#loop.nextCommit();
   }
 
-  async shutdown(options: { readonly detach?: boolean } = {}): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.core.draining = true;
-    // What does not answer cannot be waited for: it is left for `resume` to ask after.
-    const spares = (attempt: LiveAttempt): boolean =>
-      attempt.phase === 'unreachable' || (options.detach === true && attempt.backend.backend.capabilities.recoverable);
-    const spared = (): number => [...this.core.attempts.values()].filter(spares).length;
-    if (this.#loop.broken === undefined) {
-      this.#loop.input(() => {
-        for (const run of this.core.runs.values()) if (run.endedAt === 0) steering.interrupt(this.core, run, spares);
-      });
-      while (this.core.attempts.size > spared() && this.#loop.broken === undefined) await this.#loop.nextCommit();
-      this.#loop.input(() => {
-        for (const run of this.core.runs.values()) steering.markInterrupted(this.core, run);
-      });
-      await this.#loop.durable().catch(() => undefined);
-    }
-    this.#loop.stopClock();
+  shutdown(options: { readonly detach?: boolean } = {}): Promise<void> {
+    this.#stopping ??= this.#entrance.close().then(() => stopEngine(this.#loop, { detach: options.detach === true }));
+    return this.#stopping;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.shutdown();
-    for (const backend of this.options.backends) await backend[Symbol.asyncDispose]();
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposing ??= this.shutdown().then(async () => {
+      for (const backend of this.options.backends) await backend[Symbol.asyncDispose]();
+    });
+    return this.#disposing;
   }
 
   // ---- small things ---------------------------------------------------------------------------
@@ -377,13 +358,26 @@ export class EngineShell implements EngineApi {
 
   #withJob(id: RunId, index: number): RunState {
     const run = this.#run(id);
-    if (index >= 0 && index < run.table.size) return run;
+    if (Number.isInteger(index) && index >= 0 && index < run.table.size) return run;
     throw new HeddleError('JOB_NOT_FOUND', `run ${id} has no job number ${index}`);
+  }
+
+  async #enter<Result>(id: RunId, work: () => Promise<Result>): Promise<Result> {
+    this.#refuseWhenClosed();
+    return this.#entrance.enter(id, work);
   }
 
   #refuseWhenClosed(): void {
     const { refusal } = this.#loop;
     if (refusal !== undefined) throw refusal;
-    if (this.#closed) throw new HeddleError('ENGINE_CLOSED', 'the engine has been shut down');
+    if (this.#entrance.isClosed) throw new HeddleError('ENGINE_CLOSED', 'the engine has been shut down');
+  }
+}
+
+function refuseUnfinished(run: RunState, jobs: readonly number[]): void {
+  for (const job of jobs) {
+    const status = run.statusOf(job);
+    if (isFinal(status)) continue;
+    throw new HeddleError('STATE_CONFLICT', `job ${run.nameOf(job)} is ${status}: only a final job can be run again`);
   }
 }

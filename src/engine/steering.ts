@@ -78,7 +78,8 @@ function forget(core: Core, run: RunState, job: number): void {
 export function hold(core: Core, run: RunState, jobs: readonly number[]): void {
   const { flags } = run.table;
   for (const job of jobs) {
-    if (isFinal(run.statusOf(job)) || ((flags[job] as number) & HELD) !== 0) continue;
+    const status = run.table.status[job];
+    if ((status !== PENDING && status !== RUNNING) || ((flags[job] as number) & HELD) !== 0) continue;
     leaveQueues(core, run, job);
     flags[job] = (flags[job] as number) | HELD;
     keepSteered(core, run, job);
@@ -114,6 +115,7 @@ export function* retryFailed(core: Core, run: RunState): Generator<void> {
     if (again.length % SLICE === 0) yield;
   }
   yield* settleAgain(core, run, again);
+  yield* cancelIfStopped(core, run);
 }
 
 /**
@@ -148,6 +150,14 @@ export function* rerun(core: Core, run: RunState, jobs: readonly number[]): Gene
     steps += 1;
     if (steps % EDGE_SLICE === 0) yield;
   }
+  yield* cancelIfStopped(core, run);
+}
+
+/** The run began to stop while jobs of it were being made pending: they go the way of the rest. */
+function* cancelIfStopped(core: Core, run: RunState): Generator<void> {
+  if (!run.stopping) return;
+  const cause = (run.settings.onFailure ?? 'continue') === 'continue' ? 'user' : 'run-abort';
+  yield* cancelAll(core, run, { cause, killLive: false });
 }
 
 /** Makes a job that waits or runs wait until its edges are counted again; nothing when that is so already. */

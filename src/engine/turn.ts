@@ -71,12 +71,17 @@ function* counted(core: Core, run: RunState, steps: Generator<void>): Generator<
 }
 
 function jobSettled(core: Core, run: RunState, job: number): void {
-  const policy = run.settings.onFailure ?? 'continue';
-  if (policy !== 'continue' && !run.stopping && run.statusOf(job) === 'failed') {
-    run.stopping = true;
-    addChore(core, run, cancelAll(core, run, { cause: 'run-abort', killLive: policy === 'abort' }));
-  }
+  const stops = (run.settings.onFailure ?? 'continue') !== 'continue';
+  if (stops && !run.stopping && run.statusOf(job) === 'failed') stopRest(core, run);
   endRunIfOver(core, run);
+}
+
+/** Cancels what has not ended, for the reason for which the run stops: its policy, or else somebody's wish. */
+export function stopRest(core: Core, run: RunState): void {
+  const policy = run.settings.onFailure ?? 'continue';
+  const cause = policy === 'continue' ? 'user' : 'run-abort';
+  run.stopping = true;
+  addChore(core, run, cancelAll(core, run, { cause, killLive: policy === 'abort' }));
 }
 
 function fire(core: Core, entry: TimerEntry): void {
