@@ -158,7 +158,9 @@ export class Users {
       // Given up or taken over in the meantime: whoever has it now is asked.
       if (code === 'RUN_NOT_OWNED' || code === 'RUN_NOT_FOUND' || !life.process.alive) return;
       const said = error instanceof Error ? `${error.stack} ${String(error.cause)}` : String(error);
-      if (!isStoreLost(error)) this.#world.fail('broken', said);
+      // Told to stop while its store takes nothing, an engine says what it could not write, and goes.
+      const isStoppedUnheard = life.closing && (code === 'STORE_FULL' || code === 'STORE_BUSY');
+      if (!isStoreLost(error) && !isStoppedUnheard) this.#world.fail('broken', said);
       life.process.crash(`it stopped: ${code}`);
     });
   }

@@ -1,0 +1,103 @@
+/** A bug, planted: text of a source file that is replaced. `find` stands there exactly once. */
+export interface Mutant {
+  readonly name: string;
+  /** Below `src/`. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/**
+ * Bugs of the kinds that lose work, double it or hang it. Each is what somebody in a hurry could write; the simulation
+ * must find every one of them within the CI budget.
+ */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'no fencing: who does not answer is taken for gone',
+    file: 'engine/acting.ts',
+    find: `    case 'unknown':
+      attemptUnreachable(core, attempt.id, answer.why);`,
+    replace: `    case 'unknown':
+      attemptGone(core, attempt.id, { why: answer.why });`,
+  },
+  {
+    name: 'a leaked slot: what an ended attempt held is not given back',
+    file: 'engine/attempts.ts',
+    find: `  attempt.run.wakeAt.delete(attempt.job);
+  giveBackGrant(core, attempt);`,
+    replace: `  attempt.run.wakeAt.delete(attempt.job);
+  if (attempt.fence !== 2) giveBackGrant(core, attempt);`,
+  },
+  {
+    name: 'an effect before its commit: launched before the intent is durable',
+    file: 'engine/loop.ts',
+    find: 'this.#committer.commit(out);',
+    replace: 'launchAll(this, out.launches); out.launches = []; this.#committer.commit(out);',
+  },
+  {
+    name: 'told before commit: the commit is not waited for',
+    file: 'engine/committer.ts',
+    find: 'if (commits.length > 0) await this.#host.store.commit(commits);',
+    replace: 'if (commits.length > 0) void this.#host.store.commit(commits).catch(() => undefined);',
+  },
+  {
+    name: 'acknowledged before commit: a wish is answered when it is heard',
+    file: 'engine/loop.ts',
+    find: 'this.core.out.waiters.push((failure) => (failure === undefined ? resolve() : reject(failure)));',
+    replace: 'resolve();',
+  },
+  {
+    name: 'a forgotten wake-up: the pause between attempts never ends',
+    file: 'engine/attempts.ts',
+    find: `else core.timers.add(core.now.mono + delay, 'backoff', { run, job, fence: table.fence[job] as number });`,
+    replace: '',
+  },
+  {
+    name: 'a forgotten look: an end whose report was lost is never asked after',
+    file: 'engine/turn.ts',
+    find: 'core.out.rechecks.push(attempt);',
+    replace: '',
+  },
+  {
+    name: 'a retry not charged: attempts have no end',
+    file: 'engine/attempts.ts',
+    find: 'column[job] = (column[job] as number) + 1;',
+    replace: '',
+  },
+  {
+    name: 'a cancel not persisted: forgotten by the next engine',
+    file: 'engine/attempts.ts',
+    find: 'run.table.flags[job] = (run.table.flags[job] as number) | flag;',
+    replace: 'void flag;',
+  },
+  {
+    name: 'an order edge treated as data: only done will do',
+    file: 'engine/waiting.ts',
+    find: `  return (accept & acceptBit(status)) !== 0 ? 'yes' : 'dooms';`,
+    replace: `  return status === 'done' ? 'yes' : 'cancels';`,
+  },
+  {
+    name: 'backoff not restored after a crash',
+    file: 'engine/shell.ts',
+    find: 'armWakeUps(this.core, run);',
+    replace: '',
+  },
+  {
+    name: 'a duplicate end applied: an attempt stays known when it has ended',
+    file: 'engine/attempts.ts',
+    find: 'core.attempts.delete(attempt.id);',
+    replace: '',
+  },
+  {
+    name: 'truth not judged at grant: a condition that was true once is true',
+    file: 'engine/granting.ts',
+    find: '(flags & SUCCESSOR) === 0 && !passes(core, run, job, condition)',
+    replace: '(flags & SUCCESSOR) === 0 && false',
+  },
+  {
+    name: 'what another owner has is told and acted on',
+    file: 'engine/committer.ts',
+    find: 'out.keepOnly((run) => core.runs.get(run.id) === run);',
+    replace: '',
+  },
+];
