@@ -3,10 +3,14 @@ import { connect, type Socket } from 'node:net';
 import { deserialize } from 'node:v8';
 import type { Explanation, JobView, RunView } from '../engine/index.ts';
 import { asRunId, type EngineEvent, HeddleError, type RunId, type Store } from '../model/index.ts';
+import { systemClock } from '../process/index.ts';
 import { type ControlOp, type ControlReply, type ControlRequest, fromWireError } from './control-protocol.ts';
 import { connectPath } from './owner-socket.ts';
 import { RemoteStore } from './remote-store.ts';
 import type { RunControl, RunningJob } from './run-control.ts';
+
+/** An owner's loop is never held for long: one that says nothing for so long is stopped, or stuck. */
+const FIRST_WORD_MS = 5000;
 
 type Waiting =
   | { readonly kind: 'one'; readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
@@ -31,6 +35,7 @@ type Waiting =
  */
 export async function connectControl(path: string, run: RunId): Promise<RunControl> {
   const wire = await Wire.connect(path, run);
+  await wire.hearFirst();
   return {
     run,
     view: async () => (await wire.ask('view')) as RunView,
@@ -78,14 +83,7 @@ class Wire {
       await once(socket, 'connect');
       return new Wire(socket, run);
     } catch (error) {
-      throw new HeddleError(
-        'RUN_OWNED',
-        `the owner ${run === '' ? 'of the store' : `of run '${run}'`} does not answer`,
-        {
-          cause: error,
-          hint: 'it may be stopping: try again in a moment',
-        },
-      );
+      throw silent(run, 'it may be stopping: try again in a moment', error);
     }
   }
 
@@ -96,6 +94,20 @@ class Wire {
     socket.on('data', (chunk: string) => this.#receive(chunk));
     socket.on('error', (error) => this.#fail(error));
     socket.on('close', () => this.#fail(undefined));
+  }
+
+  /** Waits for any answer at all: for a process that is stopped, the kernel takes connections and questions. */
+  async hearFirst(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const timer = systemClock.after(FIRST_WORD_MS, () => {
+      reject(silent(this.#run, "it may be stopped: 'heddle show' names its process"));
+      void this.close();
+    });
+    this.ask('view').then(
+      () => resolve(),
+      () => resolve(),
+    );
+    await promise.finally(() => timer.cancel());
   }
 
   ask(op: ControlOp, more: Pick<ControlRequest, 'jobs' | 'changes'> = {}): Promise<unknown> {
@@ -214,4 +226,11 @@ class Wire {
     }
     this.#waiting.clear();
   }
+}
+
+function silent(run: RunId, hint: string, cause?: unknown): HeddleError {
+  return new HeddleError('RUN_OWNED', `the owner ${run === '' ? 'of the store' : `of run '${run}'`} does not answer`, {
+    ...(cause === undefined ? {} : { cause }),
+    hint,
+  });
 }

@@ -32,7 +32,7 @@ async function live(
   count: number,
   run?: string,
 ): Promise<{ signal: NodeJS.Signals | null; code: number | null; stderr: string }> {
-  const words = [ENTRY, directory, label, String(count), ...(run === undefined ? [] : [run])];
+  const words = [ENTRY, directory, label, String(count), 'SIGKILL', ...(run === undefined ? [] : [run])];
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'pipe'] });
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => {

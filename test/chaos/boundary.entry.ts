@@ -5,16 +5,16 @@ import type { Backend, BackendContext, RunCommit } from '../../src/model/index.t
 import chaos from './flow.ts';
 
 /**
- * An engine that kills itself with SIGKILL at one labelled point (F01, F02), the n-th time it comes by.
- * Arguments: directory, label, n, and the run to resume, or nothing to start one.
+ * An engine that sends itself SIGKILL (F01, F02) or SIGSTOP (F04) at one labelled point, the n-th time it comes by.
+ * Arguments: directory, label, n, the signal, and the run to resume, or nothing to start one.
  */
-const [directory = '', label = '', count = '1', run] = process.argv.slice(2);
+const [directory = '', label = '', count = '1', signal = 'SIGKILL', run] = process.argv.slice(2);
 let left = Number(count);
 
 function point(name: string): void {
   if (name !== label) return;
   left -= 1;
-  if (left === 0) process.kill(process.pid, 'SIGKILL');
+  if (left === 0) process.kill(process.pid, signal);
 }
 
 const grants = (commits: readonly RunCommit[]): boolean =>

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import type { AttemptId, BackendEvent, RecoverAnswer } from '../../model/index.ts';
 import { signalProcess } from '../../process/index.ts';
 import {
@@ -33,7 +33,8 @@ export function lookInto(directory: string, attempt: AttemptId): Found {
     signalProcess(state.claim.launcher.pid, 'SIGCONT');
     return { kind: 'running', claim: state.claim };
   }
-  if (!existsSync(directory)) return { kind: 'never', why: 'its directory was never made' };
+  // Also where nothing was made yet: an engine that was stopped before the launch may go on with it at any time.
+  mkdirSync(directory, { recursive: true });
   writeFence(directory);
   // The launcher takes the claim and then looks for the fence; we write the fence and then look for the claim.
   const late = readExitRecord(directory, attempt);
