@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { giveBack, ownFolder } from '../../own-folder.ts';
 
@@ -38,6 +38,11 @@ export class Sandbox implements AsyncDisposable {
     const path = join(this.folder, name);
     writeFileSync(path, text);
     return path;
+  }
+
+  /** Removes a file of the folder. */
+  remove(name: string): void {
+    rmSync(join(this.folder, basename(name)));
   }
 
   start(
