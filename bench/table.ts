@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, release, tmpdir, totalmem, type } from 'node:os';
+import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem, type } from 'node:os';
 import type { Line } from './row.ts';
 
 const PAGE = new URL('../docs/performance.md', import.meta.url);
 const BEGIN = '<!-- bench:begin -->';
 const END = '<!-- bench:end -->';
+
+/** Of the last minute, before anything was measured: above 0.5, somebody else was at work too. */
+const loadAtStart = loadavg()[0] ?? Number.NaN;
 
 /** What was measured on. */
 export function machineFacts(): string {
@@ -17,6 +20,7 @@ export function machineFacts(): string {
     `Node ${process.version}`,
     `durable rows on ${fileSystemOf(tmpdir())}`,
     `commands on ${fileSystemOf('/dev/shm')}`,
+    `load average ${loadAtStart.toFixed(1)} before`,
     new Date().toISOString().slice(0, 10),
   ];
   return facts.join('; ');
