@@ -142,7 +142,7 @@ function applyEnd(core: Core, attempt: LiveAttempt, outcome: Outcome, endedAt: n
     settle(core, run, job);
     return;
   }
-  run.outcomes.set(job, outcome);
+  run.remember(job, outcome);
   if (outcome.kind === 'cancelled') {
     endCancelled(core, attempt, outcome.by, by);
     return;
@@ -245,7 +245,7 @@ export function attemptGone(
     const said = quarantined(run, job)
       ? { kind: 'lost' as const, why: `${how.why}; quarantined: it took two places down with it` }
       : outcome;
-    run.outcomes.set(job, said);
+    run.remember(job, said);
     releaseWithEnd(core, attempt);
     change(core, run, job, 'failed', 'lost', {
       attempt,
@@ -256,7 +256,7 @@ export function attemptGone(
     settle(core, run, job);
     return;
   }
-  run.outcomes.set(job, outcome);
+  run.remember(job, outcome);
   run.awaited.set(job, attempt);
   if ((run.table.waits[job] as number) > 0) {
     // An upstream job is being run again: the successor waits for that, and this attempt is over.
@@ -312,7 +312,7 @@ export function attemptRefused(core: Core, id: AttemptId, retryable: boolean, wh
   const outcome = actualOutcome(attempt, { kind: 'error', error });
   const by: Change = { attempt, outcome, outcomeJson: outcomeJson(outcome), endedAt: core.now.wall };
   clearCancel(run, job);
-  run.outcomes.set(job, outcome);
+  run.remember(job, outcome);
   if (outcome.kind === 'cancelled') return endCancelled(core, attempt, outcome.by, by);
   if (!retryable) {
     change(core, run, job, 'failed', causeOf(outcome) ?? 'error', by);

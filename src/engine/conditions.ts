@@ -20,7 +20,8 @@ const TRUE: Verdict = { truth: 'true', wakeWall: Infinity, pollMs: Infinity };
 const FALSE: Verdict = { truth: 'false', wakeWall: Infinity, pollMs: Infinity };
 const NEVER: Verdict = { truth: 'never', wakeWall: Infinity, pollMs: Infinity };
 
-type After = Condition & { readonly kind: 'after' };
+/** A condition on the ends of jobs. */
+export type After = Condition & { readonly kind: 'after' };
 
 /** Evaluates a condition against what is true now. */
 export function judge(core: Core, run: RunState, condition: Condition): Verdict {
@@ -51,12 +52,20 @@ function judgeMany(core: Core, run: RunState, condition: Condition & { kind: 'al
   return { truth, wakeWall, pollMs };
 }
 
+/** Jobs of a condition by index, -1 for a name that no job has. Looked up again only when the run has grown. */
+export function jobsOf(run: RunState, condition: After): Int32Array {
+  const known = run.namedJobs.get(condition);
+  if (known !== undefined && (known.size === run.table.size || known.isWhole)) return known.jobs;
+  const jobs = Int32Array.from(condition.jobs, (name) => run.indexOf(name) ?? -1);
+  run.namedJobs.set(condition, { jobs, size: run.table.size, isWhole: !jobs.includes(-1) });
+  return jobs;
+}
+
 function judgeAfter(run: RunState, condition: After): Verdict {
   let accepted = 0;
   let refused = 0;
-  for (const name of condition.jobs) {
-    const upstream = run.indexOf(name);
-    if (upstream === undefined) {
+  for (const upstream of jobsOf(run, condition)) {
+    if (upstream === -1) {
       if (run.sealed) refused += 1;
       continue;
     }
@@ -99,9 +108,8 @@ function register(run: RunState, made: Watch, condition: Condition): void {
   }
   if (condition.kind !== 'after') return;
   const gate: Gate = { watch: made, accept: condition.accept, mode: condition.mode, left: 0 };
-  for (const name of condition.jobs) {
-    const upstream = run.indexOf(name);
-    if (upstream === undefined) continue;
+  for (const upstream of jobsOf(run, condition)) {
+    if (upstream === -1) continue;
     // One that has been told tells nobody again: it is what it is.
     const isTold = ((run.table.flags[upstream] as number) & TOLD) !== 0;
     if (isTold) continue;

@@ -13,6 +13,7 @@ import type { LiveAttempt } from './attempts.ts';
 import { detailCode, detailOf, KEPT_FLAGS, statusCode, statusOf } from './codes.ts';
 import { Outbox, type RowDraft } from './outbox.ts';
 import { BackendState } from './places.ts';
+import type { Head } from './ready-queue.ts';
 import type { RunState } from './run-state.ts';
 import { Timers } from './timers.ts';
 
@@ -76,8 +77,8 @@ export class Core {
     for (const [name, count] of this.allTokens) this.tokens.set(name, count);
   }
 
-  addBackend(backend: Backend): BackendState {
-    const state = new BackendState(backend);
+  addBackend(backend: Backend, before: (a: Head, b: Head) => boolean): BackendState {
+    const state = new BackendState(backend, before);
     this.backends.set(backend.name, state);
     return state;
   }

@@ -1,5 +1,6 @@
 import { type Condition, isFinal } from '../model/index.ts';
 import { GATED, HELD, PENDING } from './codes.ts';
+import { jobsOf } from './conditions.ts';
 import type { Core } from './core.ts';
 import type { RunState } from './run-state.ts';
 import { failUnsatisfiable, leaveQueues } from './waiting.ts';
@@ -25,11 +26,11 @@ function isAtRest(run: RunState): boolean {
 /** Ends the jobs whose conditions can never become true since they wait for themselves, some a step. */
 export function* endDeadlock(core: Core, run: RunState): Generator<void> {
   const doomed = inCircles(run);
+  // None of them is woken by the end of another.
+  for (const job of doomed) leaveQueues(core, run, job);
   for (const [i, job] of doomed.entries()) {
     if (i % 250 === 249) yield;
-    if (run.table.status[job] !== PENDING) continue;
-    leaveQueues(core, run, job);
-    failUnsatisfiable(core, run, job);
+    if (run.table.status[job] === PENDING) failUnsatisfiable(core, run, job);
   }
 }
 
@@ -73,10 +74,7 @@ function blockerOf(run: RunState, job: number): number | undefined {
 /** The first job a condition names that has not ended. */
 function namedIn(run: RunState, condition: Condition): number | undefined {
   if (condition.kind === 'after') {
-    for (const name of condition.jobs) {
-      const job = run.indexOf(name);
-      if (job !== undefined && !isFinal(run.statusOf(job))) return job;
-    }
+    for (const job of jobsOf(run, condition)) if (job !== -1 && !isFinal(run.statusOf(job))) return job;
   } else if (condition.kind === 'all' || condition.kind === 'any') {
     for (const part of condition.conditions) {
       const job = namedIn(run, part);

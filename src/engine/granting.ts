@@ -8,18 +8,12 @@ import {
 } from '../model/index.ts';
 import { declareLost, type LiveAttempt } from './attempts.ts';
 import { HELD, SUCCESSOR } from './codes.ts';
-import { type Core, change } from './core.ts';
-import { Heap } from './heap.ts';
+import { type Core, type CoreSettings, change } from './core.ts';
 import { type BackendState, couldHold, fitsNow, type PlaceState, takeFrom } from './places.ts';
 import { allowStart } from './phases.ts';
-import { headBefore, type ReadyQueue } from './ready-queue.ts';
+import { type Head, headBefore, type ReadyQueue } from './ready-queue.ts';
 import type { RunState } from './run-state.ts';
 import { passes } from './waiting.ts';
-
-interface Head {
-  readonly queue: ReadyQueue;
-  job: number;
-}
 
 /**
  * Hands out what is free, best job first, until nothing that is ready fits or the budget of
@@ -45,26 +39,44 @@ function grantOn(core: Core, backend: BackendState, budget: number): number {
   dropStaleReservation(core, backend);
   let granted = 0;
   if (isFull(backend)) return granted;
-  const heads = orderedHeads(core, backend);
-  const steppedOver: { readonly queue: ReadyQueue; readonly before: number }[] = [];
+  // Shares change with every grant: what is fair is found anew each time.
+  if (core.settings.strategy === 'fair') backend.listAll();
+  const { heads } = backend;
+  const steppedOver: { readonly head: Head; readonly before: number }[] = [];
   while (granted < budget && !isFull(backend)) {
-    const head = heads.peek();
+    const head = nextHead(core, backend);
     if (head === undefined) break;
-    const outcome = tryGrant(core, backend, head);
+    const outcome = mayStart(head.queue.run) ? tryGrant(core, backend, head) : 'no-room';
     if (outcome === 'granted') granted += 1;
     else if (outcome === 'no-room') {
-      steppedOver.push({ queue: head.queue, before: granted });
       heads.pop();
-      continue;
+      steppedOver.push({ head, before: mayStart(head.queue.run) ? granted : budget });
     }
-    head.job = head.queue.head();
-    if (head.job === -1) {
-      heads.pop();
-      deactivate(core, backend, head.queue);
-    } else heads.sinkTop();
   }
-  for (const { queue, before } of steppedOver) if (granted > before) passOver(core, queue);
+  for (const { head, before } of steppedOver) {
+    heads.push(head);
+    if (granted > before) passOver(core, head.queue);
+  }
   return granted;
+}
+
+/** The best of the queues' heads. What is listed may have been taken or have left its queue since: then that is mended. */
+function nextHead(core: Core, backend: BackendState): Head | undefined {
+  const { heads } = backend;
+  for (;;) {
+    const head = heads.peek();
+    if (head === undefined) return undefined;
+    const { queue } = head;
+    const job = queue.listed === head && core.runs.get(queue.run.id) === queue.run ? queue.head() : -1;
+    if (job === head.job) return head;
+    if (job === -1) {
+      heads.pop();
+      if (queue.listed === head) deactivate(core, backend, queue);
+    } else {
+      head.job = job;
+      heads.sinkTop();
+    }
+  }
 }
 
 /** No cpu is free, and everything that is ready wants some. */
@@ -76,7 +88,6 @@ function isFull(backend: BackendState): boolean {
 /** Nothing is ready there any more; what was kept for it may be had by others. */
 function deactivate(core: Core, backend: BackendState, queue: ReadyQueue): void {
   backend.deactivate(queue);
-  queue.passedOverSince = undefined;
   if (backend.reservation?.queue !== queue) return;
   backend.reservation = undefined;
   core.grantable = true;
@@ -93,22 +104,13 @@ function dropStaleReservation(core: Core, backend: BackendState): void {
   backend.reservation = undefined;
 }
 
-function orderedHeads(core: Core, backend: BackendState): Heap<Head> {
-  const fair = core.settings.strategy === 'fair';
-  const before = (a: Head, b: Head): boolean => {
-    if (fair && a.queue.run !== b.queue.run) {
-      const difference = a.queue.run.heldCpus - b.queue.run.heldCpus;
-      if (difference !== 0) return difference < 0;
-    }
-    return headBefore(a.queue, a.job, b.queue, b.job);
+/** Whose turn it is: larger priority first, then longer rank; under fair sharing the run that holds least. */
+export function headsBefore(strategy: CoreSettings['strategy']): (a: Head, b: Head) => boolean {
+  if (strategy === 'priority') return (a, b) => headBefore(a.queue, a.job, b.queue, b.job);
+  return (a, b) => {
+    const difference = a.queue.run === b.queue.run ? 0 : a.queue.run.heldCpus - b.queue.run.heldCpus;
+    return difference === 0 ? headBefore(a.queue, a.job, b.queue, b.job) : difference < 0;
   };
-  const heads = new Heap<Head>(before);
-  for (const queue of backend.active) {
-    const job = queue.head();
-    if (job === -1) deactivate(core, backend, queue);
-    else if (mayStart(queue.run)) heads.push({ queue, job });
-  }
-  return heads;
 }
 
 function mayStart(run: RunState): boolean {

@@ -43,6 +43,10 @@ export class Heap<Item> {
     if (top !== undefined) this.#sink(top);
   }
 
+  clear(): void {
+    this.#items.length = 0;
+  }
+
   /** Keeps what passes, and forgets the rest. */
   keep(passes: (item: Item) => boolean): void {
     const items = this.#items;

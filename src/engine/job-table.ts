@@ -1,7 +1,7 @@
 import type { Graph } from '../model/index.ts';
 
 /** Jobs and edges of one slice: some milliseconds. */
-const STEPS_A_SLICE = 100_000;
+const STEPS_A_SLICE = 50_000;
 
 /**
  * The jobs of one run, column by column: a waiting job costs its columns and its edges, some

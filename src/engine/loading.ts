@@ -113,7 +113,7 @@ function applyFinals(run: RunState, finals: FinalJobs): void {
     table.losses[job] = losses[i] as number;
     table.flags[job] = TOLD;
   }
-  for (const [job, outcome] of outcomes) run.outcomes.set(job, JSON.parse(outcome) as Outcome);
+  for (const [job, outcome] of outcomes) run.remember(job, JSON.parse(outcome) as Outcome);
 }
 
 async function claim(store: Store, id: RunId): Promise<number> {
@@ -125,7 +125,7 @@ async function claim(store: Store, id: RunId): Promise<number> {
       throw notFound(id);
     case 'owned':
       throw new HeddleError('RUN_OWNED', `run ${id} is being executed by process ${answer.pid} on ${answer.host}`, {
-        hint: 'steer it from here with pause, cancel or logs; or stop that process and resume',
+        hint: answer.remedy ?? 'steer it from here with pause, cancel or logs; or stop that process and resume',
         details: { run: id, owner: answer.owner, host: answer.host, pid: answer.pid },
       });
   }
@@ -151,7 +151,7 @@ interface Recalled {
 function recallJob(core: Core, run: RunState, row: JobRow, recalled: Recalled): LiveAttempt | undefined {
   const { job } = row;
   const code = run.table.status[job];
-  if (row.outcome !== '' && code === PENDING) run.outcomes.set(job, JSON.parse(row.outcome) as Outcome);
+  if (row.outcome !== '' && code === PENDING) run.remember(job, JSON.parse(row.outcome) as Outcome);
   if (code === PENDING && row.wakeAt > 0) run.wakeAt.set(job, row.wakeAt);
   if (code !== RUNNING || row.attempt === '') return undefined;
   const attempt = recallAttempt(core, run, row, recalled);

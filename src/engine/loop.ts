@@ -16,6 +16,7 @@ import { abandon } from './attempts.ts';
 import { Committer } from './committer.ts';
 import { Core } from './core.ts';
 import { viewRun } from './explaining.ts';
+import { headsBefore } from './granting.ts';
 import type { Outbox } from './outbox.ts';
 import type { RunState } from './run-state.ts';
 import { addChore, turn, type TurnBudget, wallJumped } from './turn.ts';
@@ -89,7 +90,7 @@ export class EngineLoop implements ActorHost {
 
   /** Opens a backend and takes its places in. */
   async openBackend(backend: Backend): Promise<void> {
-    const state = this.core.addBackend(backend);
+    const state = this.core.addBackend(backend, headsBefore(this.core.settings.strategy));
     const { options } = this;
     const places = await backend.open({
       clock: options.clock,

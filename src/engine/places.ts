@@ -1,5 +1,6 @@
 import type { Backend, Grant, Place, ResourceRequest } from '../model/index.ts';
-import type { ReadyQueue } from './ready-queue.ts';
+import { Heap } from './heap.ts';
+import type { Head, ReadyQueue } from './ready-queue.ts';
 
 /** Rounding of fractions of a cpu must not keep a job out. */
 const SLACK = 1e-9;
@@ -38,21 +39,39 @@ export class BackendState {
   readonly places: PlaceState[] = [];
   /** Queues that may have a ready job. */
   readonly active: Set<ReadyQueue> = new Set();
+  /** Their heads, best first; some stand better than they are, and some entries are void. */
+  readonly heads: Heap<Head>;
   /** How many of them want no cpu. */
   activeWithoutCpus = 0;
   reservation: Reservation | undefined;
 
-  constructor(backend: Backend) {
+  constructor(backend: Backend, before: (a: Head, b: Head) => boolean) {
     this.backend = backend;
+    this.heads = new Heap(before);
     this.name = backend.name;
   }
 
-  activate(queue: ReadyQueue): void {
+  /** Lists a queue with the best job it may have. */
+  list(queue: ReadyQueue, job: number): void {
     if (queue.request.cpus === 0 && !this.active.has(queue)) this.activeWithoutCpus += 1;
     this.active.add(queue);
+    queue.listed = { queue, job };
+    this.heads.push(queue.listed);
+  }
+
+  /** Lists all queues anew, as they stand. */
+  listAll(): void {
+    this.heads.clear();
+    for (const queue of this.active) {
+      const job = queue.head();
+      if (job === -1) this.deactivate(queue);
+      else this.list(queue, job);
+    }
   }
 
   deactivate(queue: ReadyQueue): void {
+    queue.listed = undefined;
+    queue.passedOverSince = undefined;
     if (this.active.delete(queue) && queue.request.cpus === 0) this.activeWithoutCpus -= 1;
   }
 

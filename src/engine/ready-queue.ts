@@ -3,6 +3,12 @@ import { QUEUED } from './codes.ts';
 import type { BackendState } from './places.ts';
 import type { RunState } from './run-state.ts';
 
+/** A queue among those that want something of a backend, with the job it stands there for: its head, or one better. */
+export interface Head {
+  readonly queue: ReadyQueue;
+  job: number;
+}
+
 /**
  * The ready jobs of one run that ask the same of the same backend, best first: larger priority,
  * then longer upward rank, then order of submission. An entry counts only while its job is marked
@@ -16,6 +22,8 @@ export class ReadyQueue {
   readonly grantJson: Map<string, string> = new Map();
   /** Monotonic time since when its head has been passed over for others. */
   passedOverSince: number | undefined;
+  /** How it is listed with its backend; another entry there is void. */
+  listed: Head | undefined;
   #heap = new Int32Array(16);
   #size = 0;
 
@@ -46,7 +54,7 @@ export class ReadyQueue {
       at = parent;
     }
     heap[at] = job;
-    this.backend.activate(this);
+    if (at === 0 || this.listed === undefined) this.backend.list(this, job);
   }
 
   /** The best ready job, or -1. */

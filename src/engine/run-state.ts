@@ -5,6 +5,7 @@ import {
   type Detail,
   type Graph,
   type JobId,
+  NameIndex,
   type Outcome,
   type RunId,
   type Status,
@@ -13,7 +14,7 @@ import {
 import type { RunSettings } from './api.ts';
 import type { LiveAttempt } from './attempts.ts';
 import { PENDING, statusOf } from './codes.ts';
-import type { Gate, Watch } from './conditions.ts';
+import type { After, Gate, Watch } from './conditions.ts';
 import { JobTable } from './job-table.ts';
 import type { ReadyQueue } from './ready-queue.ts';
 
@@ -77,7 +78,11 @@ export class RunState {
   readonly fatalPlaces: Map<number, Set<string>> = new Map();
   /** Conditions with names resolved, by index of definition. */
   readonly conditions: Map<number, Condition> = new Map();
-  #index: Map<string, number> | undefined;
+  /** The jobs that conditions name. */
+  readonly namedJobs: Map<After, { readonly jobs: Int32Array; readonly size: number; readonly isWhole: boolean }> =
+    new Map();
+  #indices: NameIndex[] = [];
+  readonly #gists: Map<string, Outcome> = new Map();
   #lookups = 0;
 
   constructor(id: RunId, name: string, order: number, settings: RunSettings) {
@@ -134,35 +139,64 @@ export class RunState {
     }
   }
 
-  /** Index of a job by name: by looking through the names, and by a map once that is asked often. */
+  /** Index of a job by name: by looking through the names, and by an index once that is asked often. */
   indexOf(job: string): number | undefined {
     this.#lookups += 1;
-    if (this.#index !== undefined) return this.#index.get(job);
-    if (this.#lookups > 8) {
-      this.#index = new Map();
-      for (const segment of this.segments) this.#indexSegment(segment);
-      return this.#index.get(job);
-    }
-    for (const segment of this.segments) {
-      const at = findText(segment, job);
+    if (this.#lookups > 8) for (const _ of this.indexNames()) continue;
+    for (const [i, segment] of this.segments.entries()) {
+      const at = this.#indices[i]?.indexOf(job) ?? (i < this.#indices.length ? -1 : findText(segment, job));
       if (at !== -1) return segment.base + at;
     }
     return undefined;
   }
 
-  addSegment(segment: Graph): void {
-    this.segments.push(segment);
-    if (this.#index !== undefined) this.#indexSegment(segment);
+  /** Indexes the names that are not yet, yielding now and then. */
+  *indexNames(): Generator<void> {
+    while (this.#indices.length < this.segments.length) {
+      const { names, size } = this.segments[this.#indices.length] as Graph;
+      const index = new NameIndex({ bytes: names.bytes, offset: (i) => names.offsets[i] as number }, size);
+      for (let i = 0; i < size; i += 1) {
+        index.enter(i);
+        if ((i & 0x3fff) === 0x3fff) yield;
+      }
+      this.#indices.push(index);
+    }
   }
 
-  #indexSegment(segment: Graph): void {
-    for (let i = 0; i < segment.size; i += 1) this.#index?.set(textAt(segment.names, i), segment.base + i);
+  addSegment(segment: Graph): void {
+    this.segments.push(segment);
+  }
+
+  /** Keeps how an attempt ended that did not end well. Of the first ones in full; of a million failures the gist. */
+  remember(job: number, outcome: Outcome): void {
+    const isFew = this.outcomes.size < OUTCOMES_IN_FULL || this.outcomes.has(job);
+    this.outcomes.set(job, isFew ? outcome : this.#gistOf(outcome));
+  }
+
+  #gistOf(outcome: Outcome): Outcome {
+    const gist = gistOf(outcome);
+    const key = JSON.stringify(gist);
+    const known = this.#gists.get(key);
+    if (known !== undefined) return known;
+    if (this.#gists.size < OUTCOMES_IN_FULL) this.#gists.set(key, gist);
+    return gist;
   }
 
   /** Jobs that are not final. */
   get unfinished(): number {
     return (this.counts[PENDING] as number) + (this.counts[PENDING + 1] as number);
   }
+}
+
+const OUTCOMES_IN_FULL = 1000;
+
+/** An outcome without what may be long: the store has all of it. */
+function gistOf(outcome: Outcome): Outcome {
+  if (outcome.kind === 'exit') return { kind: 'exit', code: outcome.code };
+  if (outcome.kind === 'signal') return { kind: 'signal', signal: outcome.signal };
+  if (outcome.kind !== 'error') return outcome;
+  const { name, message, code } = outcome.error;
+  return { kind: 'error', error: { name, message: message.slice(0, 200), ...(code === undefined ? {} : { code }) } };
 }
 
 function findText(segment: Graph, text: string): number {

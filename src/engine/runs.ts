@@ -31,6 +31,7 @@ export function* addSegment(core: Core, run: RunState, segment: Graph, defaults:
   run.counts[CREATED] = (run.counts[CREATED] as number) + segment.size;
   yield* run.table.append(segment, definitionBase);
   run.table.waits.fill(UNCOUNTED, first, run.table.size);
+  if (run.conditions.size > 0) yield* run.indexNames();
 }
 
 /** Makes the jobs from `first` on pending. */

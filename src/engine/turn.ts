@@ -122,7 +122,7 @@ function queueTimeout(core: Core, entry: TimerEntry): void {
   leaveQueues(core, run, job);
   if (!waits) return;
   const outcome = { kind: 'timeout', timeout: 'queue' } as const;
-  run.outcomes.set(job, outcome);
+  run.remember(job, outcome);
   change(core, run, job, 'failed', 'timeout', { outcomeJson: outcomeJson(outcome), outcome });
   settle(core, run, job);
 }
