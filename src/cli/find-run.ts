@@ -12,8 +12,8 @@ import {
   type NameIndex,
   nameIndex,
   nearestName,
-  type OwnerRecord,
   type RunRow,
+  type SeenOwner,
   type Status,
   type Store,
   textAt,
@@ -55,7 +55,7 @@ export function splitJobTarget(text: string, command: string): { readonly run: s
 /** A run as the store has it, and who owns it. */
 export interface FoundRun {
   readonly row: RunRow;
-  readonly owner: (OwnerRecord & { readonly alive: boolean }) | undefined;
+  readonly owner: SeenOwner | undefined;
 }
 
 /**

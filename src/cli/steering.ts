@@ -20,7 +20,7 @@ export async function steer<T>(
   })();
   if (isFinal(found.row.status) && found.owner === undefined) throw finished(context, found);
   if (found.owner !== undefined) {
-    await using control = await connectControl(found.owner.socket, found.row.id);
+    await using control = await connectControl(found.owner.socket, found.row.id, found.owner);
     return await use(control, found);
   }
   const engine = await Engine.open({ store: storeDirectory(context) });

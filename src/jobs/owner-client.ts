@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { deserialize } from 'node:v8';
 import type { Explanation, JobView, RunView } from '../engine/index.ts';
-import { asRunId, type EngineEvent, HeddleError, type RunId, type Store } from '../model/index.ts';
+import { asRunId, type EngineEvent, HeddleError, type RunId, type SeenOwner, type Store } from '../model/index.ts';
 import { systemClock } from '../process/index.ts';
 import { type ControlOp, type ControlReply, type ControlRequest, fromWireError } from './control-protocol.ts';
 import { connectPath } from './owner-socket.ts';
@@ -29,12 +29,16 @@ type Waiting =
     };
 
 /**
- * Steers a run through the socket of the engine that owns it.
+ * Steers a run through the socket of the engine that owns it. When nobody answers there, the owner's remedy is told.
  *
  * @throws {HeddleError} RUN_OWNED when the owner lives but doesn't answer
  */
-export async function connectControl(path: string, run: RunId): Promise<RunControl> {
-  const wire = await Wire.connect(path, run);
+export async function connectControl(
+  path: string,
+  run: RunId,
+  owner: Pick<SeenOwner, 'remedy'> = {},
+): Promise<RunControl> {
+  const wire = await Wire.connect(path, run, owner.remedy);
   await wire.hearFirst();
   return {
     run,
@@ -77,13 +81,13 @@ class Wire {
   #pending = '';
   #broken: Error | undefined;
 
-  static async connect(path: string, run: RunId): Promise<Wire> {
+  static async connect(path: string, run: RunId, remedy = 'it may be stopping: try again in a moment'): Promise<Wire> {
     try {
       const socket = connect(await connectPath(path));
       await once(socket, 'connect');
       return new Wire(socket, run);
     } catch (error) {
-      throw silent(run, 'it may be stopping: try again in a moment', error);
+      throw silent(run, remedy, error);
     }
   }
 

@@ -156,7 +156,13 @@ export interface RunFilter {
 export type ClaimAnswer =
   | { readonly kind: 'claimed'; readonly epoch: number }
   /** Its owner lives. */
-  | { readonly kind: 'owned'; readonly owner: OwnerId; readonly host: string; readonly pid: number }
+  | {
+      readonly kind: 'owned';
+      readonly owner: OwnerId;
+      readonly host: string;
+      readonly pid: number;
+      readonly remedy?: string;
+    }
   | { readonly kind: 'not-found' };
 
 /**
@@ -177,7 +183,7 @@ export interface Store extends AsyncDisposable {
   /** Takes a run over when nobody lives who owns it, or when it is this opening's already. */
   claimRun(run: RunId): Promise<ClaimAnswer>;
   /** Who owns a run and whether it lives; undefined when nobody does. */
-  ownerOf(run: RunId): Promise<(OwnerRecord & { readonly alive: boolean }) | undefined>;
+  ownerOf(run: RunId): Promise<SeenOwner | undefined>;
   /** Gives a run up, so that another may claim it. */
   releaseRun(run: RunId, epoch: number): Promise<void>;
   /** One transaction. */
@@ -216,6 +222,16 @@ export interface OwnerRecord {
   readonly pid: number;
   /** Path of the socket through which others steer its runs; empty when there is none. */
   readonly socket: string;
+}
+
+/** An owner as others see it. */
+export interface SeenOwner extends OwnerRecord {
+  readonly alive: boolean;
+  /**
+   * What frees its runs when it is gone for good, for people: only there when nobody here can know that it is, since
+   * it was on another machine.
+   */
+  readonly remedy?: string;
 }
 
 /** The outcome as a row keeps it: its value lives apart. */

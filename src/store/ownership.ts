@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -64,14 +64,26 @@ export interface OwnerJudge {
 }
 
 /**
- * Says whether an owner lives. One on another machine does as far as anybody here can know; the kernel's locks
- * say nothing of it.
+ * Says whether an owner lives. One on another machine does as far as anybody here can know, since the kernel's locks
+ * say nothing of it: until somebody who knows better removes its side file. Were he wrong, the owner would find its
+ * next commit refused, since a run that is taken over has a new epoch.
  */
 export function isOwnerAlive(owner: KeptOwner, judge: OwnerJudge): boolean {
   if (owner.owner === judge.self) return true;
   if (judge.exclusive) return false;
-  const sameMachine = owner.host === judge.host.name || (owner.boot !== '' && owner.boot === judge.host.boot);
-  return sameMachine ? isLocked(lockPath(judge.directory, owner.owner)) : true;
+  const path = lockPath(judge.directory, owner.owner);
+  return isHere(owner, judge) ? isLocked(path) : existsSync(path);
+}
+
+function isHere(owner: KeptOwner, { host }: OwnerJudge): boolean {
+  return owner.host === host.name || (owner.boot !== '' && owner.boot === host.boot);
+}
+
+/** What frees the runs of a living owner when it is gone after all; nothing where that would have been seen. */
+export function remedyFor(owner: KeptOwner, judge: OwnerJudge): { readonly remedy?: string } {
+  if (isHere(owner, judge) || judge.exclusive) return {};
+  const path = lockPath(judge.directory, owner.owner);
+  return { remedy: `if ${owner.host} is down or was renamed, make sure that nothing runs there, then remove ${path}` };
 }
 
 /** Asks for a shared lock: several may ask at once and not take each other for the owner. */

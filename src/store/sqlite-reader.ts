@@ -4,11 +4,11 @@ import {
   type FinalJobs,
   type JobRow,
   type OwnerId,
-  type OwnerRecord,
   packFinals,
   type RunFilter,
   type RunId,
   type RunRow,
+  type SeenOwner,
   type Status,
   type SubmissionRow,
   type Transition,
@@ -18,7 +18,7 @@ import { type Row, Statements } from './connection.ts';
 import type { GraphPart } from './graph-format.ts';
 import { unpackTransitions } from './journal-format.ts';
 import { keptOwner } from './owner-rows.ts';
-import { isOwnerAlive, type OwnerJudge } from './ownership.ts';
+import { isOwnerAlive, type OwnerJudge, remedyFor } from './ownership.ts';
 import {
   ATTEMPT_COLUMNS,
   attemptOf,
@@ -86,7 +86,7 @@ export class SqliteReader {
     return this.#statements.rows(sql, ...values, limit).map(runOf);
   }
 
-  ownerOf(run: RunId): (OwnerRecord & { readonly alive: boolean }) | undefined {
+  ownerOf(run: RunId): SeenOwner | undefined {
     const named = this.#statements.row("SELECT owner FROM runs WHERE id = ? AND state = 'ready'", run);
     if (named === undefined) throw runNotFound(run);
     const owner = named[0] as OwnerId | '';
@@ -95,7 +95,8 @@ export class SqliteReader {
     if (row === undefined) return { owner, host: '', pid: 0, socket: '', alive: false };
     const kept = keptOwner(row);
     const { host, pid, socket } = kept;
-    return { owner, host, pid, socket, alive: isOwnerAlive(kept, this.#judge) };
+    const alive = isOwnerAlive(kept, this.#judge);
+    return { owner, host, pid, socket, alive, ...(alive ? remedyFor(kept, this.#judge) : {}) };
   }
 
   /** Rows from an index on, at most `limit`. */

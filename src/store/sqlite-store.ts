@@ -9,12 +9,12 @@ import {
   type JobRow,
   type NewRun,
   type OwnerId,
-  type OwnerRecord,
   type Random,
   type RunCommit,
   type RunFilter,
   type RunId,
   type RunRow,
+  type SeenOwner,
   type Status,
   type Store,
   type SubmissionRow,
@@ -146,7 +146,7 @@ export class SqliteStore implements Store {
     return this.#access.write('claim', run);
   }
 
-  ownerOf(run: RunId): Promise<(OwnerRecord & { readonly alive: boolean }) | undefined> {
+  ownerOf(run: RunId): Promise<SeenOwner | undefined> {
     return this.#access.read('ownerOf', run);
   }
 

@@ -4,7 +4,7 @@ import { removeBlobs, removeStrays, requireBlob } from './blob-rows.ts';
 import { type ConnectionOptions, connectWriter, Statements } from './connection.ts';
 import { type GraphPart, graphParts } from './graph-format.ts';
 import { packTransitions } from './journal-format.ts';
-import { isOwnerAlive, type KeptOwner, type OwnerJudge } from './ownership.ts';
+import { isOwnerAlive, type KeptOwner, type OwnerJudge, remedyFor } from './ownership.ts';
 import { keptOwner, livingOwner } from './owner-rows.ts';
 import { LAST_SEQ, type StoredCommit, type StoredValueRow, valueColumns } from './rows.ts';
 import { migrate, RUN_TABLES } from './schema.ts';
@@ -132,7 +132,7 @@ export class SqliteWriter {
       if (ground === undefined) return { kind: 'not-found' };
       if (ground.owner === this.#self) return { kind: 'claimed', epoch: ground.epoch };
       const owner = ground.owner === '' ? undefined : this.#ownerAlive(ground.owner);
-      if (owner !== undefined) return { kind: 'owned', owner: owner.owner, host: owner.host, pid: owner.pid };
+      if (owner !== undefined) return this.#owned(owner);
       const epoch = ground.epoch + 1;
       this.#statements.get('UPDATE runs SET owner = ?, epoch = ? WHERE run_key = ?').run(this.#self, epoch, ground.key);
       return { kind: 'claimed', epoch };
@@ -167,7 +167,8 @@ export class SqliteWriter {
     return this.#transaction(() => {
       const ground = this.#ground(run);
       if (ground === undefined) throw runNotFound(run);
-      if (ground.owner !== '' && this.#ownerAlive(ground.owner) !== undefined) throw runOwned(run, ground.owner);
+      const owner = ground.owner === '' ? undefined : this.#ownerAlive(ground.owner);
+      if (owner !== undefined) throw runOwned(run, owner.owner, remedyFor(owner, this.#options.judge).remedy);
       this.#statements
         .get("UPDATE runs SET state = 'deleting', owner = ? WHERE run_key = ?")
         .run(this.#self, ground.key);
@@ -240,6 +241,11 @@ export class SqliteWriter {
     if (row === undefined) return undefined;
     const [key, owner, epoch, seq, size, segments] = row as [number, OwnerId | '', number, number, number, number];
     return { key, owner, epoch, seq, size, segments };
+  }
+
+  #owned(owner: KeptOwner): ClaimAnswer {
+    const { host, pid } = owner;
+    return { kind: 'owned', owner: owner.owner, host, pid, ...remedyFor(owner, this.#options.judge) };
   }
 
   #ownerAlive(owner: OwnerId): KeptOwner | undefined {

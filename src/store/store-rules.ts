@@ -62,10 +62,10 @@ export function runExists(run: RunId): HeddleError {
 }
 
 /** The error for removing a run somebody works on. */
-export function runOwned(run: RunId, owner: OwnerId): HeddleError {
+export function runOwned(run: RunId, owner: OwnerId, remedy?: string): HeddleError {
   return new HeddleError('RUN_OWNED', `the run ${run} is owned by ${owner}, which is alive`, {
     details: { run, owner },
-    hint: 'let it end or cancel it first',
+    hint: `let it end or cancel it first${remedy === undefined ? '' : `; ${remedy}`}`,
   });
 }
 

@@ -112,7 +112,7 @@ async function runFinding(store: Store, row: RunRow, context: Context): Promise<
   }
   const process = `process ${owner.pid} on ${owner.host}`;
   try {
-    await using control = await connectControl(owner.socket, row.id);
+    await using control = await connectControl(owner.socket, row.id, owner);
     const stuck = await control.stuck();
     if (stuck.length === 0) return { what, state: 'well', text: `${row.id} is run by ${process}` };
     return {
@@ -121,6 +121,8 @@ async function runFinding(store: Store, row: RunRow, context: Context): Promise<
       text: `${row.id}, ${process}: nothing will ever wake ${stuck.slice(0, 5).join(', ')} (${stuck.length} jobs)`,
     };
   } catch (error) {
-    return { what, state: 'wrong', text: `${row.id}: ${process} lives and does not answer: ${asError(error).message}` };
+    const mend = owner.remedy === undefined ? '' : `; ${owner.remedy}`;
+    const text = `${row.id}: ${process} lives and does not answer: ${asError(error).message}${mend}`;
+    return { what, state: 'wrong', text };
   }
 }

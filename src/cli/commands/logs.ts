@@ -94,7 +94,7 @@ async function wholeRun(view: View, follow: boolean): Promise<void> {
   try {
     for await (const rows of store.jobs(found.row.id)) for (const row of rows) await look(row);
     if (!follow || found.owner === undefined) return;
-    await using control = await connectControl(found.owner.socket, found.row.id);
+    await using control = await connectControl(found.owner.socket, found.row.id, found.owner);
     await followEvents(view, { control, look, open });
   } finally {
     for (const tails of open.values()) await closeAll(tails);

@@ -66,7 +66,7 @@ async function unpauseLive(context: Context, found: FoundRun): Promise<number> {
       },
     );
   }
-  await using control = await connectControl(owner.socket, found.row.id);
+  await using control = await connectControl(owner.socket, found.row.id, owner);
   await control.unpause();
   if (context.json) await context.output.json({ run: found.row.id, ok: true });
   else context.output.say(`${found.row.id} goes on, in process ${owner.pid} on ${owner.host}`);

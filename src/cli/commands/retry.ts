@@ -20,7 +20,7 @@ export async function retry(
     return await findRun(store, splitTarget(target).run);
   })();
   if (found.owner !== undefined) {
-    await using control = await connectControl(found.owner.socket, found.row.id);
+    await using control = await connectControl(found.owner.socket, found.row.id, found.owner);
     await control.retry(changes);
     if (context.json) await context.output.json({ run: found.row.id, ok: true });
     else context.output.say(`${found.row.id} tries again, in process ${found.owner.pid} on ${found.owner.host}`);

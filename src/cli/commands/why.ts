@@ -71,7 +71,8 @@ export async function why(context: Context, [target = '']: readonly string[]): P
 }
 
 async function fromOwner(found: FoundRun, name: string): Promise<Known> {
-  await using control = await connectControl((found.owner as NonNullable<FoundRun['owner']>).socket, found.row.id);
+  const owner = found.owner as NonNullable<FoundRun['owner']>;
+  await using control = await connectControl(owner.socket, found.row.id, owner);
   const explanation = await control.why(name);
   const { job, waitsFor, waitsForCount, becauseOf, lastOutcome } = explanation;
   return {
