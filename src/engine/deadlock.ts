@@ -72,7 +72,7 @@ function blockerOf(run: RunState, job: number): number | undefined {
 }
 
 /** The first job a condition names that has not ended. */
-function namedIn(run: RunState, condition: Condition): number | undefined {
+export function namedIn(run: RunState, condition: Condition): number | undefined {
   if (condition.kind === 'after') {
     for (const job of jobsOf(run, condition)) if (job !== -1 && !isFinal(run.statusOf(job))) return job;
   } else if (condition.kind === 'all' || condition.kind === 'any') {

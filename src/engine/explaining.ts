@@ -1,7 +1,8 @@
 import { DATA_EDGE, type Detail, type JobId, isFinal, type Status } from '../model/index.ts';
 import type { Counts, Explanation, JobView, RunView } from './api.ts';
-import { detailOf, GATED, HELD, PENDING, QUEUED, RUNNING } from './codes.ts';
+import { detailOf, GATED, HELD, PENDING, QUEUED, RUNNING, TOLD } from './codes.ts';
 import type { Core } from './core.ts';
+import { namedIn } from './deadlock.ts';
 import type { PlaceState } from './places.ts';
 import type { RunState } from './run-state.ts';
 import { isSatisfied } from './waiting.ts';
@@ -89,7 +90,8 @@ export function explain(run: RunState, job: number): Explanation {
 }
 
 function freeOn(places: readonly PlaceState[]): NonNullable<Explanation['free']> {
-  return places.map((state) => ({
+  const offered = places.filter((state) => !state.leaving);
+  return offered.map((state) => ({
     place: state.place.name,
     cpus: Math.max(0, state.freeCpus),
     ...(Number.isFinite(state.freeMemory) ? { memoryBytes: state.freeMemory } : {}),
@@ -126,15 +128,32 @@ function rootOf(run: RunState, job: number): JobId | undefined {
 /** Finds jobs that are not final and for which nothing is under way: there must be none. */
 export function stuckJobs(core: Core, run: RunState): readonly JobId[] {
   const { table } = run;
-  const live = new Set(
-    [...core.attempts.values()].filter((attempt) => attempt.run === run).map((attempt) => attempt.job),
-  );
   const stuck: JobId[] = [];
   for (let job = 0; job < table.size; job += 1) {
-    const flags = table.flags[job] as number;
-    const named = (table.waits[job] as number) > 0 || (flags & (HELD | QUEUED | GATED)) !== 0 || run.wakeAt.has(job);
-    if (table.status[job] === PENDING && !named) stuck.push(run.nameOf(job));
-    if (table.status[job] === RUNNING && !live.has(job) && !run.awaited.has(job)) stuck.push(run.nameOf(job));
+    const status = table.status[job];
+    if (status === PENDING && !waitsForSomething(core, run, job)) stuck.push(run.nameOf(job));
+    if (status === RUNNING && !run.attemptOf.has(job) && !run.awaited.has(job)) stuck.push(run.nameOf(job));
   }
   return stuck;
+}
+
+/** True when a pending job waits for an end that is still to come or to be told, a date, its turn, or somebody. */
+function waitsForSomething(core: Core, run: RunState, job: number): boolean {
+  const { table } = run;
+  const flags = table.flags[job] as number;
+  if ((flags & HELD) !== 0 || run.wakeAt.has(job) || run.chores > 0) return true;
+  if ((flags & QUEUED) !== 0) return run.queueOf(job).listed !== undefined;
+  if ((flags & GATED) !== 0) return run.watches.has(job) && (run.looks.has(job) || namesUnfinished(core, run, job));
+  if (table.waits[job] === 0) return false;
+  let waits = false;
+  run.eachUpstream(job, (from) => {
+    waits ||= !isFinal(run.statusOf(from)) || ((table.flags[from] as number) & TOLD) === 0;
+  });
+  return waits;
+}
+
+function namesUnfinished(core: Core, run: RunState, job: number): boolean {
+  const condition = run.conditions.get(run.table.definition[job] as number);
+  // Ends that are not told yet may be what it waits for.
+  return condition !== undefined && (core.finals.length > 0 || namedIn(run, condition) !== undefined);
 }
