@@ -304,6 +304,24 @@ test('a path too long for a socket leads to one in a private directory', async (
   expect(readdirSync(long)).toEqual([]);
 });
 
+test('so does one when the directory for temporary files is too deep for a socket too', async () => {
+  const long = join(folder, 'd'.repeat(120));
+  mkdirSync(long);
+  const path = join(long, 'deep.sock');
+  const before = process.env['TMPDIR'];
+  process.env['TMPDIR'] = long;
+  try {
+    resources.use(await listenForControl(path, recording));
+  } finally {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+  }
+
+  expect(readlinkSync(path)).toMatch(/^\/tmp\/heddle-\d+\/[0-9a-f]{16}\.sock$/);
+  await using remote = await connectControl(path, RUN);
+  expect((await remote.view()).name).toBe('melt');
+});
+
 test('what killed owners left in the private directory is cleared away, what living ones have is not', async () => {
   const long = join(folder, 'd'.repeat(120));
   mkdirSync(long);

@@ -33,13 +33,32 @@ const PIECE_BYTES = 384 * 1024;
  */
 async function listenPath(path: string): Promise<string> {
   if (Buffer.byteLength(path) <= MAX_SOCKET_PATH) return path;
-  const directory = join(tmpdir(), `heddle-${process.getuid?.() ?? 0}`);
+  const directory = shortDirectory(path);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await assertPrivate(directory);
   await clearStale(directory);
-  const short = join(directory, `${randomBytes(8).toString('hex')}.sock`);
+  const short = join(directory, shortName());
   await symlink(short, path);
   return short;
+}
+
+function shortName(): string {
+  return `${randomBytes(8).toString('hex')}.sock`;
+}
+
+/** This user's directory for sockets. Who has set TMPDIR to a long path still has /tmp. */
+function shortDirectory(path: string): string {
+  const found = [tmpdir(), '/tmp']
+    .map((parent) => join(parent, `heddle-${process.getuid?.() ?? 0}`))
+    .find((directory) => Buffer.byteLength(join(directory, shortName())) <= MAX_SOCKET_PATH);
+  if (found !== undefined) return found;
+  throw new HeddleError(
+    'STORE_UNAVAILABLE',
+    `'${path}' is too long for a socket, and so is every place for temporary files`,
+    {
+      hint: 'put the store nearer to the root, or set TMPDIR to a short path',
+    },
+  );
 }
 
 /** The path to connect to for the socket found at `path`: what a link there leads to, since only that is short enough. */

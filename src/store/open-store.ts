@@ -40,6 +40,7 @@ export interface StoreOptions {
  */
 export async function openStore(directory: string, options: StoreOptions): Promise<SqliteStore> {
   const path = resolve(directory);
+  requireShort(path);
   await makeDirectory(path);
   const network = networkFileSystem(await (options.fileSystemType ?? kernelFileSystemType)(path));
   const exclusive = options.exclusive ?? network !== undefined;
@@ -84,6 +85,18 @@ function exclusiveNotice(directory: string, network: string | undefined): StoreN
     code: 'STORE_EXCLUSIVE',
     message: `the store ${directory} is open for this process alone, ${why}; a store on a local disk can be shared`,
   };
+}
+
+/** SQLite takes paths of up to 512 bytes, an ending for its journal included; the longest of ours are those of owners. */
+const MAX_PATH_BYTES = 460;
+
+function requireShort(path: string): void {
+  const bytes = Buffer.byteLength(path);
+  if (bytes <= MAX_PATH_BYTES) return;
+  throw new HeddleError('STORE_UNAVAILABLE', `the path of the store has ${bytes} bytes: ${path}`, {
+    details: { directory: path },
+    hint: `choose one nearer to the root, of at most ${MAX_PATH_BYTES} bytes`,
+  });
 }
 
 async function makeDirectory(path: string): Promise<void> {

@@ -103,7 +103,9 @@ function isLocked(path: string): boolean {
 
 /** Removes what an owner that is gone left in the directory. */
 export function forgetOwner(directory: string, owner: OwnerRecord): void {
-  rmSync(lockPath(directory, owner.owner), { force: true });
+  const path = lockPath(directory, owner.owner);
+  // A killed owner leaves the journal of the transaction that was its lock.
+  for (const file of [path, `${path}-journal`]) rmSync(file, { force: true });
   if (owner.socket !== '') rmSync(owner.socket, { force: true });
 }
 

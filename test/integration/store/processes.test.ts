@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -118,6 +118,13 @@ test('gives a run over when its owner is killed, and not while it is merely stop
   expect(whileStopped).toMatchObject({ kind: 'owned', pid: holder.process.pid });
   expect(owner).toMatchObject({ alive: true, pid: holder.process.pid });
   expect(afterKill).toEqual({ kind: 'claimed', epoch: 3 });
+
+  // The next who becomes an owner forgets it, with all it left.
+  const next = await place.open();
+  await addSample(next, 'r-next');
+  await next[Symbol.asyncDispose]();
+  const left = await readdir(join(store.directory, 'owners'));
+  expect(left.filter((name) => name.startsWith(owner?.owner ?? ''))).toEqual([]);
 });
 
 test('keeps its lock when others in its own process have asked after it', async () => {
