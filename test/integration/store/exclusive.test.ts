@@ -70,15 +70,3 @@ test('F14: exclusive mode needs no memory shared between processes', async () =>
   using other = new DatabaseSync(join(store.directory, 'store.db'));
   expect(() => other.prepare('SELECT * FROM runs').all()).toThrow('locked');
 });
-
-test('an owner on another machine is not taken for dead', async () => {
-  await using place = await scratch();
-  const away = await place.open({ host: { name: 'away', boot: 'boot-away' } });
-  const run = await addSample(away);
-  await away[Symbol.asyncDispose]();
-
-  const here = await place.open({ host: { name: 'here', boot: 'boot-here' } });
-  expect(await here.claimRun(run)).toMatchObject({ kind: 'owned', host: 'away' });
-  const sameKernel = await place.open({ host: { name: 'container', boot: 'boot-away' } });
-  expect(await sameKernel.claimRun(run)).toEqual({ kind: 'claimed', epoch: 2 });
-});

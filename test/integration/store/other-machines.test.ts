@@ -34,6 +34,18 @@ test('an owner on another machine counts as alive until its file is removed, as 
   await expect(lost.commit([sampleCommit(lost, run)])).rejects.toMatchObject({ code: 'RUN_NOT_OWNED' });
 });
 
+test('an owner on another machine that has closed its store is gone', async () => {
+  await using place = await scratch();
+  const away = await place.open({ host: old });
+  const run = await addSample(away);
+  const heir = await place.open({ host: now });
+  expect(await heir.claimRun(run)).toMatchObject({ kind: 'owned', host: 'old-name' });
+
+  await away[Symbol.asyncDispose]();
+
+  expect(await heir.claimRun(run)).toEqual({ kind: 'claimed', epoch: 2 });
+});
+
 test('an owner of an earlier start of this machine, or under another name of it, is judged by its lock', async () => {
   await using place = await scratch();
   const renamed = await place.open({ host: { name: 'container', boot: 'boot-1' } });
