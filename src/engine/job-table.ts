@@ -114,11 +114,13 @@ export class JobTable {
     for (const segment of segments) {
       for (let i = 0; i < segment.size; i += 1) {
         waits[segment.base + i] = (segment.edgeOffsets[i + 1] as number) - (segment.edgeOffsets[i] as number);
+        if (i % (8 * STEPS_A_SLICE) === 0) yield;
       }
     }
     const order = new Int32Array(this.size);
     let tail = 0;
     for (let job = 0; job < this.size; job += 1) if (waits[job] === 0) order[tail++] = job;
+    yield;
     let steps = 0;
     for (let head = 0; head < tail; head += 1) {
       if (steps > STEPS_A_SLICE) {

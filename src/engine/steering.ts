@@ -225,13 +225,27 @@ export function settlePaused(core: Core, run: RunState): void {
   core.out.draft(run).patch = { ...core.out.draft(run).patch, status: 'pending', detail: 'paused' };
 }
 
-/** Ends what runs as cancelled (shutdown), so that every job is left `pending (interrupted)` or as it was. */
-export function interrupt(core: Core, run: RunState, spares: (attempt: LiveAttempt) => boolean): void {
+/**
+ * Ends what runs as cancelled (shutdown), so that every job is left `pending (interrupted)` or as it was: at most
+ * so many attempts at a time. Returns how many it asked to end.
+ */
+export function interrupt(
+  core: Core,
+  run: RunState,
+  { spares, most }: { readonly spares: (attempt: LiveAttempt) => boolean; readonly most: number },
+): number {
   run.interrupting = true;
-  for (const attempt of run.attemptOf.values()) if (!spares(attempt)) cancelAttempt(core, attempt, 'shutdown');
+  let asked = 0;
+  for (const attempt of run.attemptOf.values()) {
+    if (asked === most) break;
+    if (attempt.cancel !== undefined || spares(attempt)) continue;
+    cancelAttempt(core, attempt, 'shutdown');
+    asked += 1;
+  }
   for (const job of [...run.awaited.keys()]) {
     if (((run.table.flags[job] as number) & SUCCESSOR) !== 0) declareLost(core, run, job, 'interrupted');
   }
+  return asked;
 }
 
 /** The run is given up, unfinished, to be resumed by whoever claims it. */

@@ -5,6 +5,7 @@ import { interrupt, markInterrupted } from './steering.ts';
 
 /** A store that takes no commits is waited for so long when the engine is to stop. */
 const STALL_PATIENCE_MS = 10_000;
+const CANCELS_A_COMMIT = 500;
 
 /**
  * Stops in order: what runs is cancelled (cause shutdown), runs are left `pending (interrupted)` and given up.
@@ -35,7 +36,8 @@ async function isQuiet(loop: EngineLoop, spares: (attempt: LiveAttempt) => boole
     if (loop.broken !== undefined) return false;
     // Each time anew: one that was spared since it did not answer may answer now.
     loop.input(() => {
-      for (const run of core.runs.values()) if (run.endedAt === 0) interrupt(core, run, spares);
+      let most = CANCELS_A_COMMIT;
+      for (const run of core.runs.values()) if (run.endedAt === 0) most -= interrupt(core, run, { spares, most });
     });
     const isBusy = core.chores.length > 0 || core.finals.length > 0;
     if (!isBusy && ![...core.attempts.values()].some((attempt) => !spares(attempt))) return true;

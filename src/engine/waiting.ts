@@ -126,7 +126,10 @@ export function takeFinals(core: Core, budget: number, told: (run: RunState, job
   }
   if (core.finalsTaken === core.finals.length) core.finals.length = 0;
   else if (core.finalsTaken < FINALS_KEPT || core.finalsTaken * 2 < core.finals.length) return;
-  else core.finals.splice(0, core.finalsTaken);
+  else {
+    core.finals.copyWithin(0, core.finalsTaken);
+    core.finals.length -= core.finalsTaken;
+  }
   core.finalsTaken = 0;
 }
 
