@@ -30,17 +30,18 @@ const CLAIM = `printf '{"attempt":"%s","fence":%s,"launcher":%s,"start":%s,"boot
 
 const RECORD = `printf '{"attempt":"%s","fence":%s,%s,"started":%s,"ended":%s,"pid":%s,"host":"%s"}\\n' "$a" "$f" "$e" "$t0" "$t1" "$p" "$host" >"$d/${EXIT_FILE}"`;
 
-/** Reads what the shell itself said since the last look: `told` says whether it was anything. */
-const SAID = 'said() { told=; while read -r _ <&3; do told=1; done; }; said';
+/** Reads what the shell itself said since the last look, into `told`. */
+const SAID = 'said() { told=; while read -r x <&3; do told=$told$x; done; }; said n=';
 
 /**
  * From the status in `c` and what the shell said: `e` for the record and `s` for the answer. A redirection that
- * failed never started the job.
+ * failed, of which the shell says which, never started the job; it may have said so before the wait (`n`).
  */
 const JUDGE = `
 e="\\"code\\":$c" s=$c
-if [ "$c" -ne 0 ]; then said; if [ -n "$told" ]; then
-if [ "$c" -gt 128 ]; then s=SIG$(kill -l "$c"); e="\\"signal\\":\\"$s\\""; else echo "$q refused"; continue; fi
+if [ "$c" -ne 0 ]; then said
+if [ "$c" -le 128 ]; then case $n$told in *"$d/"*) echo "$q refused"; continue;; esac
+elif [ -n "$told" ]; then s=SIG$(kill -l "$c"); e="\\"signal\\":\\"$s\\""
 fi; fi`;
 
 /** Publishes the end unless the attempt is fenced by now, then answers. */
@@ -57,6 +58,7 @@ if [ -e "$d/${FENCED_FILE}" ]; then echo "$q fenced 0"; continue; fi`;
  * bash 5: job control gives each background job its own group; `wait -f` waits past stops. What it gives above 128
  * may be a signal the launcher caught, or a stop long past: then it is asked again once the job is no more. Whether
  * it is its parent must say: its pid alone may be somebody else's by now, for whom `wait` would return at once for ever.
+ * What bash says while it forks (that it tries again, where there are no processes) is no word on the job's end.
  */
 const GROUPS = `set -m
 set -C
@@ -74,6 +76,7 @@ while read -r q k a f d; do
 t0=\${EPOCHREALTIME/[.,]/} t0=\${t0%???}${TAKE}
 job </dev/null >>"$d/${STDOUT_FILE}" 2>>"$d/${STDERR_FILE}" 3<&- &
 p=$!
+said; n=$told
 wait -f $p; c=$?
 if [ $c -gt 128 ]; then
 while mine; do wait -f $p; done

@@ -16,6 +16,13 @@ export interface Ended {
   readonly stderr: string;
 }
 
+export interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Shell text for the process that then becomes `heddle`: limits, say. */
+  readonly before?: string;
+}
+
 /** A `heddle` that is at work. */
 export interface Started {
   readonly process: ChildProcess;
@@ -45,11 +52,11 @@ export class Sandbox implements AsyncDisposable {
     rmSync(join(this.folder, basename(name)));
   }
 
-  start(
-    args: readonly string[],
-    options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
-  ): Started {
-    const child = spawn(process.execPath, [BIN, ...args], {
+  start(args: readonly string[], options: StartOptions = {}): Started {
+    const words = [process.execPath, BIN, ...args];
+    const [file = '', ...rest] =
+      options.before === undefined ? words : ['bash', '-c', `${options.before}\nexec "$@"`, 'bash', ...words];
+    const child = spawn(file, rest, {
       cwd: options.cwd ?? this.folder,
       // The sources are what is tested, built or not.
       env: {
@@ -67,10 +74,7 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /** Runs the command to its end. */
-  run(
-    args: readonly string[],
-    options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
-  ): Promise<Ended> {
+  run(args: readonly string[], options: StartOptions = {}): Promise<Ended> {
     return this.start(args, options).ended;
   }
 

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { isAlive, listProcesses } from '../../../src/process/index.ts';
@@ -208,6 +208,18 @@ describe.each(SHELLS)('launchers of $name', ({ shell }) => {
 
     expect(await bench.run('kill -KILL $PPID; sleep 60')).toMatchObject({ gone: expect.any(String) });
     expect(await bench.run('true')).toEqual(OK);
+  });
+
+  test('a job whose output cannot be opened never started, and nothing of it will', async () => {
+    await using bench = await Bench.open({ shell });
+    const order = bench.order('touch started');
+    mkdirSync(join(order.directory, 'stdout'), { recursive: true });
+
+    await bench.launch(order);
+
+    expect(await bench.end(order)).toMatchObject({ kind: 'gone' });
+    expect(existsSync(join(order.directory, 'started'))).toBe(false);
+    expect(await bench.run('exit 3')).toMatchObject({ kind: 'exit', code: 3 });
   });
 
   test('a launcher killed while idle costs nothing', async () => {
