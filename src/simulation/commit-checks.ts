@@ -12,7 +12,7 @@ import {
   type Transition,
 } from '../model/index.ts';
 import { isAlive, type Ledger } from './body.ts';
-import { attemptOf, chargedEnds, isHolding, type RunFacts, storedStatus, truthOf } from './facts.ts';
+import { attemptOf, chargedEnds, isHolding, outcomeOf, type RunFacts, storedStatus, truthOf } from './facts.ts';
 import type { DiskWatcher, StoredRun } from './simulated-disk.ts';
 import type { World } from './world.ts';
 
@@ -165,9 +165,9 @@ export class CommitChecks implements DiskWatcher {
         this.#fail('I2', `${facts.plan.name}/j${job} became ${status} and its row still says ${old}`);
       }
     }
+    const done = new Set(commit.transitions.filter((step) => step.to === 'done').map((step) => step.job));
     for (const value of commit.values) {
-      if (statuses.get(value.job) !== 'done')
-        this.#fail('I2', `${facts.plan.name}/j${value.job}: a value without an end`);
+      if (!done.has(value.job)) this.#fail('I2', `${facts.plan.name}/j${value.job}: a value without an end`);
     }
   }
 
@@ -226,6 +226,8 @@ export class CommitChecks implements DiskWatcher {
     // A record that is gone (purged, or released by a commit that a power loss took back) tells nothing.
     if (body?.state === 'purged' || body?.cancelled === true) return;
     if (own === undefined || own.kind === 'preempted') return;
+    // A deadline that passed before the end was heard of is what it ended by.
+    if (outcomeOf(step)?.kind === 'timeout' && hasAny(timeouts)) return;
     if (own.kind === 'ok') return this.#fail('truth', `${said}, but its body ended well`);
     if (step.to === 'failed' && step.detail !== own.kind && !(step.detail === 'timeout' && hasAny(timeouts))) {
       this.#fail('truth', `${said}, but its body ended with ${own.kind}`);

@@ -31,7 +31,8 @@ function whyWrong(facts: RunFacts, stored: StoredRun, ledger: Ledger, job: numbe
   const refused = plan.order.find(({ from, accept }) => (acceptBit(storedStatus(stored, from)) & accept) === 0);
   const isStopped = facts.plan.onFailure !== 'continue' && anyFailed(stored);
   if (status === 'done') {
-    if (missing !== undefined) return `though j${missing}, whose value it took, is not done`;
+    // What ran while its input was made to run again goes on, and ends on the value it was given.
+    if (missing !== undefined && !facts.rerunWished) return `though j${missing}, whose value it took, is not done`;
     // An order edge does not make a finished job run again when what it awaited does.
     if (refused !== undefined && !facts.rerunWished) return `though j${refused.from} ended in a way it does not accept`;
     const { life } = chargedEnds(stored, job, ledger);

@@ -1,4 +1,4 @@
-import type { Condition, FinalStatus, JobRow, RunId, Status, Transition } from '../model/index.ts';
+import type { Condition, FinalStatus, JobRow, Outcome, RunId, Status, Transition } from '../model/index.ts';
 import { acceptBit, isFinal } from '../model/index.ts';
 import { type Body, isAlive, type Ledger } from './body.ts';
 import type { JobPlan, RunPlan } from './scenario.ts';
@@ -78,11 +78,16 @@ export function attemptOf(stored: StoredRun, job: number, fence: number): string
 /** Outcomes that count against `maxAttempts`. */
 const CHARGED = new Set(['error', 'exit', 'signal', 'timeout', 'memory', 'output-missing']);
 
+/** What the engine took an end for. Its journal carries it, though stores need not keep it. */
+export function outcomeOf(step: Transition): Outcome | undefined {
+  return (step as { readonly outcome?: Outcome }).outcome;
+}
+
 /** True when a step of the journal is the end of an attempt that spends a try. */
 export function isChargedEnd(step: Transition, body: Body | undefined): boolean {
   if (step.from !== 'running' || body === undefined) return false;
   const own = body.outcome?.kind;
-  if (own === undefined || own === 'preempted' || own === 'ok') return false;
+  if (outcomeOf(step)?.kind !== 'timeout' && (own === undefined || own === 'preempted' || own === 'ok')) return false;
   return step.to === 'failed' ? CHARGED.has(step.detail) : step.to === 'pending' && step.detail === 'backoff';
 }
 

@@ -19,6 +19,8 @@ export interface Life {
   readonly holds: Map<string, number>;
   /** Wishes that it has not answered. */
   asked: number;
+  /** The others take it for dead: what it believes may be old, until it hears of it. */
+  disowned: boolean;
   /** It was told to stop: nothing more is asked of it. */
   closing: boolean;
 }
@@ -72,7 +74,17 @@ export function newLife(process: SimulatedProcess, context: LifeContext): Life {
       gate: context.isGateOpen,
     },
   };
-  return { process, owner, store, options, engine: undefined, holds: new Map(), asked: 0, closing: false };
+  return {
+    process,
+    owner,
+    store,
+    options,
+    engine: undefined,
+    holds: new Map(),
+    asked: 0,
+    disowned: false,
+    closing: false,
+  };
 }
 
 /** Opens the engine; calls back when it is open, unless its process has died by then. */

@@ -9,6 +9,8 @@ export interface LivesContext extends LifeContext {
   readonly world: World;
   /** Nobody is killed any more, but where the scenario says so by number. */
   readonly isCalm: () => boolean;
+  /** An engine died, or ended. */
+  readonly died: () => void;
   /** An engine is open. */
   readonly opened: (life: Life, engine: EngineApi) => void;
 }
@@ -32,6 +34,10 @@ export class Lives {
     return this.all.at(-1);
   }
 
+  get living(): readonly Life[] {
+    return this.all.filter((life) => life.process.alive);
+  }
+
   ownerOf(process: SimulatedProcess): OwnerId | undefined {
     return this.all.find((life) => life.process === process)?.owner;
   }
@@ -44,6 +50,7 @@ export class Lives {
     const life = newLife(process, this.#context);
     process.onDeath(() => {
       this.deaths += 1;
+      this.#context.died();
       if (this.current === life) world.after(this.dice.int(...scenario.crash.restartMs), () => this.begin());
     });
     this.all.push(life);

@@ -33,6 +33,9 @@ export function actOnWorld(action: Exclude<WorldAction, { kind: 'disk-full' }>, 
     case 'shutdown':
       if (life !== undefined) lives.stop(life, (engine) => engine.shutdown({ detach: action.detach }));
       return;
+    case 'rival':
+      lives.begin();
+      return;
     case 'zombie':
       takeOver(stage, action.forMs);
       return;
@@ -57,6 +60,7 @@ function takeOver({ world, openings, lives }: Stage, forMs: number): void {
   if (life === undefined || !life.process.alive || life.closing) return;
   life.process.stop();
   openings.loseLease(life.process);
+  life.disowned = true;
   lives.begin();
   world.after(forMs, () => life.process.continue());
 }

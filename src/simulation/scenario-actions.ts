@@ -9,8 +9,9 @@ export type UserAction =
   | { readonly kind: 'cancel-jobs'; readonly run: number; readonly jobs: readonly number[] }
   | { readonly kind: 'pause'; readonly run: number; readonly forMs: number }
   | { readonly kind: 'hold'; readonly run: number; readonly jobs: readonly number[]; readonly forMs: number }
-  | { readonly kind: 'retry'; readonly run: number }
-  | { readonly kind: 'rerun'; readonly run: number; readonly jobs: readonly number[] }
+  /** With `cpus` the jobs that are run again ask for so many; 0: as before. */
+  | { readonly kind: 'retry'; readonly run: number; readonly cpus: number }
+  | { readonly kind: 'rerun'; readonly run: number; readonly jobs: readonly number[]; readonly whileRunning: boolean }
   | { readonly kind: 'append'; readonly run: number; readonly segment: number }
   | { readonly kind: 'start-again'; readonly run: number };
 
@@ -18,6 +19,8 @@ export type UserAction =
 export type WorldAction =
   | { readonly kind: 'drain' }
   | { readonly kind: 'shutdown'; readonly detach: boolean }
+  /** A second engine opens the same store, and wants what the first one has. */
+  | { readonly kind: 'rival' }
   | { readonly kind: 'crash' }
   | { readonly kind: 'power-loss' }
   | { readonly kind: 'zombie'; readonly forMs: number }
@@ -70,8 +73,8 @@ function userActions(dice: Dice, plan: RunPlan, run: number): UserAction[] {
   if (dice.chance(0.2)) actions.push({ kind: 'cancel-jobs', run, jobs: some() });
   if (dice.chance(0.15)) actions.push({ kind: 'pause', run, forMs: dice.int(1, 5000) });
   if (dice.chance(0.15)) actions.push({ kind: 'hold', run, jobs: some(), forMs: dice.int(1, 5000) });
-  if (dice.chance(0.2)) actions.push({ kind: 'retry', run });
-  if (dice.chance(0.15)) actions.push({ kind: 'rerun', run, jobs: some() });
+  if (dice.chance(0.2)) actions.push({ kind: 'retry', run, cpus: dice.pick([0, 0, 1, 2, 99]) });
+  if (dice.chance(0.15)) actions.push({ kind: 'rerun', run, jobs: some(), whileRunning: dice.chance(0.5) });
   return actions;
 }
 
@@ -80,6 +83,7 @@ function worldActions(dice: Dice, context: ActionContext): WorldAction[] {
   const actions: WorldAction[] = [];
   if (dice.chance(0.05)) actions.push({ kind: 'drain' });
   if (dice.chance(0.12)) actions.push({ kind: 'shutdown', detach: dice.chance(0.5) });
+  if (dice.chance(0.1)) actions.push({ kind: 'rival' });
   if (dice.chance(0.3)) actions.push({ kind: 'crash' });
   if (dice.chance(0.2)) actions.push({ kind: 'crash' });
   if (dice.chance(durability === 'normal' ? 0.15 : 0.05)) actions.push({ kind: 'power-loss' });

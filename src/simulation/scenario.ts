@@ -125,7 +125,7 @@ function drawSites(dice: Dice): SiteProfile[] {
     local: true,
     launchMs: dice.chance(0.5) ? [0, 0] : [1, 5],
     reportMs: dice.chance(0.5) ? [0, 0] : [0, 10],
-    heartbeatMs: 0,
+    heartbeatMs: dice.pick([0, 0, 1000]),
   };
   if (dice.chance(0.4)) return [local];
   const places = [drawPlace(dice, 'main')];
@@ -284,7 +284,7 @@ function drawRetry(dice: Dice): RetryPolicy {
 function drawTimeouts(dice: Dice, durationMs: number): Timeouts {
   if (!Number.isFinite(durationMs)) return dice.chance(0.5) ? { runMs: dice.int(500, 5000) } : {};
   if (dice.chance(0.9)) return {};
-  return dice.pick([{ runMs: 3_600_000 }, { queueMs: 30_000 }, { startMs: 60_000 }]);
+  return dice.pick([{ runMs: 3_600_000 }, { queueMs: 30_000 }, { startMs: 60_000 }, { heartbeatMs: 2500 }]);
 }
 
 function drawFailure(dice: Dice): Outcome {

@@ -83,7 +83,9 @@ function checkPending(at: JobContext, view: JobView, fail: (invariant: string, m
   switch (view.detail) {
     case 'blocked': {
       const upstream = [...plan.data, ...plan.order.map(({ from }) => from)];
-      if (upstream.every((from) => isFinal(storedStatus(stored, from)))) fail('waits', 'though all it needs has ended');
+      const isDated = at.engine.why(facts.id, view.index).wakeAt !== undefined;
+      if (!isDated && upstream.every((from) => isFinal(storedStatus(stored, from))))
+        fail('waits', 'though all it needs has ended');
       return;
     }
     case 'condition':
@@ -114,15 +116,17 @@ function checkPending(at: JobContext, view: JobView, fail: (invariant: string, m
 function checkQueued(at: JobContext, view: JobView, fail: (invariant: string, message: string) => void): void {
   const { facts, context, engine } = at;
   const { definition } = facts.job(view.index);
+  const why = engine.why(facts.id, view.index);
   const mayStop = facts.plan.onFailure !== 'continue' || facts.cancelWished.size === facts.jobs.length;
-  if (facts.wasPaused || mayStop) return;
-  const request = definition.resources;
+  if (facts.wasPaused || mayStop || at.life.disowned) return;
+  // A retry may have changed what it asks for.
+  const request = why.request ?? definition.resources;
   const site = context.sites.find((each) => each.profile.name === definition.backend);
   if (site === undefined || !site.isPlain || !tokensFree(request, at)) return;
-  if (engine.why(facts.id, view.index).reservedFor !== undefined) return;
+  if (why.reservedFor !== undefined) return;
   for (const place of site.places) {
     if (fits(request, place, held(place.name, site.profile.name, at))) {
-      fail('I4', `though ${place.name} has room for it: ${JSON.stringify(engine.why(facts.id, view.index))}`);
+      fail('I4', `though ${place.name} has room for it: ${JSON.stringify(why)}`);
       return;
     }
   }

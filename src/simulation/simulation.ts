@@ -65,6 +65,11 @@ export function simulate(scenario: Scenario, options: SimulationOptions = {}): P
   return new Simulation(scenario, options).run();
 }
 
+/** Nothing of an engine is under way, and nobody waits for it. */
+function isAtRest({ engine, process, closing, asked, store }: Life): boolean {
+  return engine !== undefined && !closing && asked === 0 && !process.stopped && !process.isBusy && !store.isRefusing;
+}
+
 class Simulation {
   readonly #scenario: Scenario;
   readonly #world: World;
@@ -89,7 +94,7 @@ class Simulation {
     this.#bodyDice = this.#world.dice('bodies');
     this.#actionsLeft = scenario.actions.length;
     this.#isLarge = scenario.runs.some((plan) => plan.jobs.length > LARGE);
-    this.#users = new Users(this.#world, this.#disk, () => this.#lives.current);
+    this.#users = new Users(this.#world, this.#disk, () => this.#lives.all);
     for (const plan of scenario.runs) this.#users.addRun(plan);
     this.#sites = this.#makeSites();
     this.#lives = new Lives({
@@ -101,6 +106,7 @@ class Simulation {
       storeFaults: () => this.#storeFaults(),
       isGateOpen: () => this.#isGateOpen(),
       isCalm: () => this.#isCalm,
+      died: () => this.#users.tendSoon(),
       opened: (life, engine) => this.#opened(life, engine),
     });
     this.#disk.watcher = this.#makeCommitChecks();
@@ -160,31 +166,28 @@ class Simulation {
 
   /** What has not ended, as the engine explains it. */
   #unfinished(): string {
-    const life = this.#lives.current;
-    const jobs: string[] = [];
+    const { living } = this.#lives;
+    const said = living.map(
+      ({ process, closing, asked }) => `${process.name} busy ${process.isBusy} closing ${closing} asked ${asked}`,
+    );
     for (const facts of this.#users.facts.values()) {
       const stored = this.#disk.get(facts.id);
-      if (stored === undefined) jobs.push(`${facts.plan.name} is not in the store`);
-      else if (!isFinal(stored.row.status)) {
-        jobs.push(`${facts.plan.name} is ${stored.row.status} (${stored.row.detail})`);
-        const isHeld = life?.process.alive === true && life.holds.has(facts.id) && life.engine !== undefined;
-        for (let job = 0; job < stored.row.size; job += 1) {
-          if (!isFinal(storedStatus(stored, job)) && isHeld) jobs.push(JSON.stringify(life.engine?.why(facts.id, job)));
-        }
+      if (stored === undefined) said.push(`${facts.plan.name} is not in the store`);
+      if (stored === undefined || isFinal(stored.row.status)) continue;
+      said.push(`${facts.plan.name} is ${stored.row.status} (${stored.row.detail})`);
+      const engine = living.find((life) => life.owner === stored.row.owner && life.holds.has(facts.id))?.engine;
+      for (let job = 0; job < stored.row.size; job += 1) {
+        if (!isFinal(storedStatus(stored, job))) said.push(JSON.stringify(engine?.why(facts.id, job) ?? `j${job}`));
       }
     }
-    const process =
-      life === undefined ? 'no engine' : `${life.process.name} busy ${life.process.isBusy} closing ${life.closing}`;
-    return `${process}; ${jobs.join('; ')}`;
+    return said.join('; ');
   }
 
   #isOver(): boolean {
     if (this.#actionsLeft > 0 && !this.#isCalm) return false;
-    const life = this.#lives.current;
-    if (life?.engine === undefined || !life.process.alive || life.closing || life.process.isBusy) return false;
-    if (life.asked > 0 || life.store.isRefusing) return false;
+    const living = this.#lives.living;
     // A stopped engine has yet to wake up, and one that was taken for dead may still be at work on a wish.
-    if (this.#lives.all.some(({ process, asked }) => process.alive && (process.stopped || asked > 0))) return false;
+    if (living.length === 0 || !living.every(isAtRest)) return false;
     if (this.#users.areContent) return true;
     this.#users.askWhenFinal();
     return false;
@@ -203,10 +206,10 @@ class Simulation {
       tokens: this.#scenario.tokens,
       isGateOpen: this.#isGateOpen(),
     };
-    const life = this.#lives.current;
-    if (life === undefined || !life.process.alive || life.process.stopped || life.process.isBusy) return;
-    if (life.store.isRefusing) return;
-    checkSettled(life, context);
+    for (const life of this.#lives.living) {
+      const isUnderWay = life.process.stopped || life.process.isBusy || life.store.isRefusing;
+      if (!isUnderWay) checkSettled(life, context);
+    }
   }
 
   #isGateOpen(): boolean {
@@ -259,8 +262,9 @@ class Simulation {
     this.#isCalm = true;
     this.#fullUntil = -1;
     // A drain waits for work that may never end: the operator loses patience.
-    const life = this.#lives.current;
-    if (life?.closing === true) this.#world.after(60_000, () => life.process.crash('the operator is impatient'));
+    for (const life of this.#lives.living) {
+      if (life.closing) this.#world.after(60_000, () => life.process.crash('the operator is impatient'));
+    }
     this.#users.becomeCalm();
   }
 
@@ -283,7 +287,7 @@ class Simulation {
     const facts = this.#users.addRun(probeOf(this.#scenario));
     this.#users.tend();
     await this.#until(
-      () => this.#disk.get(facts.id)?.row.status === 'done' && this.#lives.current?.process.isBusy === false,
+      () => this.#disk.get(facts.id)?.row.status === 'done' && this.#lives.living.every(isAtRest),
       this.#world.mono + PATIENCE_MS,
     );
   }
@@ -292,12 +296,13 @@ class Simulation {
   async #close(): Promise<void> {
     const closed = new Set<Life>();
     const close = (): boolean => {
-      const life = this.#lives.current;
-      if (life?.engine !== undefined && life.process.alive && !life.closing) {
+      const { living } = this.#lives;
+      for (const life of living) {
+        if (life.engine === undefined || life.closing) continue;
         life.closing = true;
         life.engine[Symbol.asyncDispose]().then(() => closed.add(life));
       }
-      return life !== undefined && closed.has(life);
+      return living.length > 0 && living.every((life) => closed.has(life));
     };
     await this.#until(close, this.#world.mono + PATIENCE_MS);
     // After a power loss bodies may live of which no row tells any more.

@@ -1,6 +1,6 @@
 import type { EngineApi } from '../engine/index.ts';
 import { asRunId, HeddleError, isFinal, type RunId } from '../model/index.ts';
-import { RunFacts } from './facts.ts';
+import { RunFacts, storedStatus } from './facts.ts';
 import { graphOf } from './graph-of.ts';
 import type { Life } from './life.ts';
 import type { RunPlan } from './scenario.ts';
@@ -16,6 +16,7 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'RUN_OWNED',
   'RUN_NOT_OWNED',
   'JOB_NOT_FOUND',
+  'RESOURCES_IMPOSSIBLE',
   'STORE_FULL',
   'STORE_BUSY',
   'STORE_UNCERTAIN',
@@ -35,7 +36,7 @@ export class Users {
   readonly facts: Map<string, RunFacts> = new Map();
   readonly #world: World;
   readonly #disk: SimulatedDisk;
-  readonly #current: () => Life | undefined;
+  readonly #lives: () => readonly Life[];
   /** Wishes for a finished run that wait for it to be one. */
   #whenOver: UserAction[] = [];
   /** Runs being started or taken over right now, by whom. */
@@ -43,10 +44,10 @@ export class Users {
   #isTending = false;
   #lookMs = FIRST_LOOK_MS;
 
-  constructor(world: World, disk: SimulatedDisk, current: () => Life | undefined) {
+  constructor(world: World, disk: SimulatedDisk, lives: () => readonly Life[]) {
     this.#world = world;
     this.#disk = disk;
-    this.#current = current;
+    this.#lives = lives;
   }
 
   addRun(plan: RunPlan): RunFacts {
@@ -76,12 +77,14 @@ export class Users {
 
   /** Starts what is not there yet and takes over what nobody has. */
   tend(): void {
-    const life = this.#usable();
-    if (life === undefined) return;
-    for (const facts of this.facts.values()) this.#take(life, facts);
+    for (const facts of this.facts.values()) {
+      const life = this.#whoFor(facts);
+      if (life !== undefined) this.#take(life, facts);
+    }
   }
 
-  #tendSoon(): void {
+  /** Looks after the runs before long: somebody may have died. */
+  tendSoon(): void {
     if (this.#isTending) return;
     this.#isTending = true;
     this.#world.after(FIRST_LOOK_MS, () => {
@@ -98,17 +101,24 @@ export class Users {
   }
 
   act(action: UserAction): void {
-    if (action.kind === 'retry' || (action.kind === 'rerun' && !this.#isFinal(action.run))) {
+    const waits = action.kind === 'rerun' && !action.whileRunning && !this.#isFinal(action.run);
+    if (action.kind === 'retry' || waits) {
       this.#whenOver.push(action);
       return;
     }
     this.#wish(action);
   }
 
+  /** The latest engine that can be talked to. */
   #usable(): Life | undefined {
-    const life = this.#current();
-    const isUsable = life?.engine !== undefined && life.process.alive && !life.process.stopped && !life.closing;
-    return isUsable ? life : undefined;
+    return this.#lives().findLast(isUsable);
+  }
+
+  /** Whom to talk to about a run: the engine that has it, else the latest. */
+  #whoFor(facts: RunFacts): Life | undefined {
+    const owner = this.#disk.get(facts.id)?.row.owner;
+    const holder = owner === undefined || owner === '' ? undefined : this.#lives().find((life) => life.owner === owner);
+    return holder !== undefined && isUsable(holder) ? holder : this.#usable();
   }
 
   #isFinal(run: number): boolean {
@@ -145,7 +155,7 @@ export class Users {
       },
       otherwise: () => {
         this.#taking.delete(facts.id);
-        this.#tendSoon();
+        this.tendSoon();
       },
     });
   }
@@ -196,10 +206,10 @@ export class Users {
   }
 
   #wish(action: UserAction): void {
-    const life = this.#usable();
+    const facts = this.#factsOf(action.run);
+    const life = this.#whoFor(facts);
     const engine = life?.engine;
     if (life === undefined || engine === undefined) return;
-    const facts = this.#factsOf(action.run);
     const { id, plan } = facts;
     const ask = (asked: () => Promise<unknown>): void => this.#ask(life, `${action.kind} ${plan.name}`, asked, {});
     switch (action.kind) {
@@ -212,17 +222,17 @@ export class Users {
       case 'pause':
         facts.wasPaused = true;
         ask(() => engine.pause(id));
-        this.#later(action.forMs, (later) => later.unpause(id), `unpause ${plan.name}`);
+        this.#later(facts, action.forMs, { label: 'unpause', what: (later) => later.unpause(id) });
         return;
       case 'hold':
         ask(() => engine.hold(id, action.jobs));
-        this.#later(action.forMs, (later) => later.release(id, action.jobs), `release ${plan.name}`);
+        this.#later(facts, action.forMs, { label: 'release', what: (later) => later.release(id, action.jobs) });
         return;
       case 'retry':
-        this.#again(life, facts, () => engine.retry(id));
+        this.#again(life, facts, () => engine.retry(id, action.cpus === 0 ? {} : { resources: { cpus: action.cpus } }));
         return;
       case 'rerun':
-        this.#again(life, facts, () => engine.rerun(id, action.jobs));
+        this.#again(life, facts, () => engine.rerun(id, this.#finalOf(facts, action.jobs)));
         return;
       case 'append':
         facts.wishSegment(action.segment);
@@ -242,6 +252,12 @@ export class Users {
       if (life.engine !== undefined) this.#awaitEnd(life, life.engine, facts);
     };
     this.#ask(life, `begin ${facts.plan.name} again`, asked, { then });
+  }
+
+  /** Only what is final can be run again; while a run goes on that changes by the moment. */
+  #finalOf(facts: RunFacts, jobs: readonly number[]): number[] {
+    const stored = this.#disk.get(facts.id);
+    return stored === undefined ? [] : jobs.filter((job) => isFinal(storedStatus(stored, job)));
   }
 
   #append(life: Life, facts: RunFacts, segment: number): void {
@@ -283,19 +299,24 @@ export class Users {
   }
 
   /** Undoes something after a while, in whichever engine then has the run. */
-  #later(delayMs: number, what: (engine: EngineApi) => Promise<void>, label: string): void {
+  #later(
+    facts: RunFacts,
+    delayMs: number,
+    undo: { readonly label: string; what(engine: EngineApi): Promise<void> },
+  ): void {
     this.#world.after(delayMs, () => {
-      const life = this.#usable();
+      const life = this.#whoFor(facts);
       const engine = life?.engine;
-      if (life !== undefined && engine !== undefined) this.#ask(life, label, () => what(engine), {});
+      if (life === undefined || engine === undefined) return;
+      this.#ask(life, `${undo.label} ${facts.plan.name}`, () => undo.what(engine), {});
     });
   }
 
   /** Looks after what may not end by itself, less and less often. */
   #look(): void {
     this.tend();
-    const life = this.#usable();
     for (const facts of this.facts.values()) {
+      const life = this.#whoFor(facts);
       const engine = life?.engine;
       if (life === undefined || engine === undefined || !life.holds.has(facts.id)) continue;
       const stored = this.#disk.get(facts.id);
@@ -309,6 +330,11 @@ export class Users {
     this.#lookMs = Math.min(this.#lookMs * 2, LONGEST_LOOK_MS);
     this.#world.after(this.#lookMs, () => this.#look());
   }
+}
+
+/** True when an engine is there to be asked something. */
+function isUsable(life: Life): boolean {
+  return life.engine !== undefined && life.process.alive && !life.process.stopped && !life.closing;
 }
 
 function isEndless(facts: RunFacts, job: number): boolean {
