@@ -60,6 +60,9 @@ const PATIENCE_MS = 6 * 3_600_000;
 const LARGE = 100;
 const INSTANTS_A_LOOK = 500;
 
+/** So much happens at one instant only when two things wake each other for ever. */
+const EVENTS_AN_INSTANT = 20_000;
+
 /** Plays a scenario: the production engine in a simulated world, its promises checked at every step. */
 export function simulate(scenario: Scenario, options: SimulationOptions = {}): Promise<Verdict> {
   return new Simulation(scenario, options).run();
@@ -89,7 +92,7 @@ class Simulation {
 
   constructor(scenario: Scenario, options: SimulationOptions) {
     this.#scenario = scenario;
-    this.#world = new World({ seed: scenario.seed, ...options });
+    this.#world = new World({ seed: scenario.seed, eventsAnInstant: EVENTS_AN_INSTANT, ...options });
     this.#disk = new SimulatedDisk(scenario.durability);
     this.#bodyDice = this.#world.dice('bodies');
     this.#actionsLeft = scenario.actions.length;

@@ -16,9 +16,6 @@ const EPOCH_MS: number = Date.UTC(2026, 0, 5, 8);
 /** How many events before the real event loop gets a turn. */
 const EVENTS_A_TURN = 2000;
 
-/** So much happens at one instant only when two things wake each other for ever. */
-const EVENTS_AN_INSTANT = 20_000;
-
 /**
  * Resolves when every microtask at hand has run, also those they made: Node runs its tick queue only
  * when the microtask queue is empty. Cheaper than a turn of the event loop, and as certain.
@@ -40,6 +37,10 @@ export interface WorldOptions {
   readonly seed: number;
   /** Called with each line of what happens; absent: nothing is written, nor the lines made. */
   readonly trace?: (line: string) => void;
+  /** Wall clock when the world begins. @default a day in 2026 */
+  readonly wallMs?: number;
+  /** More than this at one instant is two things that wake each other for ever. @default no limit */
+  readonly eventsAnInstant?: number;
 }
 
 /**
@@ -51,7 +52,8 @@ export class World {
   readonly #queue = new EventQueue();
   readonly #trace: ((line: string) => void) | undefined;
   #mono = 0;
-  #wallOffset = EPOCH_MS;
+  #wallOffset: number;
+  readonly #eventsAnInstant: number;
   #latestWall = Number.NEGATIVE_INFINITY;
   #jumpedAt = Number.NEGATIVE_INFINITY;
   #violation: Violation | undefined;
@@ -61,6 +63,8 @@ export class World {
   constructor(options: WorldOptions) {
     this.seed = options.seed;
     this.#trace = options.trace;
+    this.#wallOffset = options.wallMs ?? EPOCH_MS;
+    this.#eventsAnInstant = options.eventsAnInstant ?? Number.POSITIVE_INFINITY;
   }
 
   /** A stream of chance of this world, by name. */
@@ -173,7 +177,7 @@ export class World {
     await microtasksDone();
     for (;;) {
       if (this.#violation !== undefined) return 'violation';
-      if (this.#eventsNow > EVENTS_AN_INSTANT)
+      if (this.#eventsNow > this.#eventsAnInstant)
         this.fail('liveness', 'the engine turns and turns, and time stands still');
       if (done()) return 'done';
       const next = this.nextAt();

@@ -1,9 +1,9 @@
 import { textAt } from '../../model/index.ts';
+import { type SimulatedRun, simulateGraph } from '../../simulation/index.ts';
 import { type Fact, factsText } from '../facts.ts';
 import { type LoadFlags, loadWorkflow } from '../load-workflow.ts';
 import type { Context } from '../main.ts';
 import { type Column, renderTable } from '../output.ts';
-import { type SimulatedRun, simulateGraph } from '../simulate-graph.ts';
 import { formatDuration } from '../units.ts';
 
 /** Jobs of the critical path that are named. */

@@ -15,7 +15,8 @@ import {
   type ResolvedWork,
 } from '../model/index.ts';
 import { VolatileStore } from '../store/index.ts';
-import { VirtualClock } from './virtual-clock.ts';
+import { SimulatedProcess } from './simulated-process.ts';
+import { World } from './world.ts';
 
 /** What a graph would take on a machine. Times are milliseconds. */
 export interface SimulatedRun {
@@ -38,7 +39,8 @@ export interface SimulatedRun {
  */
 export async function simulateGraph(given: Graph, cores: number): Promise<SimulatedRun> {
   const graph = withTimes(given);
-  const clock = new VirtualClock();
+  const world = new World({ seed: 0, wallMs: 0 });
+  const { clock } = new SimulatedProcess(world, 'engine', () => false);
   const machine = new VirtualMachine(cores, graph.expectedMs);
   const engine = await EngineShell.open({
     store: new VolatileStore(),
@@ -51,9 +53,9 @@ export async function simulateGraph(given: Graph, cores: number): Promise<Simula
     attemptDirectory: () => '',
   });
   const startMono = clock.now().mono;
-  const run = await clock.until(engine.start(anywhere(graph), {}));
-  const view = await clock.until(engine.ended(run));
-  await clock.until(engine[Symbol.asyncDispose]());
+  const run = await settled(world, engine.start(anywhere(graph), {}));
+  const view = await settled(world, engine.ended(run));
+  await settled(world, engine[Symbol.asyncDispose]());
   if (view.status !== 'done') {
     throw new HeddleError(
       'GRAPH_INVALID',
@@ -74,6 +76,19 @@ export async function simulateGraph(given: Graph, cores: number): Promise<Simula
     lowerBoundMs: Math.max(path.lengthMs, workMs / cores),
     criticalPath: path,
   };
+}
+
+/** Lets virtual time pass until a promise settles. */
+async function settled<T>(world: World, promise: Promise<T>): Promise<T> {
+  try {
+    return await world.until(promise);
+  } catch (thrown) {
+    if (HeddleError.is(thrown)) throw thrown;
+    throw new HeddleError('GRAPH_INVALID', 'simulated, the graph comes to a standstill', {
+      cause: thrown,
+      hint: 'a job waits for something that only the real world brings: a custom condition, somebody who releases it',
+    });
+  }
 }
 
 const NOTHING: ResolvedWork = { kind: 'call', call: { kind: 'builtin', name: 'noop' }, args: [] };
