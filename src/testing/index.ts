@@ -8,3 +8,4 @@ export {
 } from './backend-conformance.ts';
 export { type BackendFixture, BackendRig, type Settled } from './backend-rig.ts';
 export { misbehaving, type MisbehavingOptions, type Misbehaviour } from './misbehaving-backend.ts';
+export { FakeClock } from './fake-clock.ts';
