@@ -66,7 +66,8 @@ export class Committer {
   async #write(out: Outbox): Promise<void> {
     const prepared = await prepareCommit(this.#host.core, out, this.#host.store);
     for (let delay = FIRST_RETRY_MS; ; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
-      const commits = prepared.commits.filter((commit) => this.#host.core.runs.has(commit.run));
+      const ours = prepared.commits.filter(({ run }) => this.#host.core.runs.get(run.id) === run);
+      const commits = ours.map(({ commit }) => commit);
       try {
         if (commits.length > 0) await this.#host.store.commit(commits);
         break;
@@ -106,6 +107,7 @@ export class Committer {
   #finish(out: Outbox, prepared: PreparedCommit): void {
     const { hasListeners, core, options } = this.#host;
     out.keepOnly((run) => core.runs.get(run.id) === run);
+    for (const draft of out.drafts.values()) draft.run.told.apply(draft);
     const events = hasListeners ? eventsOf(out, prepared, core.now.wall) : [];
     for (const notice of out.notices) {
       if (notice.kind === 'notice') (options.logger ?? silentLogger).info({ code: notice.code }, notice.message);

@@ -5,14 +5,14 @@ import type { RunState } from './run-state.ts';
 
 /** A commit as the store takes it, with the sequence numbers it uses up. */
 export interface PreparedCommit {
-  readonly commits: readonly RunCommit[];
+  readonly commits: readonly { readonly run: RunState; readonly commit: RunCommit }[];
   /** Sequence number of the first transition of each run in it. */
   readonly firstSeqs: ReadonlyMap<RunState, number>;
 }
 
 /** Turns an outbox into a commit. Runs that were given up to another owner meanwhile have no part in it. */
 export async function prepareCommit(core: Core, out: Outbox, store: Store): Promise<PreparedCommit> {
-  const commits: RunCommit[] = [];
+  const commits: { readonly run: RunState; readonly commit: RunCommit }[] = [];
   const firstSeqs = new Map<RunState, number>();
   for (const draft of out.drafts.values()) {
     const { run } = draft;
@@ -22,7 +22,7 @@ export async function prepareCommit(core: Core, out: Outbox, store: Store): Prom
     run.seq += draft.transitions.length;
     if (!store.keepsJobs && draft.values.length === 0 && draft.patch === undefined && draft.segments.length === 0)
       continue;
-    commits.push(runCommit(draft, firstSeq, store, await rowsOf(draft, store)));
+    commits.push({ run, commit: runCommit(draft, firstSeq, store, await rowsOf(draft, store)) });
   }
   return { commits, firstSeqs };
 }

@@ -1,6 +1,6 @@
 import { DATA_EDGE, type Detail, type JobId, isFinal, type Status } from '../model/index.ts';
-import type { Counts, Explanation, JobView, RunView } from './api.ts';
-import { detailOf, GATED, HELD, PENDING, QUEUED, RUNNING, TOLD } from './codes.ts';
+import type { Explanation, JobView, RunView } from './api.ts';
+import { detailOf, GATED, HELD, PENDING, QUEUED, RUNNING, statusOf, TOLD } from './codes.ts';
 import type { Core } from './core.ts';
 import { namedIn } from './deadlock.ts';
 import type { PlaceState } from './places.ts';
@@ -9,36 +9,33 @@ import { isSatisfied } from './waiting.ts';
 
 const MOST_UPSTREAM = 20;
 
-export function viewRun(run: RunState): RunView {
-  return {
-    id: run.id,
-    name: run.name,
-    status: run.status,
-    detail: run.detail,
-    counts: countsOf(run),
-    size: run.table.size,
-    startedAt: run.startedAt,
-    endedAt: run.endedAt,
-  };
+/** A run as the last commit left it. */
+export function viewRun({ id, name, told }: RunState): RunView {
+  const { status, detail, size, startedAt, endedAt } = told;
+  const [created = 0, pending = 0, running = 0, done = 0, failed = 0, cancelled = 0] = told.counts;
+  const counts = { created, pending, running, done, failed, cancelled };
+  return { id, name, status, detail, counts, size, startedAt, endedAt };
 }
 
-function countsOf(run: RunState): Counts {
-  const [created = 0, pending = 0, running = 0, done = 0, failed = 0, cancelled = 0] = run.counts;
-  return { created, pending, running, done, failed, cancelled };
-}
-
+/** A job as the last commit left it; why it is pending is what is true now. */
 export function viewJob(run: RunState, job: number): JobView {
   const { table } = run;
-  const status = run.statusOf(job);
   return {
     index: job,
     id: run.nameOf(job),
-    status,
-    detail: status === 'pending' ? pendingReason(run, job) : detailOf(table.detail[job] as number),
+    status: statusOf(run.told.statusOf(job)),
+    detail: toldDetail(run, job),
     fence: table.fence[job] as number,
     charged: table.charged[job] as number,
     losses: table.losses[job] as number,
   };
+}
+
+function toldDetail(run: RunState, job: number): Detail {
+  const code = run.told.statusOf(job);
+  if (code !== PENDING) return detailOf(run.told.detailOf(job));
+  // Granted, or ended, and that is not committed yet.
+  return run.table.status[job] === PENDING ? pendingReason(run, job) : 'queued';
 }
 
 /** Why a job is pending, derived from what is true now. */
@@ -102,7 +99,7 @@ function unsatisfied(run: RunState, job: number): { job: JobId; status: Status; 
   const waitsFor: { job: JobId; status: Status; edge: 'data' | 'order' }[] = [];
   if (run.table.status[job] !== PENDING) return waitsFor;
   run.eachUpstream(job, (from, accept) => {
-    const status = run.statusOf(from);
+    const status = statusOf(run.told.statusOf(from));
     if (isFinal(status) && isSatisfied(accept, status) === 'yes') return;
     waitsFor.push({ job: run.nameOf(from), status, edge: accept === DATA_EDGE ? 'data' : 'order' });
   });

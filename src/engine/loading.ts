@@ -94,6 +94,7 @@ async function rebuild(
   }
   for (const { job } of running) settleWaits(core, run, job);
   run.sealed = true;
+  run.told.takeAll(run);
   return running;
 }
 

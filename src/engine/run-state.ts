@@ -17,6 +17,7 @@ import { PENDING, statusOf } from './codes.ts';
 import type { After, Gate, Watch } from './conditions.ts';
 import { JobTable } from './job-table.ts';
 import type { ReadyQueue } from './ready-queue.ts';
+import { Told } from './told.ts';
 
 /** One run as the core keeps it. What is rare (outcomes, wake-ups, conditions) lives in maps beside the columns. */
 export class RunState {
@@ -37,6 +38,7 @@ export class RunState {
   status: Status = 'created';
   detail: Detail = '';
   readonly counts: Int32Array = new Int32Array(6);
+  readonly told: Told = new Told();
   epoch = 1;
   /** Sequence number of the last transition that was handed to a commit. */
   seq = 0;

@@ -23,7 +23,7 @@ import type {
 } from './api.ts';
 import { appendSegment } from './appending.ts';
 import type { LiveAttempt } from './attempts.ts';
-import { FAILED } from './codes.ts';
+import { FAILED, RUNNING } from './codes.ts';
 import type { Core } from './core.ts';
 import { Entrance } from './entrance.ts';
 import { explain, stuckJobs, viewJob, viewRun } from './explaining.ts';
@@ -106,6 +106,7 @@ export class EngineShell implements EngineApi {
       graph,
     );
     run.sealed = true;
+    run.told.takeAll(run);
     this.#loop.input(() => {
       this.core.runs.set(id, run);
       addChore(this.core, run, release(this.core, run, 0, run.table.size));
@@ -305,8 +306,8 @@ export class EngineShell implements EngineApi {
   running(id: RunId): ReturnType<EngineApi['running']> {
     const run = this.#run(id);
     const now = this.options.clock.now().mono;
-    return [...this.core.attempts.values()]
-      .filter((attempt) => attempt.run === run)
+    return [...run.attemptOf.values()]
+      .filter(({ job }) => run.told.statusOf(job) === RUNNING)
       .map(({ job, phase, grantedMono }) => ({ job: run.nameOf(job), index: job, phase, sinceMs: now - grantedMono }));
   }
 

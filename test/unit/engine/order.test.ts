@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ACCEPT_ALL, ACCEPT_DONE, ACCEPT_FAILED } from '../../../src/model/index.ts';
+import { ACCEPT_ALL, ACCEPT_DONE, ACCEPT_FAILED, HeddleError } from '../../../src/model/index.ts';
 import { settled, testEngine } from './scripted.ts';
 
 const failed = { kind: 'exit', code: 3 } as const;
@@ -218,5 +218,31 @@ describe('conditions', () => {
     await engine.clock.pass(501);
 
     expect(engine.running()).toEqual(['b', 'a']);
+  });
+});
+
+describe('what is told', () => {
+  test('is what was committed: while commits wait, an end is not told by any view', async () => {
+    await using engine = await testEngine({ cpus: 1 });
+    const run = await engine.start({ a: {}, b: { edges: ['a'] } });
+    const { store } = engine.shell;
+    const commit = store.commit.bind(store);
+    let isFull = true;
+    Object.assign(store, {
+      commit: (...args: Parameters<typeof commit>) =>
+        isFull ? Promise.reject(new HeddleError('STORE_FULL', 'the disk is full')) : commit(...args),
+    });
+    engine.backend.end('a');
+    await settled();
+    expect(engine.states(run)).toEqual({ a: 'running (starting)', b: 'pending (queued)' });
+    expect(engine.shell.view(run)).toMatchObject({ status: 'running', counts: { pending: 1, running: 1, done: 0 } });
+    expect(engine.shell.running(run)).toEqual([]);
+
+    isFull = false;
+    await engine.clock.pass(3000);
+
+    expect(engine.states(run)).toEqual({ a: 'done', b: 'running (starting)' });
+    expect(engine.shell.view(run)).toMatchObject({ counts: { pending: 0, running: 1, done: 1 } });
+    expect(engine.shell.running(run)).toMatchObject([{ job: 'b' }]);
   });
 });
