@@ -34,6 +34,13 @@ export interface CommitChecksOptions {
 /** No commit takes longer, a full disk included. */
 const LONGEST_COMMIT_MS = 15_000;
 
+/** What a job was before a step. */
+interface StepBefore {
+  readonly status: Status;
+  readonly fence: number;
+  readonly detail: Detail;
+}
+
 /** Where phases may go: forward, and to `cancelling` and `unreachable` and back from the latter at any time. */
 const PHASE_RANK: Readonly<Partial<Record<Detail, number>>> = {
   'staging-in': 1,
@@ -62,6 +69,7 @@ export class CommitChecks implements DiskWatcher {
       this.#fail('I2', `${facts.plan.name}: transitions start at ${commit.firstSeq} after ${before.row.seq}`);
     }
     const statuses = new Map<number, Status>();
+    const details = new Map<number, Detail>();
     const fences = new Map<number, number>();
     for (const step of commit.transitions) {
       const { job } = step;
@@ -69,8 +77,10 @@ export class CommitChecks implements DiskWatcher {
       this.#checkStep(facts, step, {
         status: statuses.get(job) ?? old?.status ?? lastStatus(before, job),
         fence: fences.get(job) ?? old?.fence ?? 0,
+        detail: details.get(job) ?? before.stepsOf.get(job)?.at(-1)?.detail ?? '',
       });
       statuses.set(job, step.to);
+      details.set(job, step.detail);
       fences.set(job, step.fence);
     }
     this.#checkRows(facts, commit, before, statuses);
@@ -131,13 +141,16 @@ export class CommitChecks implements DiskWatcher {
     this.#options.world.fail(invariant, message);
   }
 
-  #checkStep(facts: RunFacts, step: Transition, was: { readonly status: Status; readonly fence: number }): void {
+  #checkStep(facts: RunFacts, step: Transition, was: StepBefore): void {
     const said = `${facts.plan.name}/j${step.job}: ${step.from} -> ${step.to} (${step.detail}) #${step.fence}`;
     const isFirst = was.status === 'pending' && was.fence === 0 && step.from === 'created';
     if (step.from !== was.status && !isFirst) this.#fail('I2', `${said}, but it was ${was.status}`);
     if (step.from !== step.to && !TRANSITIONS[step.from].includes(step.to)) this.#fail('I2', `${said} is no step`);
     if (step.from === step.to && isFinal(step.to)) this.#fail('I2', `${said}: it ended twice`);
     if (!DETAILS_OF[step.to].includes(step.detail)) this.#fail('I2', `${said}: the word does not go with the status`);
+    if (step.from === 'running' && step.to === 'running' && !mayFollow(step.detail, was.detail)) {
+      this.#fail('I2', `${said} after ${was.detail}: phases only move forward`);
+    }
     const next = step.from === 'pending' && step.to === 'running' ? was.fence + 1 : was.fence;
     if (step.fence !== next) this.#fail('I2', `${said}: the ordinal after ${was.fence} must be ${next}`);
   }
@@ -311,10 +324,10 @@ function lastStatus(stored: StoredRun, job: number): Status {
   return stored.stepsOf.get(job)?.at(-1)?.to ?? 'pending';
 }
 
-/** Says whether a phase may follow another in one attempt. */
-export function mayFollow(phase: Detail, before: Detail): boolean {
+/** Says whether a phase may follow another in one attempt; a later engine may tell again what one before it told. */
+function mayFollow(phase: Detail, before: Detail): boolean {
   if (phase === 'unreachable' || before === 'unreachable') return true;
-  return (PHASE_RANK[phase] ?? 0) > (PHASE_RANK[before] ?? 0);
+  return (PHASE_RANK[phase] ?? 0) >= (PHASE_RANK[before] ?? 0);
 }
 
 /** The value every body makes: its own attempt's id, so that a foreign one is known. */

@@ -4,9 +4,9 @@ export { drawScenario, type JobPlan, type RunPlan, type Scenario } from './scena
 export type { Action, TimedAction } from './scenario-actions.ts';
 export { SimulatedBackend } from './simulated-backend.ts';
 export { SimulatedDisk } from './simulated-disk.ts';
-export { BOUNDARIES, type Boundary, SimulatedProcess } from './simulated-process.ts';
+export { type Boundary, SimulatedProcess } from './simulated-process.ts';
 export { NO_SITE_FAULTS, SimulatedSite, type SiteProfile } from './simulated-site.ts';
 export { NO_STORE_FAULTS, Openings, SimulatedStore } from './simulated-store.ts';
 export { simulateGraph, type SimulatedRun } from './simulate-graph.ts';
 export { type RunEnd, simulate, type SimulationOptions, type Verdict } from './simulation.ts';
-export { microtasksDone, turnOfTheLoop, type Violation, World } from './world.ts';
+export { turnOfTheLoop, type Violation, World } from './world.ts';
