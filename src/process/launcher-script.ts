@@ -59,6 +59,7 @@ if [ -e "$d/${FENCED_FILE}" ]; then echo "$q fenced 0"; continue; fi`;
  * may be a signal the launcher caught, or a stop long past: then it is asked again once the job is no more. Whether
  * it is its parent must say: its pid alone may be somebody else's by now, for whom `wait` would return at once for ever.
  * What bash says while it forks (that it tries again, where there are no processes) is no word on the job's end.
+ * It comes on fd 0, as the orders do: a line after the loop would be the first of them.
  */
 const GROUPS = `set -m
 set -C
@@ -86,7 +87,6 @@ t1=\${EPOCHREALTIME/[.,]/} t1=\${t1%???}
 ${JUDGE}
 ${PUBLISH}
 done
-exit
 `;
 
 /** What runs a job where the launcher cannot fork it into a group: it says its pid in the claim, then becomes the job. */

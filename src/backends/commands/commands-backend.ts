@@ -189,7 +189,13 @@ class CommandsBackend implements Backend {
   /** Ends what is left of a job, then goes on. */
   #clear(live: LiveAttempt, { pid }: { readonly pid: number }, then: () => void): void {
     const { launcher } = live;
-    const left = launcher?.isolation === 'bare' ? sessionTarget(launcher.identity.pid) : leftBy(pid);
+    // Who is cancelled leaves nothing, not even what made itself a session of its own: that takes a look at everybody.
+    const left =
+      live.cancelling !== undefined
+        ? live.remains({ withLauncher: false })
+        : launcher?.isolation === 'bare'
+          ? sessionTarget(launcher.identity.pid)
+          : leftBy(pid);
     if (left.isAlive()) this.#escalate(live, left, then);
     else then();
   }

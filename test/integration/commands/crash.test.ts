@@ -46,7 +46,7 @@ describe.each(SHELLS)('an engine killed over launchers of $name', ({ shell }) =>
     expect(readFileSync(join(order.directory, 'stdout'), 'utf8')).toBe('end\n');
   });
 
-  test('its command ends while nobody looks, and is collected; its launcher leaves', async () => {
+  test('F20: its command ends while nobody looks, and is collected; its launcher leaves', async () => {
     await using bench = await Bench.open({ shell });
     const order = bench.order('touch started; while [ ! -e go ]; do sleep 0.05; done; echo 1 > out', {
       outputs: [{ name: 'out', path: 'out', type: 'json' }],
@@ -65,7 +65,7 @@ describe.each(SHELLS)('an engine killed over launchers of $name', ({ shell }) =>
     expect(end).toMatchObject({ kind: 'ended', outcome: { kind: 'ok', value: { codec: 'json' } } });
   });
 
-  test('and its launcher too: the command is ended, fenced and gone', async () => {
+  test('F20: and its launcher too: the command is ended, fenced and gone', async () => {
     await using bench = await Bench.open({ shell });
     const order = bench.order('touch started; sleep 60; touch ended');
     const dying = await engine(bench, shell, [order]);

@@ -29,13 +29,13 @@ describe.each(SHELLS)('launchers of $name', ({ shell }) => {
     expect(readFileSync(join(order.directory, 'stderr'), 'utf8')).toBe('oops\n');
   });
 
-  test.each([1, 7, 126, 127, 137, 143, 255])('exit %d is an exit code', async (code) => {
+  test.each([1, 7, 126, 127, 137, 143, 255])('F24: exit %d is an exit code', async (code) => {
     await using bench = await Bench.open({ shell });
 
     expect(await bench.run(`exit ${code}`)).toMatchObject({ kind: 'exit', code });
   });
 
-  test.each(['KILL', 'TERM', 'SEGV', 'XCPU', 'USR1'])('death by %s is a signal', async (signal) => {
+  test.each(['KILL', 'TERM', 'SEGV', 'XCPU', 'USR1'])('F24: death by %s is a signal', async (signal) => {
     await using bench = await Bench.open({ shell });
 
     expect(await bench.run(`ulimit -c 0; kill -${signal} $$`)).toMatchObject({
@@ -44,7 +44,7 @@ describe.each(SHELLS)('launchers of $name', ({ shell }) => {
     });
   });
 
-  test('exit 137 after a death by KILL is still an exit code', async () => {
+  test('F24: exit 137 after a death by KILL is still an exit code', async () => {
     await using bench = await Bench.open({ shell });
 
     const outcomes = [];
@@ -55,7 +55,7 @@ describe.each(SHELLS)('launchers of $name', ({ shell }) => {
     expect(outcomes).toMatchObject(['signal', 'exit', 'signal', 'exit', 'ok'].map((kind) => ({ kind })));
   });
 
-  test('a CPU limit ends a job by XCPU', async () => {
+  test('F24: a CPU limit ends a job by XCPU', async () => {
     await using bench = await Bench.open({ shell });
 
     expect(await bench.run('ulimit -c 0; ulimit -S -t 1; while :; do :; done')).toMatchObject({
@@ -131,7 +131,7 @@ describe.each(SHELLS)('launchers of $name', ({ shell }) => {
     expect(await bench.end(order)).toMatchObject({ kind: 'ended', outcome: { kind: 'exit', code: 6 } });
   });
 
-  test('a job that closes its outputs ends well', async () => {
+  test('F22: a job that closes its outputs ends well', async () => {
     await using bench = await Bench.open({ shell });
 
     expect(await bench.run('exec >&- 2>&-; sleep 0.05')).toEqual(OK);
@@ -189,7 +189,7 @@ describe.each(SHELLS)('launchers of $name', ({ shell }) => {
     expect(names).not.toContain('HEDDLE_TEST_SECRET');
   });
 
-  test('a launcher killed with its job in hand: the job is ended and told as gone', async () => {
+  test('F20: a launcher killed with its job in hand: the job is ended and told as gone', async () => {
     await using bench = await Bench.open({ shell });
     const order = await bench.launch(bench.order('touch started; sleep 60'));
     await until(() => existsSync(join(order.directory, 'started')), 'the start');
@@ -203,7 +203,7 @@ describe.each(SHELLS)('launchers of $name', ({ shell }) => {
     expect(await bench.run('true')).toEqual(OK);
   });
 
-  test('a job that kills its parent is gone, and the next runs', async () => {
+  test('F22: a job that kills its parent is gone, and the next runs', async () => {
     await using bench = await Bench.open({ shell });
 
     expect(await bench.run('kill -KILL $PPID; sleep 60')).toMatchObject({ gone: expect.any(String) });
@@ -222,7 +222,7 @@ describe.each(SHELLS)('launchers of $name', ({ shell }) => {
     expect(await bench.run('exit 3')).toMatchObject({ kind: 'exit', code: 3 });
   });
 
-  test('a launcher killed while idle costs nothing', async () => {
+  test('F20: a launcher killed while idle costs nothing', async () => {
     await using bench = await Bench.open({ shell });
     const order = await bench.launch(bench.order('true'));
     await bench.end(order);
@@ -234,7 +234,7 @@ describe.each(SHELLS)('launchers of $name', ({ shell }) => {
     expect(outcome).toEqual(OK);
   });
 
-  test('nothing of a job is left when its end is told', async () => {
+  test('F22: nothing of a job is left when its end is told', async () => {
     await using bench = await Bench.open({ shell });
     const order = await bench.launch(bench.order('sleep 60 & (sleep 60 &) ; echo $$'));
 
@@ -246,7 +246,7 @@ describe.each(SHELLS)('launchers of $name', ({ shell }) => {
     expect(await bench.run('true')).toEqual(OK);
   });
 
-  test('what is left and ignores TERM is killed after the grace', async () => {
+  test('F22: what is left and ignores TERM is killed after the grace', async () => {
     await using bench = await Bench.open({ shell });
 
     const outcome = await bench.run(`(trap '' TERM; while :; do sleep 1; done) & sleep 0.1`, {
@@ -275,7 +275,7 @@ describe.each(SHELLS)('launchers of $name', ({ shell }) => {
     expect(await bench.end(order)).toMatchObject({ kind: 'ended', outcome: { kind: 'signal', signal: 'SIGTERM' } });
   });
 
-  test('a job that ignores TERM is killed after the grace, with its children', async () => {
+  test('F22: a job that ignores TERM is killed after the grace, with its children', async () => {
     await using bench = await Bench.open({ shell });
     const order = await bench.launch(
       bench.order(`trap '' TERM; (trap '' TERM; sleep 60; sleep 60) & touch started; while :; do sleep 1; done`),
@@ -311,7 +311,7 @@ describe.each(SHELLS)('launchers of $name', ({ shell }) => {
     expect(ends.map((end) => end.kind === 'ended' && end.outcome.kind)).toEqual(orders.map(() => 'ok'));
   });
 
-  test('binary output, invalid UTF-8 and NULs arrive as they were said', async () => {
+  test('F22: binary output, invalid UTF-8 and NULs arrive as they were said', async () => {
     await using bench = await Bench.open({ shell });
     const order = await bench.launch(bench.order(`printf '\\377\\000\\376x\\n\\000'; printf '\\303(' >&2; exit 3`));
 

@@ -57,7 +57,7 @@ test('a large output is hashed too', async () => {
   expect(value.outputs['out']?.file).toEqual({ sha256, size: 5_000_000, name: 'big' });
 });
 
-test('a missing output is a failure of its own cause, even after exit 0', async () => {
+test('F23: a missing output is a failure of its own cause, even after exit 0', async () => {
   await using bench = await Bench.open();
 
   expect(await bench.run('touch other', { outputs: [file('a.txt'), file('deep/b.txt', { name: 'b' })] })).toEqual({
@@ -73,7 +73,7 @@ test('exit code 3 is exit code 3, whatever is missing', async () => {
   expect(await bench.run('exit 3', { outputs: [file('a.txt')] })).toMatchObject({ kind: 'exit', code: 3 });
 });
 
-test('what is written behind the back of the command is ended before its outputs are looked at', async () => {
+test('F23: what is written behind the back of the command is ended before its outputs are looked at', async () => {
   await using bench = await Bench.open();
 
   const value = await valueOf(bench, '(while :; do echo more >> log; done) & sleep 0.1', {
@@ -98,10 +98,10 @@ test.each([
 });
 
 test.each([
-  ['no JSON', `echo '{"a":' > out`, 'json', /output 'out' \('out'\) is no JSON/],
+  ['half-written JSON', `echo '{"a":' > out`, 'json', /output 'out' \('out'\) is no JSON/],
   ['an empty file', ': > out', 'json', /is no JSON/],
   ['no UTF-8', `printf '\\377' > out`, 'text', /is no UTF-8 text/],
-] as const)('%s is an error that names the file', async (_, text, type, message) => {
+] as const)('F23: %s is an error that names the file', async (_, text, type, message) => {
   await using bench = await Bench.open();
 
   expect(await bench.run(text, { outputs: [file('out', { type })] })).toMatchObject({
@@ -209,7 +209,7 @@ test('a variable no shell can have, and a NUL in the command, are refused', asyn
   ]);
 });
 
-test('a flood is cut at its bound with a mark, and disk stays bounded while it lasts', async () => {
+test('F22: a flood is cut at its bound with a mark, and disk stays bounded while it lasts', async () => {
   await using bench = await Bench.open();
   const outputBytes = 1024 * 1024;
   const order = await bench.launch(
@@ -233,7 +233,7 @@ test('a flood is cut at its bound with a mark, and disk stays bounded while it l
   expect(peak).toBeLessThan(200_000_000);
 });
 
-test('a flood that goes on is held while it goes on, and the writer goes on too', async () => {
+test('F22: a flood that goes on is held while it goes on, and the writer goes on too', async () => {
   await using bench = await Bench.open();
   const order = await bench.launch(
     bench.order('while [ ! -e stop ]; do head -c 100000 /dev/zero; done', { limits: { outputBytes: 200_000 } }),
@@ -253,7 +253,7 @@ test('a flood that goes on is held while it goes on, and the writer goes on too'
   expect(readFileSync(stdout, 'latin1').endsWith('is cut off here]\n')).toBe(true);
 });
 
-test('a limit of V8 is told as memory', async () => {
+test('F24: a limit of V8 is told as memory', async () => {
   await using bench = await Bench.open();
   const program = 'const all = []; for (;;) all.push(new Array(1e5).fill(all.length))';
 
