@@ -12,7 +12,7 @@ import {
 export const CREATED = 0;
 export const PENDING = 1;
 export const RUNNING = 2;
-export const DONE = 3;
+/** `done` is 3; nothing asks for it by number. */
 export const FAILED = 4;
 export const CANCELLED = 5;
 

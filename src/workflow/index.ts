@@ -18,4 +18,4 @@ export { type Interpolation, project, raw, sh, type ShellCommand } from './shell
 export * from './workflow.ts';
 export * from './fingerprint.ts';
 export * from './graph-json.ts';
-export { GRAPH_FORMATS, type GraphFormat, MAX_DRAWN_NODES, renderGraph } from './render-graph.ts';
+export { type GraphFormat, renderGraph } from './render-graph.ts';

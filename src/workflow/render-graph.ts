@@ -2,11 +2,10 @@ import { DATA_EDGE, type Graph, HeddleError, textAt, topologicalOrder } from '..
 import { graphToJson } from './graph-json.ts';
 import { drawSvg } from './render-svg.ts';
 
-export const GRAPH_FORMATS = ['text', 'dot', 'mermaid', 'svg', 'json'] as const;
-export type GraphFormat = (typeof GRAPH_FORMATS)[number];
+export type GraphFormat = 'text' | 'dot' | 'mermaid' | 'svg' | 'json';
 
 /** More nodes than this nobody can look at: Mermaid gives up earlier, browsers struggle with the SVG. */
-export const MAX_DRAWN_NODES: Readonly<Record<'mermaid' | 'svg', number>> = { mermaid: 1000, svg: 5000 };
+const MAX_DRAWN_NODES: Readonly<Record<'mermaid' | 'svg', number>> = { mermaid: 1000, svg: 5000 };
 
 /**
  * Writes a graph in a form for people or for other tools, piece by piece.

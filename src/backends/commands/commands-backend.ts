@@ -183,7 +183,7 @@ class CommandsBackend implements Backend {
     }
     live.answered = true;
     this.#fence(live);
-    this.#gone(live, 'it could not be started: the machine is out of space, processes or descriptors');
+    this.#gone(live, 'it could not be started: the machine is out of space, processes or descriptors', true);
   }
 
   /** Ends what is left of a job, then goes on. */
@@ -288,8 +288,8 @@ class CommandsBackend implements Backend {
     this.#report(event);
   }
 
-  #gone(live: LiveAttempt, why: string): void {
-    if (this.#live.delete(live.attempt)) this.#report({ kind: 'gone', attempt: live.attempt, why });
+  #gone(live: LiveAttempt, why: string, neverStarted = false): void {
+    if (this.#live.delete(live.attempt)) this.#report({ kind: 'gone', attempt: live.attempt, why, neverStarted });
   }
 
   #report(event: BackendEvent): void {
