@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { asRunId } from '../../src/model/index.ts';
 import { openStoreAt } from '../../src/jobs/open-store.ts';
+import { cgroup } from '../cgroup.ts';
 import { Sandbox } from '../integration/cli/harness.ts';
 
 /** F08: descriptors and processes run out. */
@@ -62,24 +63,10 @@ interface Fence extends Disposable {
 
 /** Room for so many processes and threads, and no more: by a cgroup, or by an ordinary user's own limit. */
 function fence(room: number): Fence | undefined {
-  for (const root of ['/sys/fs/cgroup/pids', '/sys/fs/cgroup']) {
-    const group = join(root, `heddle-test-${process.pid}`);
-    try {
-      mkdirSync(group);
-    } catch {
-      continue;
-    }
-    try {
-      writeFileSync(join(group, 'pids.max'), String(room));
-    } catch {
-      rmdirSync(group);
-      continue;
-    }
-    return {
-      enter: `echo $$ > '${join(group, 'cgroup.procs')}'`,
-      refused: () => Number(/max (\d+)/.exec(readFileSync(join(group, 'pids.events'), 'utf8'))?.[1]),
-      [Symbol.dispose]: () => rmdirSync(group),
-    };
+  const group = cgroup('pids', room);
+  if (group !== undefined) {
+    const refused = (): number => Number(/max (\d+)/.exec(group.read('pids.events'))?.[1]);
+    return { enter: group.enter, refused, [Symbol.dispose]: () => group[Symbol.dispose]() };
   }
   const uid = process.getuid?.() ?? 0;
   if (uid === 0) return undefined;
