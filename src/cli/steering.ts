@@ -2,6 +2,7 @@ import { connectControl, Engine, type RunControl } from '../jobs/index.ts';
 import { HeddleError, isFinal } from '../model/index.ts';
 import { type FoundRun, findRun, openForReading, statusOf, storeDirectory, storeFlag } from './find-run.ts';
 import type { Context } from './main.ts';
+import { sleep } from './sleep.ts';
 
 /**
  * Hands over the control of a run, wherever it is: by its owner's socket while somebody runs it; else the run is
@@ -10,6 +11,31 @@ import type { Context } from './main.ts';
  * @throws {HeddleError} RUN_NOT_FOUND, STATE_CONFLICT when it is finished
  */
 export async function steer<T>(
+  context: Context,
+  run: string,
+  use: (control: RunControl, found: FoundRun) => Promise<T>,
+): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await steerOnce(context, run, use);
+    } catch (error) {
+      // Steering twice is as good as once.
+      if (tries === LEAVING_TRIES || !isLeaving(error)) throw error;
+      await sleep(LEAVING_MS);
+    }
+  }
+}
+
+/** An owner that leaves while it is asked is asked no more: a moment later the run has ended, or is nobody's. */
+const LEAVING_MS = 100;
+const LEAVING_TRIES = 50;
+
+function isLeaving(error: unknown): boolean {
+  if (!HeddleError.is(error)) return false;
+  return error.code === 'ENGINE_CLOSED' || (error.code === 'RUN_OWNED' && error.cause !== undefined);
+}
+
+async function steerOnce<T>(
   context: Context,
   run: string,
   use: (control: RunControl, found: FoundRun) => Promise<T>,

@@ -22,6 +22,8 @@ import type { RunControl } from './run-control.ts';
 /** `sun_path` holds 108 bytes with its end; macOS has 104. */
 const MAX_SOCKET_PATH = 103;
 const MAX_CLIENTS = 256;
+/** For the last answers to be made, and to be taken. */
+const GOODBYE_MS = 1000;
 /** Events told in one line. */
 const EVENT_BATCH = 200;
 /** A multiple of three, so that the pieces of base64 are whole. */
@@ -110,9 +112,13 @@ export interface Owned {
   readonly store: Store;
 }
 
-/** Lets others of the same user look at and steer the runs of an engine. Disposing it hangs up on everybody. */
+/**
+ * Lets others of the same user look at and steer the runs of an engine. Disposing it answers what has been asked, and
+ * hangs up on everybody: a cancel ends the run, and with it often the process that has to say so.
+ */
 export async function listenForControl(path: string, owned: Owned): Promise<AsyncDisposable> {
   const clients = new Set<Socket>();
+  const answers = new Set<Promise<void>>();
   const server = createServer((socket) => {
     if (clients.size >= MAX_CLIENTS) {
       socket.destroy();
@@ -120,7 +126,7 @@ export async function listenForControl(path: string, owned: Owned): Promise<Asyn
     }
     clients.add(socket);
     socket.on('close', () => clients.delete(socket));
-    serve(socket, owned);
+    serve(socket, owned, answers);
   });
   const short = await listenPath(path);
   listenPrivately(server, short);
@@ -130,8 +136,10 @@ export async function listenForControl(path: string, owned: Owned): Promise<Asyn
   server.unref();
   return {
     async [Symbol.asyncDispose]() {
+      server.close();
+      await within(GOODBYE_MS, Promise.all(answers));
+      await within(GOODBYE_MS, Promise.all([...clients].map(hangUp)));
       for (const socket of clients) socket.destroy();
-      await close(server);
       await rm(short, { force: true });
       await rm(path, { force: true });
     },
@@ -149,14 +157,24 @@ function listenPrivately(server: Server, path: string): void {
   }
 }
 
-async function close(server: Server): Promise<void> {
-  if (!server.listening) return;
-  server.close();
-  await once(server, 'close');
+/** Resolves when the client has taken what was sent, or is gone. */
+async function hangUp(socket: Socket): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  socket.once('close', resolve);
+  socket.destroySoon();
+  if (!socket.closed) await promise;
+}
+
+/** Waits for something, but not for ever. */
+async function within(limitMs: number, done: Promise<unknown>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = systemClock.after(limitMs, resolve);
+  await Promise.race([done, promise]);
+  timer.cancel();
 }
 
 /** One client: lines in, lines out. Whatever breaks the rules ends the conversation. */
-function serve(socket: Socket, owned: Owned): void {
+function serve(socket: Socket, owned: Owned, answers: Set<Promise<void>>): void {
   const closed = new AbortController();
   let pending = '';
   const send = (reply: ControlReply): void => {
@@ -191,12 +209,16 @@ function serve(socket: Socket, owned: Owned): void {
         refuse(error);
         return;
       }
-      void answer(request, { owned, send, drained: async () => drained(socket), signal: closed.signal });
+      const told = answer(request, { owned, send, drained: async () => drained(socket), signal: closed.signal });
+      // Who follows events is told until the engine ends: nothing to wait for.
+      if (request.op === 'events') continue;
+      answers.add(told);
+      void told.finally(() => answers.delete(told));
     }
   });
 }
 
-/** Resolves when the client has taken what was sent, or is gone. */
+/** Resolves when the client has room for more, or is gone. */
 async function drained(socket: Socket): Promise<void> {
   if (!socket.writableNeedDrain) return;
   const { promise, resolve } = Promise.withResolvers<void>();
