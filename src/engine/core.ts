@@ -1,13 +1,14 @@
-import type {
-  AttemptId,
-  Backend,
-  Detail,
-  EngineEvent,
-  Instant,
-  Outcome,
-  Random,
-  RunId,
-  Status,
+import {
+  type AttemptId,
+  type Backend,
+  type Detail,
+  type EngineEvent,
+  type Instant,
+  isFinal,
+  type Outcome,
+  type Random,
+  type RunId,
+  type Status,
 } from '../model/index.ts';
 import type { LiveAttempt } from './attempts.ts';
 import { detailCode, detailOf, KEPT_FLAGS, statusCode, statusOf } from './codes.ts';
@@ -201,7 +202,7 @@ function rowDraft(run: RunState, job: number, by: Change): RowDraft {
       grantedAt: attempt?.grantedAt ?? 0,
       startedAt: attempt?.startedAt ?? 0,
       endedAt: by.endedAt ?? 0,
-      wakeAt: run.wakeAt.get(job) ?? 0,
+      wakeAt: isFinal(statusOf(table.status[job] as number)) ? 0 : (run.wakeAt.get(job) ?? 0),
       flags: (table.flags[job] as number) & KEPT_FLAGS,
       outcome: by.outcomeJson ?? expectedOutcome(attempt),
     },

@@ -119,8 +119,10 @@ function queueTimeout(core: Core, entry: TimerEntry): void {
   if (run.queueDue.get(job) !== entry.due) return;
   const waits = table.status[job] === PENDING && ((table.flags[job] as number) & QUEUED) !== 0;
   if (waits && run.paused) return allowInQueue(core, run, job, run.definition(job).timeouts.queueMs ?? 0);
-  leaveQueues(core, run, job);
+  run.queueDue.delete(job);
+  // It left the queue for its condition since, or waits in it as the successor of a lost attempt: it stays where it is.
   if (!waits) return;
+  leaveQueues(core, run, job);
   const outcome = { kind: 'timeout', timeout: 'queue' } as const;
   run.remember(job, outcome);
   change(core, run, job, 'failed', 'timeout', { outcomeJson: outcomeJson(outcome), outcome });
