@@ -20,7 +20,7 @@ export function machineFacts(): string {
     `Node ${process.version}`,
     `durable rows on ${fileSystemOf(tmpdir())}`,
     `commands on ${fileSystemOf('/dev/shm')}`,
-    `load average ${loadAtStart.toFixed(1)} before`,
+    `load average ${loadAtStart.toFixed(1)} before, ${(loadavg()[0] ?? Number.NaN).toFixed(1)} now`,
     new Date().toISOString().slice(0, 10),
   ];
   return facts.join('; ');
