@@ -147,22 +147,34 @@ test('a run that nobody runs is steered too, and nothing of it starts by that', 
   expect(await box.json(['show', id])).toMatchObject({ status: 'cancelled', counts: { cancelled: 5 } });
 });
 
-test('changed code is refused by the names of the files, unless it is accepted', async () => {
-  await using box = new Sandbox();
-  box.write('part.js', 'export const ms = 700;\n');
-  box.write('flow.js', CHAIN.replace('p.ms ?? 50', 'ms').replace('\n', "\nimport { ms } from './part.js';\n"));
-  const run = box.start(['run', 'flow.js']);
-  const id = await runIdOf(run);
-  run.process.kill('SIGINT');
-  await run.ended;
-  box.write('part.js', 'export const ms = 1;\n');
+test.for(['SIGINT', 'SIGKILL'] as const)(
+  'F46: code changed since a %s is refused by the names of the files, unless it is accepted',
+  async (signal) => {
+    await using box = new Sandbox();
+    box.write('part.js', 'export const ms = 700;\n');
+    box.write('other.js', 'export const other = 1;\n');
+    box.write(
+      'flow.js',
+      CHAIN.replace('p.ms ?? 50', 'ms').replace(
+        '\n',
+        "\nimport { ms } from './part.js';\nimport { other } from './other.js';\nexport const used = other;\n",
+      ),
+    );
+    const run = box.start(['run', 'flow.js']);
+    const id = await runIdOf(run);
+    run.process.kill(signal);
+    await run.ended;
+    box.write('part.js', 'export const ms = 1;\n');
 
-  const refused = await box.run(['resume', id]);
-  expect(refused.code).toBe(2);
-  expect(refused.stderr).toMatch(/has changed since it was started\n {4}changed {2}part\.js\n[^]*--accept-code/);
+    const refused = await box.run(['resume', id]);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(/has changed since it was started\n {4}changed {2}part\.js\n[^]*--accept-code/);
+    expect(refused.stderr).not.toContain('other.js');
+    expect(await box.json(['show', id])).toMatchObject({ status: 'pending', reason: 'interrupted' });
 
-  expect(await box.run(['resume', id, '--accept-code'])).toMatchObject({ code: 0 });
-});
+    expect(await box.run(['resume', id, '--accept-code'])).toMatchObject({ code: 0 });
+  },
+);
 
 test('retry makes the cancelled jobs of a finished run pending again, in the same run', async () => {
   await using box = new Sandbox();
