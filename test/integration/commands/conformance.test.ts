@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
 import { commandsBackend } from '../../../src/backends/commands/index.ts';
@@ -7,10 +6,11 @@ import { inlineBackend } from '../../../src/backends/inline/index.ts';
 import type { Backend } from '../../../src/model/index.ts';
 import { systemClock, systemRandom } from '../../../src/process/index.ts';
 import { type BackendFixture, backendCasesFor, traitsOf } from '../../../src/testing/index.ts';
-import { nobodyIn, SHELLS } from './harness.ts';
+import { giveBack, ownFolder } from '../../own-folder.ts';
+import { SHELLS } from './harness.ts';
 
 async function fixture(backend: Backend): Promise<BackendFixture> {
-  const project = mkdtempSync(join(tmpdir(), 'heddle-conformance-'));
+  const project = ownFolder('conformance');
   const directory = join(project, 'store');
   mkdirSync(directory);
   return {
@@ -21,8 +21,7 @@ async function fixture(backend: Backend): Promise<BackendFixture> {
     project,
     [Symbol.asyncDispose]: async () => {
       await backend[Symbol.asyncDispose]();
-      await nobodyIn(project);
-      rmSync(project, { recursive: true, force: true });
+      await giveBack(project);
     },
   };
 }

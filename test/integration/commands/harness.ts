@@ -20,8 +20,6 @@ import {
 import { type LauncherShell, systemClock, systemRandom, which } from '../../../src/process/index.ts';
 import { giveBack, ownFolder } from '../../own-folder.ts';
 
-export { nobodyUnder as nobodyIn } from '../../processes.ts';
-
 export type CommandWork = Extract<ResolvedWork, { readonly kind: 'command' }>;
 export type End = Extract<BackendEvent, { readonly kind: 'ended' | 'gone' }>;
 

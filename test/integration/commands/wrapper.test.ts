@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readExitRecord, STARTED_FILE, WRAPPER_EXIT, wrapperScript } from '../../../src/backends/workdir/index.ts';
 import { asAttemptId } from '../../../src/model/index.ts';
 import { listProcesses } from '../../../src/process/index.ts';
-import { nobodyIn, SHELLS, until } from './harness.ts';
+import { giveBack, ownFolder } from '../../own-folder.ts';
+import { SHELLS, until } from './harness.ts';
 
 const shells = SHELLS.filter(({ shell }) => shell.isolation !== 'bare');
 
@@ -17,13 +17,10 @@ describe.each(shells)('the wrapper in $name', ({ shell }) => {
   const record = () => readExitRecord(directory, asAttemptId('a-1'));
 
   beforeEach(() => {
-    directory = mkdtempSync(join(tmpdir(), 'heddle-wrapper-'));
+    directory = ownFolder('wrapper');
     writeFileSync(at('wrapper.sh'), wrapperScript());
   });
-  afterEach(async () => {
-    await nobodyIn(directory);
-    rmSync(directory, { recursive: true, force: true });
-  });
+  afterEach(() => giveBack(directory));
 
   function start(command: string, attempt = 'a-1'): ChildProcess {
     writeFileSync(at('command.sh'), command);
