@@ -222,8 +222,10 @@ export class CommitChecks implements DiskWatcher {
       if (json !== valueJson(attempt))
         this.#fail('fencing', `${said} with the value ${json}, not its own attempt's (${attempt})`);
     }
-    if (step.to === 'failed' || (step.to === 'pending' && step.detail === 'backoff'))
-      this.#checkFailure(facts, after, step);
+    // What a rerun in the same commit has made begin anew counts from there, and no longer tells of this end.
+    const isAnew = commit.transitions.some((each) => each.job === step.job && isFinal(each.from));
+    const isFailure = step.to === 'failed' || (step.to === 'pending' && step.detail === 'backoff');
+    if (isFailure && !isAnew) this.#checkFailure(facts, after, step);
     if (step.to === 'cancelled' && step.detail === 'user' && !facts.cancelWished.has(step.job) && !facts.powerLost) {
       this.#fail('truth', `${said}, but nobody asked for it`);
     }

@@ -25,6 +25,7 @@ export class SimulatedBackend implements Backend, SiteListener {
   readonly process: SimulatedProcess;
   readonly #site: SimulatedSite;
   #context: BackendContext | undefined;
+  #placesDue = 0;
 
   constructor(site: SimulatedSite, process: SimulatedProcess) {
     const { name, recoverable, batches, local } = site.profile;
@@ -82,7 +83,12 @@ export class SimulatedBackend implements Backend, SiteListener {
 
   hear(event: BackendEvent): void {
     const { dice, faults, profile } = this.#site;
-    if (event.kind === 'places') return this.#deliver(event, dice.int(...profile.reportMs));
+    if (event.kind === 'places') {
+      // Each says the whole set, so they come in order: late perhaps, but none overtakes another.
+      const { mono } = this.process.world;
+      this.#placesDue = Math.max(this.#placesDue, mono + dice.int(...profile.reportMs));
+      return this.#deliver(event, this.#placesDue - mono);
+    }
     if (dice.chance(faults.lose) && event.kind !== 'unreachable') {
       const { attempt } = event;
       // A beat may be lost for good, a phase is seen at the next poll; an end is noticed as a silence.
