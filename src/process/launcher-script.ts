@@ -41,7 +41,7 @@ const JUDGE = `
 e="\\"code\\":$c" s=$c
 if [ "$c" -ne 0 ]; then said
 if [ "$c" -le 128 ]; then case $n$told in *"$d/"*) echo "$q refused"; continue;; esac
-elif [ -n "$told" ]; then s=SIG$(kill -l "$c"); e="\\"signal\\":\\"$s\\""
+elif [ -n "$z$told" ]; then s=SIG$(kill -l "$c"); e="\\"signal\\":\\"$s\\""
 fi; fi`;
 
 /** Publishes the end unless the attempt is fenced by now, then answers. */
@@ -55,11 +55,13 @@ ${CLAIM} || { said; echo "$q refused"; continue; }
 if [ -e "$d/${FENCED_FILE}" ]; then echo "$q fenced 0"; continue; fi`;
 
 /**
- * bash 5: job control gives each background job its own group; `wait -f` waits past stops. What it gives above 128
- * may be a signal the launcher caught, or a stop long past: then it is asked again once the job is no more. Whether
- * it is its parent must say: its pid alone may be somebody else's by now, for whom `wait` would return at once for ever.
+ * bash 5: job control gives each background job its own group. What `wait` gives above 128 may be a signal the
+ * launcher caught, or a stop: then it is asked again while the job is still this shell's child, with job control off,
+ * so that a stop does not end the wait. Whether it is must its parent say: its pid alone may be somebody else's by now.
+ * Never `wait -f`: where the shell speaks of the job's end meanwhile it looks at memory it has freed, and may turn for
+ * ever (seen in 5.2). With job control off the shell keeps silent of most signals: after a stop, above 128 is a signal.
  * What bash says while it forks (that it tries again, where there are no processes) is no word on the job's end.
- * It comes on fd 0, as the orders do: a line after the loop would be the first of them.
+ * The script comes on fd 0, as the orders do: a line after the loop would be the first of them.
  */
 const GROUPS = `set -m
 set -C
@@ -77,11 +79,11 @@ while read -r q k a f d; do
 t0=\${EPOCHREALTIME/[.,]/} t0=\${t0%???}${TAKE}
 job </dev/null >>"$d/${STDOUT_FILE}" 2>>"$d/${STDERR_FILE}" 3<&- &
 p=$!
-said; n=$told
-wait -f $p; c=$?
+said; n=$told z=
+wait $p; c=$?
 if [ $c -gt 128 ]; then
-while mine; do wait -f $p; done
-wait -f $p; c=$?
+while mine; do z=stopped; set +m; wait $p; set -m; done
+wait $p; c=$?
 fi
 t1=\${EPOCHREALTIME/[.,]/} t1=\${t1%???}
 ${JUDGE}
