@@ -21,8 +21,13 @@ import type { Outbox } from './outbox.ts';
 import type { RunState } from './run-state.ts';
 import { addChore, turn, type TurnBudget, wallJumped } from './turn.ts';
 
-/** One turn's measure: a commit of some 500 rows, and some milliseconds of the loop. */
-const BUDGET: TurnBudget = { edges: 2000, grants: 250, size: 1000 };
+/**
+ * One turn's measure where it is committed: some hundred rows, a millisecond or two. Larger commits gain nothing that can
+ * be measured and keep what ended waiting for its word: 99 of 100 are told within 10 ms, against 45 with four times as much.
+ */
+const BUDGET: TurnBudget = { edges: 500, grants: 64, size: 256 };
+/** Where nothing is kept of jobs. */
+const VOLATILE_BUDGET: TurnBudget = { edges: 2000, grants: 250, size: 1000 };
 /** Clocks that disagree by more than this have jumped. */
 const JUMP_MS = 1000;
 /** While jobs wait for points in time, the wall clock is looked at so often. */
@@ -163,7 +168,7 @@ export class EngineLoop implements ActorHost {
     const { core } = this;
     core.now = this.#now();
     try {
-      turn(core, BUDGET);
+      turn(core, this.store.keepsJobs ? BUDGET : VOLATILE_BUDGET);
     } catch (thrown) {
       // A bug of ours must stop the engine aloud, never leave it half alive.
       this.break(new HeddleError('ENGINE_BROKEN', `the engine failed: ${asError(thrown).message}`, { cause: thrown }));
