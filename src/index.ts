@@ -8,6 +8,8 @@ export {
   type EventsOptions,
   type FailedJob,
   type GraphSource,
+  type LogChunk,
+  type LogsOptions,
   type RunControl,
   RunHandle,
   type RunningJob,

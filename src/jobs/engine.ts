@@ -50,6 +50,13 @@ export interface EngineOpenOptions {
   readonly conditions?: Readonly<Record<string, () => boolean>>;
 }
 
+interface EngineParts {
+  readonly api: EngineApi;
+  readonly closed: AbortController;
+  readonly directoryOf: ReturnType<typeof attemptDirectories>;
+  readonly resources: AsyncDisposableStack;
+}
+
 /** What can be run: a graph, or something that yields one from parameters, as a workflow does. */
 export type GraphSource = Graph | { readonly name: string; build(parameters?: unknown): Graph };
 
@@ -76,12 +83,14 @@ export class Engine implements AsyncDisposable {
   readonly #api: EngineApi;
   readonly #resources: AsyncDisposableStack;
   readonly #closed: AbortController;
+  readonly #directoryOf: ReturnType<typeof attemptDirectories>;
 
-  private constructor(store: Store, api: EngineApi, closed: AbortController, resources: AsyncDisposableStack) {
+  private constructor(store: Store, parts: EngineParts) {
     this.store = store;
-    this.#api = api;
-    this.#closed = closed;
-    this.#resources = resources;
+    this.#api = parts.api;
+    this.#closed = parts.closed;
+    this.#resources = parts.resources;
+    this.#directoryOf = parts.directoryOf;
   }
 
   /** @throws {HeddleError} STORE_UNAVAILABLE, STORE_NEWER, STORE_CORRUPT, STORE_LOCKED, BACKEND_UNAVAILABLE */
@@ -90,6 +99,7 @@ export class Engine implements AsyncDisposable {
     const closed = new AbortController();
     const project = resolve(options.project ?? '.');
     const place = await openPlace(options, resources);
+    const directoryOf = attemptDirectories(place.directory);
     // After the engine has told its last and before the store is closed.
     resources.defer(() => closed.abort());
     const api = resources.use(
@@ -100,7 +110,7 @@ export class Engine implements AsyncDisposable {
         random: systemRandom,
         defaultBackends: { command: 'commands', call: 'inline' },
         resolveWork: (node) => resolveWork(node, project),
-        attemptDirectory: attemptDirectories(place.directory),
+        attemptDirectory: directoryOf,
         directory: place.directory,
         project,
         ...given(options),
@@ -111,7 +121,7 @@ export class Engine implements AsyncDisposable {
       const controlOf = (run: RunId): RunControl => localControl(source(run));
       resources.use(await listenForControl(place.socket, { controlOf, store: place.store }));
     }
-    return new Engine(place.store, api, closed, resources.move());
+    return new Engine(place.store, { api, closed, directoryOf, resources: resources.move() });
   }
 
   get durability(): Durability {
@@ -176,7 +186,13 @@ export class Engine implements AsyncDisposable {
   }
 
   #handle(run: RunId): RunHandle {
-    return new RunHandle({ api: this.#api, store: this.store, run, closed: this.#closed.signal });
+    return new RunHandle({
+      api: this.#api,
+      store: this.store,
+      run,
+      closed: this.#closed.signal,
+      directoryOf: (index, job, fence) => this.#directoryOf(run, index, job, fence),
+    });
   }
 }
 

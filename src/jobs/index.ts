@@ -4,4 +4,5 @@ export { openStoreAt, openStoreForReading } from './open-store.ts';
 export { connectControl } from './owner-client.ts';
 export { jobNotFound, type RunControl, type RunningJob } from './run-control.ts';
 export type { EventsOptions } from './run-events.ts';
+export type { LogChunk, LogsOptions } from './run-logs.ts';
 export { type FailedJob, RunHandle } from './run-handle.ts';

@@ -3,6 +3,7 @@ import {
   describeOutcome,
   type EngineEvent,
   HeddleError,
+  type JobId,
   type Json,
   type Outcome,
   type RunId,
@@ -11,6 +12,7 @@ import {
 } from '../model/index.ts';
 import { localControl, type RunControl, type RunningJob } from './run-control.ts';
 import { type EventsOptions, runEvents } from './run-events.ts';
+import { type LogChunk, type LogsOptions, runLogs } from './run-logs.ts';
 import { resolveResult } from './run-result.ts';
 
 /** Failed jobs that an error names. */
@@ -21,6 +23,8 @@ export interface RunHandleInit {
   readonly store: Store;
   readonly run: RunId;
   readonly closed: AbortSignal;
+  /** Where the attempts of the run work. */
+  readonly directoryOf: (index: number, job: JobId, fence: number) => string;
 }
 
 /** A job that failed, for people. */
@@ -82,6 +86,11 @@ export class RunHandle {
   /** What happens, from the beginning or after a sequence number; ends with the run or the engine. */
   events(options: EventsOptions = {}): AsyncGenerator<EngineEvent> {
     return runEvents(this.#init, options);
+  }
+
+  /** What the latest attempts of its jobs wrote, and with `follow` what they write until it ends. */
+  logs(options: LogsOptions = {}): AsyncGenerator<LogChunk> {
+    return runLogs(this.#init, options);
   }
 
   /** Resolves when the run has ended, or was interrupted by the engine's shutdown. Never rejects because a job failed. */
