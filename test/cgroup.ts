@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { needed } from './needed.ts';
 
 /** A cgroup of the test's own, with one limit. Disposing it needs all who entered to be gone. */
 export interface Cgroup extends Disposable {
@@ -45,6 +46,5 @@ export function cgroup(controller: keyof typeof LIMIT_FILE, limit: number): Cgro
 /** Whether a cgroup can be had here; says so when not. */
 export function canLimit(controller: keyof typeof LIMIT_FILE, what: string): boolean {
   using tried = cgroup(controller, 1 << 30);
-  if (tried === undefined) console.warn(`skipped: ${what}, since no cgroup can be made here`);
-  return tried !== undefined;
+  return needed(tried !== undefined, `${what}: no cgroup can be made here`);
 }

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { asRunId } from '../../src/model/index.ts';
 import { openStoreAt } from '../../src/jobs/open-store.ts';
 import { cgroup } from '../cgroup.ts';
+import { needed } from '../needed.ts';
 import { Sandbox } from '../integration/cli/harness.ts';
 
 /** F08: descriptors and processes run out. */
@@ -89,8 +90,7 @@ function threadsOf(uid: number): number {
 function canFence(): boolean {
   const tried = fence(1000);
   tried?.[Symbol.dispose]();
-  if (tried === undefined) console.warn('skipped: running out of processes, since no cgroup can be made here');
-  return tried !== undefined;
+  return needed(tried !== undefined, 'running out of processes: no cgroup can be made here');
 }
 
 describe('F08: the machine has no more', () => {

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { needed } from '../../needed.ts';
 import { Bench } from './harness.ts';
 
 /** A file system of one megabyte; undefined where we may not mount one. */
@@ -18,7 +19,7 @@ function smallDisk(): string | undefined {
 }
 
 const disk = smallDisk();
-if (disk === undefined) console.warn('skipped: a full disk, since no file system can be mounted here');
+const canMount = needed(disk !== undefined, 'a full disk: no file system can be mounted here');
 
 test('a launcher that cannot be started is a refusal that may pass', async () => {
   await using bench = await Bench.open({ shell: { command: ['/no/such/shell'], isolation: 'groups' } });
@@ -28,30 +29,27 @@ test('a launcher that cannot be started is a refusal that may pass', async () =>
   ]);
 });
 
-test.skipIf(disk === undefined)(
-  'a full disk refuses for a while, loses nothing, and goes on when there is room',
-  async () => {
-    const at = disk as string;
-    mkdirSync(join(at, 'store'));
-    {
-      await using bench = await Bench.open({ at });
-      const ballast = join(at, 'ballast');
-      expect(await bench.run('true')).toMatchObject({ kind: 'ok' });
-      expect(fill(ballast)).toBe('ENOSPC');
+test.skipIf(!canMount)('a full disk refuses for a while, loses nothing, and goes on when there is room', async () => {
+  const at = disk as string;
+  mkdirSync(join(at, 'store'));
+  {
+    await using bench = await Bench.open({ at });
+    const ballast = join(at, 'ballast');
+    expect(await bench.run('true')).toMatchObject({ kind: 'ok' });
+    expect(fill(ballast)).toBe('ENOSPC');
 
-      const answers = await bench.backend.launch([bench.order('true')]);
-      rmSync(ballast);
-      const after = await bench.run('true');
+    const answers = await bench.backend.launch([bench.order('true')]);
+    rmSync(ballast);
+    const after = await bench.run('true');
 
-      expect(answers).toMatchObject([{ kind: 'refused', retryable: true, why: expect.stringContaining('ENOSPC') }]);
-      expect(after).toMatchObject({ kind: 'ok' });
-    }
-    execFileSync('umount', [at]);
-    rmSync(at, { recursive: true });
-  },
-);
+    expect(answers).toMatchObject([{ kind: 'refused', retryable: true, why: expect.stringContaining('ENOSPC') }]);
+    expect(after).toMatchObject({ kind: 'ok' });
+  }
+  execFileSync('umount', [at]);
+  rmSync(at, { recursive: true });
+});
 
-test.skipIf(disk === undefined)('a disk that is full when a job ends does not change how it ended', async () => {
+test.skipIf(!canMount)('a disk that is full when a job ends does not change how it ended', async () => {
   const at = smallDisk() as string;
   mkdirSync(join(at, 'store'));
   {

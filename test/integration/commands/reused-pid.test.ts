@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { AttemptOrder } from '../../../src/model/index.ts';
 import { bootId, isAlive, readProcess } from '../../../src/process/index.ts';
+import { needed } from '../../needed.ts';
 import { Bench, SHELLS, until } from './harness.ts';
 
 const LAST_PID = '/proc/sys/kernel/ns_last_pid';
@@ -15,8 +16,7 @@ function canChoosePids(): boolean {
     writeFileSync(LAST_PID, readFileSync(LAST_PID));
     return true;
   } catch {
-    console.warn(`skipped: pids used again, since ${LAST_PID} cannot be written; it takes root`);
-    return false;
+    return needed(false, `pids used again: ${LAST_PID} cannot be written; it takes root`);
   }
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { needed } from '../../needed.ts';
 import { MAX_VALUE_BYTES, type RunId, type Value } from '../../../src/model/index.ts';
 import { systemClock, systemRandom } from '../../../src/process/index.ts';
 import { openStore, type SqliteStore } from '../../../src/store/index.ts';
@@ -174,7 +175,10 @@ test('gives the value of now when one is replaced or removed while it is read', 
   await reading.catch((error: unknown) => expect(error).toMatchObject({ code: 'RUN_NOT_FOUND' }));
 });
 
-const canMount = process.getuid?.() === 0 && process.platform === 'linux';
+const canMount = needed(
+  process.getuid?.() === 0 && process.platform === 'linux',
+  'a full disk: it takes root to mount one',
+);
 
 test.skipIf(!canMount)(
   'F11: a full disk leaves no half of a value, and none of its commit (a tmpfs; needs root)',

@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
+import { needed } from '../../needed.ts';
 import { asRunId, type RunId } from '../../../src/model/index.ts';
 import { openStore, type SqliteStore, type StoreNotice } from '../../../src/store/index.ts';
 import { systemClock, systemRandom } from '../../../src/process/index.ts';
@@ -87,7 +88,10 @@ test('F11: a full database refuses with STORE_FULL, loses nothing, and goes on w
   expect(taken).toBeGreaterThan(3);
 });
 
-const canMount = process.getuid?.() === 0 && process.platform === 'linux';
+const canMount = needed(
+  process.getuid?.() === 0 && process.platform === 'linux',
+  'a full disk: it takes root to mount one',
+);
 
 test.skipIf(!canMount)('F11: so does a full disk (a tmpfs of 3 MiB; needs root)', async () => {
   await using place = await scratch();
