@@ -16,6 +16,8 @@ import type {
   RunId,
   Status,
   Store,
+  StreamRequest,
+  StreamStep,
   Value,
 } from '../model/index.ts';
 
@@ -38,6 +40,8 @@ export interface EngineOptions {
   readonly project?: string;
   /** Attempts at a time, per backend; the backend's own idea where absent. */
   readonly slots?: number;
+  /** Over that: attempts over all backends, and of single ones. */
+  readonly limits?: Limits;
   /** Named tokens (licences), engine-wide. */
   readonly tokens?: Readonly<Record<string, number>>;
   /** How runs share what there is. @default 'priority' */
@@ -46,7 +50,7 @@ export interface EngineOptions {
   readonly reserveAfterMs?: number;
   /** How long an unreachable attempt is waited for between looks. @default 15000 */
   readonly recheckMs?: number;
-  /** Custom conditions by name: user code, contained. */
+  /** Custom conditions by name: user code, contained. Looked up when wanted: it may grow. */
   readonly conditions?: Readonly<Record<string, () => boolean>>;
   /** Captured output a stream. @default 64 MiB */
   readonly outputBytes?: number;
@@ -70,6 +74,19 @@ export interface RunSettings {
   readonly parameters?: Json;
   /** Anything the caller wants kept with the run (source file, code hashes). */
   readonly origin?: Json;
+  /**
+   * Jobs come as they come: it may start empty, goes on until `close`, and what can never become true fails at
+   * `seal`. Whoever resumes it gets it closed: nobody is left to add to it.
+   */
+  readonly open?: true;
+}
+
+/** How much may run at a time; what is not named stays as it is. */
+export interface Limits {
+  /** Attempts over all backends. */
+  readonly jobs?: number;
+  /** Attempts of a backend, by its name. */
+  readonly backends?: Readonly<Record<string, number>>;
 }
 
 /** Numbers of jobs by status. */
@@ -144,6 +161,18 @@ export interface EngineApi extends AsyncDisposable {
   resume(run: RunId, options?: { readonly paused?: boolean }): Promise<void>;
   /** Appends nodes to a run that is not finished. */
   append(run: RunId, segment: Graph): Promise<void>;
+  /** All that is known so far is all there is, for now: what waits for what cannot come fails (unsatisfiable). */
+  seal(run: RunId): Promise<void>;
+  /** Nothing more is added to an open run: it ends when all its jobs have. */
+  close(run: RunId): Promise<void>;
+  /** Changes how much may run at a time. What runs goes on. */
+  limit(limits: Limits): void;
+  /**
+   * Asks the generator of a job that is `running (streaming)` for its next value.
+   *
+   * @throws {HeddleError} STREAM_ENDED
+   */
+  pull(run: RunId, index: number, request: StreamRequest): Promise<StreamStep>;
 
   /** Without a selection: the whole run. Of what is final: nothing. */
   cancel(run: RunId, jobs?: JobSelection): Promise<void>;

@@ -1,6 +1,7 @@
 import { acceptBit, type AcceptMask, type Condition, isFinal } from '../model/index.ts';
 import { TOLD } from './codes.ts';
 import type { Core } from './core.ts';
+import { isTimeZone, type LocalTime, localTime, nextTime } from './local-time.ts';
 import type { RunState } from './run-state.ts';
 
 /**
@@ -20,28 +21,71 @@ const TRUE: Verdict = { truth: 'true', wakeWall: Infinity, pollMs: Infinity };
 const FALSE: Verdict = { truth: 'false', wakeWall: Infinity, pollMs: Infinity };
 const NEVER: Verdict = { truth: 'never', wakeWall: Infinity, pollMs: Infinity };
 
+export interface Question {
+  readonly condition: Condition;
+  /** A name that no job has is one that no job will have. */
+  readonly isSealed: boolean;
+}
+
 /** A condition on the ends of jobs. */
 export type After = Condition & { readonly kind: 'after' };
 
 /** Evaluates a condition against what is true now. */
-export function judge(core: Core, run: RunState, condition: Condition): Verdict {
+export function judge(core: Core, run: RunState, { condition, isSealed }: Question): Verdict {
   switch (condition.kind) {
     case 'after':
-      return judgeAfter(run, condition);
+      return judgeAfter(run, condition, isSealed);
     case 'after-time':
       return core.now.wall > condition.at ? TRUE : { ...FALSE, wakeWall: condition.at + 1 };
     case 'before-time':
       return core.now.wall < condition.at ? { ...TRUE, wakeWall: condition.at } : NEVER;
+    case 'after-clock':
+    case 'before-clock':
+    case 'after-weekday':
+    case 'before-weekday':
+      return judgeClock(core.now.wall, condition);
     case 'custom':
       return core.settings.judge(condition.name) ? TRUE : { ...FALSE, pollMs: condition.everyMs };
     case 'all':
     case 'any':
-      return judgeMany(core, run, condition);
+      return judgeMany(core, run, { condition, isSealed });
   }
 }
 
-function judgeMany(core: Core, run: RunState, condition: Condition & { kind: 'all' | 'any' }): Verdict {
-  const parts = condition.conditions.map((part) => judge(core, run, part));
+type ClockCondition = Condition & {
+  readonly kind: 'after-clock' | 'before-clock' | 'after-weekday' | 'before-weekday';
+};
+
+/** What comes round every day or week is never settled for good, unless no clock ever shows it. */
+function judgeClock(wall: number, condition: ClockCondition): Verdict {
+  const { timeZone } = condition;
+  if (timeZone !== undefined && !isTimeZone(timeZone)) return NEVER;
+  const holds = (time: LocalTime): boolean => clockHolds(condition, time);
+  if (holds(localTime(wall, timeZone))) return TRUE;
+  const edgeMs = 'seconds' in condition ? condition.seconds * 1000 : 0;
+  const wakeWall = nextTime(wall, { timeZone, edgeMs, holds });
+  return wakeWall === undefined ? NEVER : { ...FALSE, wakeWall };
+}
+
+function clockHolds(condition: ClockCondition, { ofDayMs, weekday }: LocalTime): boolean {
+  switch (condition.kind) {
+    case 'after-clock':
+      return ofDayMs >= condition.seconds * 1000;
+    case 'before-clock':
+      return ofDayMs < condition.seconds * 1000;
+    case 'after-weekday':
+      return weekday >= condition.day;
+    case 'before-weekday':
+      return weekday < condition.day;
+  }
+}
+
+function judgeMany(
+  core: Core,
+  run: RunState,
+  { condition, isSealed }: Question & { readonly condition: { readonly kind: 'all' | 'any' } },
+): Verdict {
+  const parts = condition.conditions.map((part) => judge(core, run, { condition: part, isSealed }));
   const decides = condition.kind === 'all' ? 'never' : 'true';
   const whole = condition.kind === 'all' ? 'true' : 'never';
   let truth: Verdict['truth'] = 'false';
@@ -61,12 +105,12 @@ export function jobsOf(run: RunState, condition: After): Int32Array {
   return jobs;
 }
 
-function judgeAfter(run: RunState, condition: After): Verdict {
+function judgeAfter(run: RunState, condition: After, isSealed: boolean): Verdict {
   let accepted = 0;
   let refused = 0;
   for (const upstream of jobsOf(run, condition)) {
     if (upstream === -1) {
-      if (run.sealed) refused += 1;
+      if (isSealed) refused += 1;
       continue;
     }
     const status = run.statusOf(upstream);

@@ -67,6 +67,8 @@ export class Core {
   readonly suspects: Set<RunState> = new Set();
   /** Something may have become grantable. */
   grantable = false;
+  /** No more attempts than these at a time, over all backends. */
+  mostAttempts: number = Infinity;
   /** Grants nothing at all: the engine drains or has stopped. */
   draining = false;
   now: Instant = { mono: 0, wall: 0 };

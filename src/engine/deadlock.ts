@@ -13,7 +13,7 @@ import { failUnsatisfiable, leaveQueues } from './waiting.ts';
 
 /** True when nothing of the run is under way, ready, dated or held back by somebody. */
 function isAtRest(run: RunState): boolean {
-  if (run.watches.size === 0 || !run.sealed || run.live > 0 || run.chores > 0 || run.awaited.size > 0) return false;
+  if (run.watches.size === 0 || run.live > 0 || run.chores > 0 || run.awaited.size > 0) return false;
   if (run.wakeAt.size > 0 || run.looks.size > 0) return false;
   for (const queue of run.queueByKey.values()) if (queue.head() !== -1) return false;
   const { status, flags, size } = run.table;
@@ -56,7 +56,8 @@ function inCircles(run: RunState): readonly number[] {
     if (job === undefined) found.push(path.at(-1) as number);
     else if (metOn.get(job) === start) found.push(...path.slice(path.indexOf(job)));
   }
-  return found.filter((job) => ((run.table.flags[job] as number) & GATED) !== 0);
+  // One that is not sealed may wait for a name that is still to come.
+  return found.filter((job) => run.isSealed(job) && ((run.table.flags[job] as number) & GATED) !== 0);
 }
 
 function blockerOf(run: RunState, job: number): number | undefined {

@@ -93,7 +93,8 @@ async function rebuild(
     }
   }
   for (const { job } of running) settleWaits(core, run, job);
-  run.sealed = true;
+  // Nobody is left to add to a run that was open.
+  run.close();
   run.told.takeAll(run);
   return running;
 }

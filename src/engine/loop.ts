@@ -17,6 +17,7 @@ import { Committer } from './committer.ts';
 import { Core } from './core.ts';
 import { viewRun } from './explaining.ts';
 import { headsBefore } from './granting.ts';
+import { BackendLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import type { RunState } from './run-state.ts';
 import { addChore, turn, type TurnBudget, wallJumped } from './turn.ts';
@@ -50,6 +51,7 @@ export class EngineLoop implements ActorHost {
   readonly core: Core;
   readonly store: Store;
   readonly options: EngineOptions;
+  readonly limits: BackendLimits;
   readonly #clock: Clock;
   readonly #committer: Committer;
   readonly #listeners: Set<(events: readonly EngineEvent[]) => void> = new Set();
@@ -82,6 +84,7 @@ export class EngineLoop implements ActorHost {
       },
       options.tokens ?? {},
     );
+    this.limits = new BackendLimits(this.core);
     const now = options.clock.now();
     this.core.now = now;
     this.#lastSkew = now.wall - now.mono;
@@ -103,9 +106,10 @@ export class EngineLoop implements ActorHost {
       directory: options.directory ?? '',
       project: options.project ?? '',
       ...(options.slots === undefined ? {} : { slots: options.slots }),
-      report: (event) => this.input(() => takeReport(this.core, backend.name, event)),
+      report: (event) =>
+        this.input(() => takeReport(this.core, backend.name, this.limits.limited(backend.name, event))),
     });
-    state.setPlaces(places);
+    state.setPlaces(this.limits.offered(backend.name, places));
   }
 
   /** Why nothing is accepted: the engine is broken, or its store takes no commits for now. */

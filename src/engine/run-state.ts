@@ -45,8 +45,10 @@ export class RunState {
   startedAt = 0;
   endedAt = 0;
 
-  /** Everything it will be is known: what cannot be satisfied any more has failed. */
-  sealed = false;
+  /** Nothing is added any more: it ends with its last job. */
+  closed = false;
+  /** Of the jobs before this one everything that will be is known: what cannot be satisfied any more has failed. */
+  sealedTo = 0;
   paused = false;
   /** The failure policy or a cancel keeps everything that has not started from starting. */
   stopping = false;
@@ -92,6 +94,16 @@ export class RunState {
     this.name = name;
     this.order = order;
     this.settings = settings;
+  }
+
+  isSealed(job: number): boolean {
+    return job < this.sealedTo;
+  }
+
+  /** Nothing is added any more, and everything that will be is known. */
+  close(): void {
+    this.closed = true;
+    this.sealedTo = Infinity;
   }
 
   definition(job: number): Definition {

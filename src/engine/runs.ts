@@ -73,7 +73,7 @@ export function queueFor(run: RunState, backend: BackendState, request: Resource
   return queue;
 }
 
-function unknownBackend(core: Core, named: string): HeddleError {
+export function unknownBackend(core: Core, named: string): HeddleError {
   const known = [...core.backends.keys()].join(', ');
   return new HeddleError('BACKEND_UNKNOWN', `no backend is named "${named}"`, {
     hint: `backends here: ${known}`,
@@ -174,7 +174,7 @@ function applyVerdict(core: Core, run: RunState, job: number, verdict: 'cancels'
     return;
   }
   flags[job] = (flags[job] as number) | DOOMED;
-  if (run.sealed) failUnsatisfiable(core, run, job);
+  if (run.isSealed(job)) failUnsatisfiable(core, run, job);
 }
 
 /**
@@ -214,7 +214,7 @@ export function applyRow(
 
 /** Ends the run when nothing of it is left to do. */
 export function endRunIfOver(core: Core, run: RunState): void {
-  if (!run.sealed || run.unfinished > 0 || run.chores > 0 || (run.counts[CREATED] as number) > 0) return;
+  if (!run.closed || run.unfinished > 0 || run.chores > 0 || (run.counts[CREATED] as number) > 0) return;
   if (run.endedAt !== 0) return;
   const status = finalStatus(run);
   run.status = status;

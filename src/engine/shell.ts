@@ -8,6 +8,8 @@ import {
   newRunId,
   type RunId,
   type Store,
+  type StreamRequest,
+  type StreamStep,
   type Value,
 } from '../model/index.ts';
 import { recoverAll } from './acting.ts';
@@ -17,6 +19,7 @@ import type {
   Explanation,
   JobSelection,
   JobView,
+  Limits,
   RetryChanges,
   RunSettings,
   RunView,
@@ -29,6 +32,7 @@ import { Entrance } from './entrance.ts';
 import { explain, stuckJobs, viewJob, viewRun } from './explaining.ts';
 import { armWakeUps, giveUp, loadRun } from './loading.ts';
 import { EngineLoop } from './loop.ts';
+import * as openRuns from './open-runs.ts';
 import { overrideFailed } from './overriding.ts';
 import { addSegment, endRunIfOver, newRunState, openJobs, refuseImpossible, release } from './runs.ts';
 import type { RunState } from './run-state.ts';
@@ -59,6 +63,7 @@ export class EngineShell implements EngineApi {
       opened.use(backend);
       await loop.openBackend(backend);
     }
+    if (options.limits !== undefined) loop.limits.apply(options.limits);
     opened.move();
     return new EngineShell(loop);
   }
@@ -105,7 +110,7 @@ export class EngineShell implements EngineApi {
       },
       graph,
     );
-    run.sealed = true;
+    if (settings.open !== true) run.close();
     run.told.takeAll(run);
     this.#loop.input(() => {
       this.core.runs.set(id, run);
@@ -162,6 +167,31 @@ export class EngineShell implements EngineApi {
       await this.#keptOpen(run, () => appendSegment(this.#loop, run, { segment, defaults }));
       this.#mustBeOurs(run);
     });
+  }
+
+  seal(id: RunId): Promise<void> {
+    return this.#enter(id, async () => {
+      const run = this.#run(id);
+      if (run.sealedTo < run.table.size) await this.#loop.chore(run, openRuns.seal(this.core, run));
+      this.#mustBeOurs(run);
+    });
+  }
+
+  close(id: RunId): Promise<void> {
+    return this.#enter(id, async () => {
+      const run = this.#run(id);
+      if (!run.closed) await this.#loop.chore(run, openRuns.close(this.core, run));
+      this.#mustBeOurs(run);
+    });
+  }
+
+  limit(limits: Limits): void {
+    this.#refuseWhenClosed();
+    this.#loop.input(() => this.#loop.limits.apply(limits));
+  }
+
+  async pull(id: RunId, index: number, request: StreamRequest): Promise<StreamStep> {
+    return openRuns.pullFrom(this.#withJob(id, index), index, request);
   }
 
   /** Does something with a run that cannot end meanwhile. */

@@ -50,12 +50,13 @@ export function leaveQueues(core: Core, run: RunState, job: number): void {
 
 /** Looks at a job's condition; when it isn't true, sees to it that something will wake the job. */
 export function passes(core: Core, run: RunState, job: number, condition: Condition): boolean {
-  const verdict = judge(core, run, condition);
+  const isSealed = run.isSealed(job);
+  const verdict = judge(core, run, { condition, isSealed });
   if (verdict.truth === 'true') {
     ungate(run, job);
     return true;
   }
-  if (verdict.truth === 'never' && run.sealed) {
+  if (verdict.truth === 'never' && isSealed) {
     ungate(run, job);
     failUnsatisfiable(core, run, job);
     return false;
@@ -188,7 +189,7 @@ function tellOne(core: Core, run: RunState, job: number, verdict: ReturnType<typ
       return;
     case 'dooms':
       table.flags[job] = (table.flags[job] as number) | DOOMED;
-      if (run.sealed) failUnsatisfiable(core, run, job);
+      if (run.isSealed(job)) failUnsatisfiable(core, run, job);
       return;
   }
 }

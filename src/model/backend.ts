@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { AttemptId, JobId, RunId, SubmissionId } from './ids.ts';
 import type { Logger } from './logger.ts';
-import type { Outcome } from './outcome.ts';
+import type { Outcome, SerializedError } from './outcome.ts';
 import type { Grant, Place } from './resources.ts';
 import type { Phase } from './status.ts';
 import type { ResolvedWork } from './task.ts';
@@ -81,6 +81,18 @@ export type RecoverAnswer =
   /** Its place doesn't answer. Ask again later. */
   | { readonly kind: 'unknown'; readonly why: string };
 
+/** What whoever takes the values of a generator asks of it: those of JavaScript's own generators. */
+export type StreamRequest =
+  | { readonly kind: 'next'; readonly value?: unknown }
+  | { readonly kind: 'return'; readonly value?: unknown }
+  | { readonly kind: 'throw'; readonly error: SerializedError };
+
+/** What a generator answers. After `done` its attempt ends, with the same value. */
+export interface StreamStep {
+  readonly done: boolean;
+  readonly value?: unknown;
+}
+
 /** What a backend reports. Events of one attempt only move forward and end exactly once; the engine forgives repeats. */
 export type BackendEvent =
   | {
@@ -155,4 +167,16 @@ export interface Backend extends AsyncDisposable {
   recover(queries: readonly RecoverQuery[]): Promise<readonly RecoverAnswer[]>;
   /** The ends of these are committed: records kept for them may go. */
   release(attempts: readonly AttemptId[]): void;
+  /**
+   * Asks the generator of a live attempt (phase `streaming`) for its next value; requests are answered in order.
+   * Rejects with a `HeddleError` STREAM_ENDED when the attempt ends, has ended or never was a generator's.
+   */
+  pull?(attempt: AttemptId, request: StreamRequest): Promise<StreamStep>;
+  /**
+   * Takes back what was sent ahead (`Grant.ahead`) and has not started: such an attempt is reported `gone`,
+   * `neverStarted`. Of one that has started, or could not be taken back: nothing.
+   */
+  recall?(attempts: readonly AttemptId[]): void;
+  /** Changes how many attempts it takes at a time; reports its new `places`. What runs goes on. */
+  resize?(slots: number): void;
 }

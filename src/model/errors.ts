@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   RUN_NOT_FOUND: { exit: 3, http: 404, retryable: false },
   JOB_NOT_FOUND: { exit: 3, http: 404, retryable: false },
   FILE_NOT_FOUND: { exit: 3, http: 404, retryable: false },
+  STREAM_ENDED: { exit: 2, http: 409, retryable: false },
   STATE_CONFLICT: { exit: 2, http: 409, retryable: false },
   RUN_OWNED: { exit: 4, http: 409, retryable: true },
   RUN_NOT_OWNED: { exit: 4, http: 409, retryable: false },

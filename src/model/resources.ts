@@ -26,6 +26,11 @@ export interface Place {
   readonly gpus?: readonly number[];
   /** Epoch milliseconds at which the place goes away (an allocation's end). */
   readonly endsAt?: number;
+  /**
+   * So many more attempts are taken than fit, to be at hand when one ends (lanes that make short calls). They hold
+   * nothing and count as not started until room is made for them by an end. @default 0
+   */
+  readonly ahead?: number;
   /** What the place can reach, for backends that move data. */
   readonly attributes?: Readonly<Record<string, string>>;
 }
@@ -33,6 +38,8 @@ export interface Place {
 /** What of a place an attempt holds. Journalled with the attempt. */
 export interface Grant {
   readonly place: string;
+  /** Sent ahead: it holds this only from when there is room. */
+  readonly ahead?: true;
   readonly cpus: number;
   readonly memoryBytes?: number;
   readonly diskBytes?: number;

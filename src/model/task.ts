@@ -79,12 +79,42 @@ export interface CommandPayload {
   readonly replay?: { readonly seconds: number; readonly bytes?: readonly number[] };
 }
 
-/** A function by where it is found. Modules and sources come with the calls room. */
-export type CallReference = { readonly kind: 'builtin'; readonly name: 'noop' | 'wait' };
+/** A function by where it is found. */
+export type CallReference =
+  /** The engine's own: nothing at all, or so many milliseconds. */
+  | { readonly kind: 'builtin'; readonly name: 'noop' | 'wait' }
+  /**
+   * An export of a module (`default` too), or, with `task`, what `task(name, fn)` registered there under this name.
+   * `module` is a file URL or a package's specifier; in a payload a file below the project is `./path` from there.
+   */
+  | { readonly kind: 'module'; readonly module: string; readonly name: string; readonly task?: true }
+  /** A function that closes over nothing, by its text: one expression. */
+  | { readonly kind: 'source'; readonly source: string }
+  /** Something every JavaScript has, by its path from `globalThis`: `Math.max`. */
+  | { readonly kind: 'global'; readonly name: string }
+  /** Held in the memory of the process that submitted it, and gone with it: only the inline backend takes one. */
+  | { readonly kind: 'local'; readonly id: string };
+
+/** How a call is made, beside what is called with what. */
+export interface CallManner {
+  /**
+   * A generator whose values somebody takes one by one: the attempt is `streaming`, nothing runs ahead of who takes
+   * them, and its value is what it returns. Without it the values of a generator are gathered into a list.
+   */
+  readonly stream?: true;
+  /** Where its output goes, instead of `stdout` and `stderr` of the attempt's directory; the same file twice: in order. */
+  readonly redirect?: { readonly stdout: string; readonly stderr: string };
+  /** A child process is in the attempt's directory while it runs. In threads and inline a call only learns its name. */
+  readonly enterDirectory?: true;
+}
 
 /** What one call task has of its own. */
-export interface CallPayload {
+export interface CallPayload extends CallManner {
   readonly call: CallReference;
+  /**
+   * Data with refs, and for what JSON has no words `{ "$v8": base64 }`, `{ "$map": [[key, value], ...] }` and
+   * `{ "$set": [...] }`, whose parts may hold refs again.
+   */
   readonly args: readonly (Json | Ref)[];
 }
 
@@ -113,4 +143,12 @@ export type ResolvedWork =
       readonly environment: Readonly<Record<string, string>>;
       readonly replay?: { readonly seconds: number };
     }
-  | { readonly kind: 'call'; readonly call: CallReference; readonly args: readonly Json[] };
+  | ResolvedCall;
+
+/** A call with its arguments as they are: whatever structured clone carries. */
+export interface ResolvedCall extends CallManner {
+  readonly kind: 'call';
+  readonly call: CallReference;
+  readonly args: readonly unknown[];
+  readonly environment?: Readonly<Record<string, string>>;
+}

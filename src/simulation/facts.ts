@@ -137,6 +137,14 @@ export function truthOf(
       return now.wall > condition.at ? 'true' : 'false';
     case 'before-time':
       return (now.deadlineWall ?? now.wall) < condition.at ? 'true' : 'never';
+    case 'after-clock':
+      return clockOf(now.wall, condition.timeZone).seconds >= condition.seconds ? 'true' : 'false';
+    case 'before-clock':
+      return clockOf(now.wall, condition.timeZone).seconds < condition.seconds ? 'true' : 'false';
+    case 'after-weekday':
+      return clockOf(now.wall, condition.timeZone).day >= condition.day ? 'true' : 'false';
+    case 'before-weekday':
+      return clockOf(now.wall, condition.timeZone).day < condition.day ? 'true' : 'false';
     case 'custom':
       return now.gateOpen ? 'true' : 'false';
     case 'all':
@@ -147,4 +155,19 @@ export function truthOf(
       return parts.every((part) => part === needs) ? needs : 'false';
     }
   }
+}
+
+const WEEKDAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
+
+/** What a clock shows: seconds since midnight, and the day of the week, Monday being 0. Found another way than the engine's. */
+function clockOf(wall: number, timeZone?: string): { readonly seconds: number; readonly day: number } {
+  const shown = new Date(wall).toLocaleString('en-GB', {
+    weekday: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    ...(timeZone === undefined ? {} : { timeZone }),
+  });
+  const [, weekday = '', hours, minutes, seconds] = /(\w{3}).* (\d+):(\d+):(\d+)/.exec(shown) ?? [];
+  return { seconds: Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds), day: WEEKDAYS.indexOf(weekday) };
 }

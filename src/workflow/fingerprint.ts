@@ -84,7 +84,9 @@ export interface TaskContent {
 export function taskFingerprint({ definition: { name, kind }, work, imageDigest }: TaskContent): string | undefined {
   const image = imageDigest === undefined ? {} : { imageDigest };
   if (work.kind === 'call') {
-    return hashOf({ version: VERSION, name, kind, call: { ...work.call }, args: work.args, ...image });
+    // Arguments are fingerprinted as the data they came from: JSON.
+    const args = work.args as readonly Json[];
+    return hashOf({ version: VERSION, name, kind, call: { ...work.call }, args, ...image });
   }
   const inputs: Json[] = [];
   for (const input of work.inputs) {

@@ -147,6 +147,9 @@ function planOf(work: ResolvedWork): Plan | { readonly why: string } {
     }
     return { waitMs: work.replay.seconds * 1000, outcome: OK_NO_OUTPUTS };
   }
+  if (work.call.kind !== 'builtin') {
+    return { why: `backend 'inline' runs no calls of kind '${work.call.kind}' yet: choose another backend` };
+  }
   if (work.call.name === 'noop') return NOOP;
   const wait = work.args[0];
   if (typeof wait !== 'number' || !Number.isFinite(wait) || wait < 0) {

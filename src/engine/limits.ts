@@ -1,0 +1,80 @@
+import { asError, type BackendEvent, HeddleError, type Place } from '../model/index.ts';
+import type { Limits } from './api.ts';
+import type { Core } from './core.ts';
+import { unknownBackend } from './runs.ts';
+
+/**
+ * How much may run at a time, as people change it while the engine goes. Over all backends the core counts attempts
+ * when it grants; of one backend its own `resize` is asked, and where it has none its places are offered smaller or larger.
+ */
+export class BackendLimits {
+  readonly #core: Core;
+  /** Places as backends without `resize` offer them. */
+  readonly #offered: Map<string, readonly Place[]> = new Map();
+  readonly #most: Map<string, number> = new Map();
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** What a backend offers, as it is to be taken in. */
+  offered(backend: string, places: readonly Place[]): readonly Place[] {
+    this.#offered.set(backend, places);
+    const most = this.#most.get(backend);
+    return most === undefined ? places : scaled(places, most);
+  }
+
+  /** A report of a backend, as it is to be taken in. */
+  limited(backend: string, event: BackendEvent): BackendEvent {
+    return event.kind === 'places' ? { kind: 'places', places: this.offered(backend, event.places) } : event;
+  }
+
+  /**
+   * Changes how much may run. What runs goes on.
+   *
+   * @throws {HeddleError} INPUT_INVALID, BACKEND_UNKNOWN: nothing has changed then
+   */
+  apply({ jobs, backends = {} }: Limits): void {
+    const core = this.#core;
+    if (jobs !== undefined) refuseUnfit('jobs', jobs);
+    for (const [name, most] of Object.entries(backends)) {
+      refuseUnfit(`attempts of backend "${name}"`, most);
+      if (!core.backends.has(name)) throw unknownBackend(core, name);
+    }
+    if (jobs !== undefined) core.mostAttempts = jobs;
+    for (const [name, most] of Object.entries(backends)) this.#limitBackend(name, most);
+    core.grantable = true;
+  }
+
+  #limitBackend(name: string, most: number): void {
+    const state = this.#core.backends.get(name);
+    if (state === undefined) return;
+    if (state.backend.resize === undefined) {
+      this.#most.set(name, most);
+      state.setPlaces(this.offered(name, this.#offered.get(name) ?? []));
+      return;
+    }
+    try {
+      state.backend.resize(most);
+    } catch (thrown) {
+      this.#core.notice('backend-broken', `backend "${name}" threw: ${asError(thrown).message}`);
+    }
+  }
+}
+
+function refuseUnfit(what: string, most: number): void {
+  if (most === Infinity || (Number.isInteger(most) && most > 0)) return;
+  throw new HeddleError('INPUT_INVALID', `a limit is a whole number from 1 on: ${what} was given ${most}`);
+}
+
+/** Places with so many cpus in all: each keeps its share, and whole cpus where it had them. */
+function scaled(places: readonly Place[], most: number): readonly Place[] {
+  const all = places.reduce((sum, { cpus }) => sum + cpus, 0);
+  if (all === 0 || most === Infinity) return places;
+  let before = 0;
+  return places.map((place) => {
+    const first = Math.round((before * most) / all);
+    before += place.cpus;
+    return { ...place, cpus: Math.round((before * most) / all) - first };
+  });
+}
