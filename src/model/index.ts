@@ -1,6 +1,7 @@
 export * from './backend.ts';
 export * from './clock.ts';
 export * from './condition.ts';
+export * from './definition-input.ts';
 export * from './errors.ts';
 export * from './event.ts';
 export * from './graph.ts';

@@ -1,0 +1,197 @@
+import type { Condition } from './condition.ts';
+import { HeddleError } from './errors.ts';
+import { nearestName } from './graph-names.ts';
+import { DEFAULT_GRACE_MS, DEFAULT_RETRY, type RetryPolicy, type Timeouts } from './policy.ts';
+import type { ResourceRequest } from './resources.ts';
+import { type BytesInput, type DurationInput, parseBytes, parseDuration } from './sizes.ts';
+import type { Definition } from './task.ts';
+
+/** What a task needs while it runs. */
+export interface ResourcesInput {
+  /** @default 1 */
+  readonly cpus?: number;
+  /** `'8GiB'`, or bytes. */
+  readonly memory?: BytesInput;
+  readonly disk?: BytesInput;
+  readonly gpus?: number;
+  /** Expected or allowed run time: `'2h'`, or milliseconds. */
+  readonly time?: DurationInput;
+  /** Licences and the like, by name. */
+  readonly tokens?: Readonly<Record<string, number>>;
+}
+
+/** How often a task may be tried again. */
+export interface RetryInput {
+  /** @default 1 */
+  readonly maxAttempts?: number;
+  readonly initialDelay?: DurationInput;
+  /** @default 2 */
+  readonly backoffFactor?: number;
+  readonly maxDelay?: DurationInput;
+  /** Part of the wait that is drawn by chance, 0 to 1. */
+  readonly jitter?: number;
+  /** Causes and error codes; all when absent. */
+  readonly retryOn?: RetryPolicy['retryOn'];
+  /** @default 5 */
+  readonly maxLosses?: number;
+}
+
+export interface TimeoutsInput {
+  /** From ready to granted. */
+  readonly queue?: DurationInput;
+  /** From granted to active. */
+  readonly start?: DurationInput;
+  /** From active to ended. */
+  readonly run?: DurationInput;
+  /** Between two signs of life. */
+  readonly heartbeat?: DurationInput;
+}
+
+/** How a task is treated. None of it is part of what the task is: results stay valid when it changes. */
+export interface PolicyOptions {
+  readonly resources?: ResourcesInput;
+  readonly retry?: RetryInput;
+  /** A span of time is the run timeout. */
+  readonly timeout?: DurationInput | TimeoutsInput;
+  /** Between the polite signal and the forced one. @default '10s' */
+  readonly grace?: DurationInput;
+  /** Larger first. @default 0 */
+  readonly priority?: number;
+  readonly backend?: string;
+  readonly condition?: Condition;
+}
+
+export interface DefinitionOptions extends PolicyOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** Refuses fields nobody reads: a policy misspelt is a policy not kept. @throws {HeddleError} INPUT_INVALID */
+export function checkFields(given: object, known: readonly string[], whose: string): void {
+  for (const field of Object.keys(given)) {
+    if (known.includes(field)) continue;
+    const nearest = nearestName(field, known);
+    throw new HeddleError('INPUT_INVALID', `${whose} has no field '${field}'`, {
+      details: { field, known },
+      hint: nearest === undefined ? `there is ${known.join(', ')}` : `did you mean '${nearest}'?`,
+    });
+  }
+}
+
+function numberIn(
+  field: string,
+  value: number,
+  limits: { readonly min: number; readonly max?: number; readonly whole?: boolean },
+): number {
+  const { min, max = Infinity, whole = false } = limits;
+  if (
+    typeof value === 'number' &&
+    value >= min &&
+    value <= max &&
+    Number.isFinite(value) &&
+    (!whole || Number.isInteger(value))
+  ) {
+    return value;
+  }
+  const kind = whole ? 'a whole number' : 'a number';
+  throw new HeddleError('INPUT_INVALID', `${field}: can't be ${String(value)}`, {
+    details: { field, value },
+    hint: max === Infinity ? `give ${kind}, ${min} or more` : `give ${kind} between ${min} and ${max}`,
+  });
+}
+
+/** A request as people write it. @throws {HeddleError} INPUT_INVALID (unreadable), RESOURCES_IMPOSSIBLE (nothing could grant it) */
+export function resourceRequest(input: ResourcesInput, task: string): ResourceRequest {
+  const whose = `resources of '${task}'`;
+  checkFields(input, ['cpus', 'memory', 'disk', 'gpus', 'time', 'tokens'], whose);
+  const { cpus = 1, memory, disk, gpus, time, tokens } = input;
+  const possible = (field: string, value: number, whole: boolean): number => {
+    if (typeof value === 'number' && Number.isFinite(value) && value > 0 && (!whole || Number.isInteger(value)))
+      return value;
+    throw new HeddleError('RESOURCES_IMPOSSIBLE', `${whose}: ${field} can't be ${String(value)}`, {
+      details: { task, field, value },
+      hint: whole ? 'ask for a whole number, 1 or more, or leave the field out' : 'ask for more than 0',
+    });
+  };
+  return {
+    cpus: possible('cpus', cpus, false),
+    ...(memory === undefined ? {} : { memoryBytes: possible('memory', parseBytes(memory, `${whose}: memory`), true) }),
+    ...(disk === undefined ? {} : { diskBytes: possible('disk', parseBytes(disk, `${whose}: disk`), true) }),
+    ...(gpus === undefined || gpus === 0 ? {} : { gpus: possible('gpus', gpus, true) }),
+    ...(time === undefined ? {} : { timeMs: possible('time', parseDuration(time, `${whose}: time`), false) }),
+    ...(tokens === undefined
+      ? {}
+      : {
+          tokens: Object.fromEntries(
+            Object.entries(tokens).map(([name, count]) => [name, possible(`token '${name}'`, count, true)]),
+          ),
+        }),
+  };
+}
+
+function retryPolicy(input: RetryInput, task: string): RetryPolicy {
+  const whose = `retry of '${task}'`;
+  checkFields(
+    input,
+    ['maxAttempts', 'initialDelay', 'backoffFactor', 'maxDelay', 'jitter', 'retryOn', 'maxLosses'],
+    whose,
+  );
+  const { maxAttempts, initialDelay, backoffFactor, maxDelay, jitter, retryOn, maxLosses } = input;
+  return {
+    maxAttempts: numberIn(`${whose}: maxAttempts`, maxAttempts ?? DEFAULT_RETRY.maxAttempts, { min: 1, whole: true }),
+    initialDelayMs: parseDuration(initialDelay ?? DEFAULT_RETRY.initialDelayMs, `${whose}: initialDelay`),
+    backoffFactor: numberIn(`${whose}: backoffFactor`, backoffFactor ?? DEFAULT_RETRY.backoffFactor, { min: 1 }),
+    maxDelayMs: parseDuration(maxDelay ?? DEFAULT_RETRY.maxDelayMs, `${whose}: maxDelay`),
+    jitter: numberIn(`${whose}: jitter`, jitter ?? DEFAULT_RETRY.jitter, { min: 0, max: 1 }),
+    maxLosses: numberIn(`${whose}: maxLosses`, maxLosses ?? DEFAULT_RETRY.maxLosses, { min: 0, whole: true }),
+    ...(retryOn === undefined ? {} : { retryOn: [...retryOn] }),
+  };
+}
+
+function timeouts(input: DurationInput | TimeoutsInput, task: string): Timeouts {
+  const whose = `timeout of '${task}'`;
+  if (typeof input !== 'object') return { runMs: parseDuration(input, whose) };
+  checkFields(input, ['queue', 'start', 'run', 'heartbeat'], whose);
+  const { queue, start, run, heartbeat } = input;
+  return {
+    ...(queue === undefined ? {} : { queueMs: parseDuration(queue, `${whose}: queue`) }),
+    ...(start === undefined ? {} : { startMs: parseDuration(start, `${whose}: start`) }),
+    ...(run === undefined ? {} : { runMs: parseDuration(run, `${whose}: run`) }),
+    ...(heartbeat === undefined ? {} : { heartbeatMs: parseDuration(heartbeat, `${whose}: heartbeat`) }),
+  };
+}
+
+/** Fields of `PolicyOptions`, for those who check theirs. */
+export const POLICY_FIELDS = ['resources', 'retry', 'timeout', 'grace', 'priority', 'backend', 'condition'] as const;
+
+const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+function checkEnvironment(environment: Readonly<Record<string, string>>, task: string): void {
+  for (const [name, value] of Object.entries(environment)) {
+    if (ENVIRONMENT_NAME.test(name) && typeof value === 'string' && !value.includes('\0')) continue;
+    throw new HeddleError(
+      'INPUT_INVALID',
+      `environment of '${task}': '${name}' can't be set to ${JSON.stringify(value)}`,
+      {
+        hint: 'names are letters, digits and _; values are text',
+      },
+    );
+  }
+}
+
+/** A definition with all it needs. @throws {HeddleError} INPUT_INVALID, RESOURCES_IMPOSSIBLE, naming field and value */
+export function definitionOf(name: string, kind: Definition['kind'], options: DefinitionOptions): Definition {
+  const { resources, retry, timeout, grace, priority, backend, condition, environment } = options;
+  if (environment !== undefined) checkEnvironment(environment, name);
+  return {
+    name,
+    kind,
+    ...(backend === undefined ? {} : { backend }),
+    resources: resourceRequest(resources ?? {}, name),
+    retry: retryPolicy(retry ?? {}, name),
+    timeouts: timeout === undefined ? {} : timeouts(timeout, name),
+    graceMs: grace === undefined ? DEFAULT_GRACE_MS : parseDuration(grace, `grace of '${name}'`),
+    priority: numberIn(`priority of '${name}'`, priority ?? 0, { min: -Number.MAX_SAFE_INTEGER }),
+    ...(condition === undefined ? {} : { condition }),
+    ...(environment === undefined ? {} : { environment }),
+  };
+}
