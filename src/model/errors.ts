@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   BACKEND_BROKEN: { exit: 4, http: 500, retryable: false },
   ENGINE_CLOSED: { exit: 4, http: 409, retryable: false },
   ENGINE_BROKEN: { exit: 4, http: 500, retryable: false },
+  VALUE_INVALID: { exit: 1, http: 422, retryable: false },
   VALUE_TOO_LARGE: { exit: 1, http: 413, retryable: false },
 } as const;
 

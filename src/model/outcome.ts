@@ -6,8 +6,12 @@ export interface SerializedError {
   readonly name: string;
   readonly message: string;
   readonly code?: string;
+  /** What to do about it, where the error says so. */
+  readonly hint?: string;
   readonly stack?: string;
   readonly cause?: SerializedError;
+  /** Of an `AggregateError`: those it gathers. */
+  readonly errors?: readonly SerializedError[];
 }
 
 /** What an attempt used, where the operating system or the scheduler said it. */

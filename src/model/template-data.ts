@@ -1,6 +1,7 @@
+import { deserialize } from 'node:v8';
 import { HeddleError } from './errors.ts';
 import type { FileRef, Ref, ResolvedInput } from './task.ts';
-import type { CommandOutput, CommandValue, FileValue, Json, Value } from './value.ts';
+import { type CommandOutput, type CommandValue, decodeValue, type FileValue, type Json, type Value } from './value.ts';
 
 /** A value with every ref replaced; files in it have become the paths they are linked at. */
 export type Resolved = Json;
@@ -13,12 +14,14 @@ export interface Located {
 
 export interface ResolveContext {
   readonly value: (node: number) => Value | undefined;
-  /** The value of a node, read. */
-  readonly parsed: (node: number) => Json;
+  /** The value of a node, read: of commands JSON, of calls whatever structured clone carries. */
+  readonly parsed: (node: number) => unknown;
   /** Takes up the files a command mentions; absent for calls, which get file values as data. */
   readonly files?: FileSet;
   /** Where relative paths of the user's start. */
   readonly project: string;
+  /** Values that are more than JSON are welcome: calls take them, command lines can't say them. */
+  readonly clones?: boolean;
 }
 
 function invalid(message: string, hint: string): HeddleError {
@@ -73,19 +76,33 @@ export class FileSet {
 
 /** Replaces refs and files at any depth and takes `$object` apart. Keys are data: `__proto__` too. */
 export function resolveData(data: Json, context: ResolveContext): Resolved {
+  return resolveArgument(data, context) as Json;
+}
+
+/** As `resolveData`, for the arguments of a call: what came from v8, maps and sets are those values again. */
+export function resolveArgument(data: Json, context: ResolveContext): unknown {
   if (typeof data !== 'object' || data === null) return data;
-  if (isArray(data)) return data.map((element) => resolveData(element, context));
+  if (isArray(data)) return data.map((element) => resolveArgument(element, context));
   const marked = data as { readonly [key: string]: Json };
   if (Object.hasOwn(marked, '$ref')) return refText(marked as unknown as Ref, context);
   if (Object.hasOwn(marked, '$file')) return fileText(userFile(marked as unknown as FileRef, context), context);
+  if (context.clones === true) {
+    const { $v8, $map, $set } = marked;
+    if (typeof $v8 === 'string') return deserialize(Buffer.from($v8, 'base64'));
+    if (isArray($set)) return new Set($set.map((member) => resolveArgument(member, context)));
+    if (isArray($map)) {
+      const entries = $map as readonly (readonly [Json, Json])[];
+      return new Map(entries.map(([key, value]) => [resolveArgument(key, context), resolveArgument(value, context)]));
+    }
+  }
   const entries = Object.hasOwn(marked, '$object')
     ? (marked['$object'] as readonly (readonly [string, Json])[])
     : Object.entries(marked);
-  return Object.fromEntries(entries.map(([key, value]) => [key, resolveData(value, context)]));
+  return Object.fromEntries(entries.map(([key, value]) => [key, resolveArgument(value, context)]));
 }
 
 /** `Array.isArray` narrows away readonly arrays. */
-function isArray(data: Json): data is readonly Json[] {
+function isArray(data: Json | undefined): data is readonly Json[] {
   return Array.isArray(data);
 }
 
@@ -96,7 +113,7 @@ function fileText(located: Located, context: ResolveContext): Json {
 
 /** What a ref leads to: the value of a call, all outputs of a command, or one of them. */
 type Found =
-  | { readonly kind: 'value'; readonly json: Json }
+  | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'outputs'; readonly outputs: Readonly<Record<string, CommandOutput>> }
   | { readonly kind: 'output'; readonly output: CommandOutput };
 
@@ -108,20 +125,20 @@ type Found =
  */
 function find(ref: Ref, context: ResolveContext): Found {
   const [node, name] = ref.$ref;
-  const json = context.parsed(node);
-  if (!isCommandValue(json)) return { kind: 'value', json };
-  const { outputs } = json as unknown as { readonly outputs: Readonly<Record<string, CommandOutput>> };
+  const value = context.parsed(node);
+  if (!isCommandValue(value)) return { kind: 'value', value };
+  const { outputs } = value;
   if (name === undefined) return { kind: 'outputs', outputs };
   if (!Object.hasOwn(outputs, name)) throw missing(`task number ${node} has no output '${name}'`, Object.keys(outputs));
   return { kind: 'output', output: outputs[name] as CommandOutput };
 }
 
-function refText(ref: Ref, context: ResolveContext): Json {
+function refText(ref: Ref, context: ResolveContext): unknown {
   const [node, ...path] = ref.$ref;
   const found = find(ref, context);
   switch (found.kind) {
     case 'value':
-      return follow(found.json, path, `task number ${node}`);
+      return follow(found.value, path, `task number ${node}`);
     case 'outputs':
       return Object.fromEntries(
         Object.entries(found.outputs).map(([name, output]) => [name, outputText(output, context)]),
@@ -168,27 +185,23 @@ export function madeNothing(ref: Ref, context: ResolveContext): boolean {
   const value = context.value(ref.$ref[0]);
   if (value === undefined) return true;
   const found = context.parsed(ref.$ref[0]);
-  return isCommandValue(found) && Object.keys((found as unknown as CommandValue).outputs).length === 0;
+  return isCommandValue(found) && Object.keys(found.outputs).length === 0;
 }
 
 /** Reads each upstream value once, however many refs lead into it. */
 export function resolveContext(
   value: (node: number) => Value | undefined,
-  options: Pick<ResolveContext, 'project' | 'files'>,
+  options: Pick<ResolveContext, 'project' | 'files' | 'clones'>,
 ): ResolveContext {
-  const known = new Map<number, Json>();
-  const parsed = (node: number): Json => {
-    let json = known.get(node);
-    if (json === undefined) {
-      json = parseValue(value(node), node);
-      known.set(node, json);
-    }
-    return json;
+  const known = new Map<number, unknown>();
+  const parsed = (node: number): unknown => {
+    if (!known.has(node)) known.set(node, parseValue(value(node), node, options.clones === true));
+    return known.get(node);
   };
   return { value, parsed, ...options };
 }
 
-function parseValue(value: Value | undefined, node: number): Json {
+function parseValue(value: Value | undefined, node: number, clones: boolean): unknown {
   if (value === undefined) {
     throw invalid(
       `the value of task number ${node} is wanted, and it has none`,
@@ -197,8 +210,9 @@ function parseValue(value: Value | undefined, node: number): Json {
   }
   switch (value.codec) {
     case 'json':
-      return JSON.parse(value.json) as Json;
+      return JSON.parse(value.json);
     case 'v8':
+      if (clones) return decodeValue(value);
       throw invalid(
         `the value of task number ${node} is more than JSON can say`,
         'return plain data where a command takes it',
@@ -207,27 +221,30 @@ function parseValue(value: Value | undefined, node: number): Json {
 }
 
 /** A command's value is told from a call's by its shape, all the way down to the hash of its files. */
-function isCommandValue(json: Json): boolean {
-  if (typeof json !== 'object' || json === null || !Object.hasOwn(json, 'outputs')) return false;
-  const { outputs } = json as unknown as CommandValue;
-  if (Object.keys(json).length !== 1 || typeof outputs !== 'object' || outputs === null) return false;
+function isCommandValue(value: unknown): value is CommandValue {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, 'outputs')) return false;
+  const { outputs } = value as CommandValue;
+  if (Object.keys(value).length !== 1 || typeof outputs !== 'object' || outputs === null) return false;
   return Object.values(outputs).every(
     (output) =>
       typeof output === 'object' && output !== null && Object.hasOwn(output, 'file') && Object.hasOwn(output, 'type'),
   );
 }
 
-function follow(json: Json, path: readonly (string | number)[], whose: string): Json {
-  let at = json;
+function follow(value: unknown, path: readonly (string | number)[], whose: string): unknown {
+  let at = value;
   let where = whose;
   for (const step of path) {
-    if (typeof at !== 'object' || at === null)
-      throw missing(`${where} is ${JSON.stringify(at)}, and has no '${step}'`, []);
+    if (typeof at !== 'object' || at === null) throw missing(`${where} is ${brief(at)}, and has no '${step}'`, []);
     if (!Object.hasOwn(at, step)) throw missing(`${where} has no '${step}'`, Object.keys(at));
-    at = (at as { readonly [key: string | number]: Json })[step] as Json;
+    at = (at as Readonly<Record<string | number, unknown>>)[step];
     where += typeof step === 'number' ? `[${step}]` : `.${step}`;
   }
   return at;
+}
+
+function brief(value: unknown): string {
+  return typeof value === 'bigint' || value === undefined ? String(value) : JSON.stringify(value);
 }
 
 function missing(message: string, there: readonly string[]): HeddleError {

@@ -1,12 +1,24 @@
+import { pathToFileURL } from 'node:url';
 import { HeddleError } from './errors.ts';
 import { quoteWord, refuseNul, ShellScanner } from './shell-text.ts';
-import type { CallPayload, CommandPayload, InputSpec, Payload, ResolvedWork, Template, TemplatePart } from './task.ts';
+import type {
+  CallPayload,
+  CallReference,
+  CommandPayload,
+  InputSpec,
+  Payload,
+  ResolvedCall,
+  ResolvedWork,
+  Template,
+  TemplatePart,
+} from './task.ts';
 import {
   FileSet,
   locateFile,
   madeNothing,
   type Resolved,
   type ResolveContext,
+  resolveArgument,
   resolveContext,
   resolveData,
   userFile,
@@ -25,7 +37,7 @@ export interface UnresolvedNode {
 
 /**
  * Turns a node's payload and the values it refers to into work: refs replaced, values quoted
- * into shell text, files given a place below `inputs/`. Pure. Paths of the user's own files
+ * into shell text or made the arguments of a call, files given a place below `inputs/`. Pure. Paths of the user's own files
  * are taken from `project`, the project's absolute directory.
  *
  * @throws {HeddleError} TEMPLATE_INVALID when a ref leads nowhere or a value can't stand where it is put
@@ -36,13 +48,21 @@ export function resolveWork(node: UnresolvedNode, project = ''): ResolvedWork {
   return 'call' in payload ? resolveCall(payload, node, project) : resolveCommand(payload, node, project);
 }
 
-function resolveCall(payload: CallPayload, node: UnresolvedNode, project: string): ResolvedWork {
-  const context = resolveContext(node.value, { project });
+function resolveCall({ call, args, ...manner }: CallPayload, node: UnresolvedNode, project: string): ResolvedCall {
+  const context = resolveContext(node.value, { project, clones: true });
   return {
     kind: 'call',
-    call: payload.call,
-    args: payload.args.map((arg) => resolveData(arg as Json, context) as Json),
+    call: locateCall(call, project),
+    args: args.map((arg) => resolveArgument(arg as Json, context)),
+    ...manner,
+    ...(node.environment === undefined ? {} : { environment: node.environment }),
   };
+}
+
+/** A module below the project stands in a payload by its path from there, so that the project can lie anywhere. */
+function locateCall(call: CallReference, project: string): CallReference {
+  if (call.kind !== 'module' || !call.module.startsWith('./')) return call;
+  return { ...call, module: pathToFileURL(`${project}/${call.module}`).href };
 }
 
 function resolveCommand(payload: CommandPayload, node: UnresolvedNode, project: string): ResolvedWork {

@@ -1,3 +1,5 @@
+import { deserialize } from 'node:v8';
+
 /** A file as a value: what it holds, how large it is, what it is called. A path is only where one lies. */
 export interface FileValue {
   readonly sha256: string;
@@ -16,6 +18,12 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 export type Value =
   | { readonly codec: 'json'; readonly json: string }
   | { readonly codec: 'v8'; readonly bytes: Uint8Array };
+
+/** The value that was encoded. It shares nothing with what is stored. */
+export function decodeValue(value: Value): unknown {
+  // Buffers and typed arrays in the result are views of what is deserialised: of a copy, then.
+  return value.codec === 'json' ? JSON.parse(value.json) : deserialize(new Uint8Array(value.bytes));
+}
 
 /** A command's value: one entry a declared output, parsed JSON for `json` outputs, else the file. */
 export interface CommandValue {
