@@ -186,6 +186,13 @@ export interface Store extends AsyncDisposable {
   ownerOf(run: RunId): Promise<SeenOwner | undefined>;
   /** Gives a run up, so that another may claim it. */
   releaseRun(run: RunId, epoch: number): Promise<void>;
+  /**
+   * How many commits may be handed over before the first of them is answered. More than one is a promise: they are
+   * carried out in order, and where one is rejected, so is each that was handed over behind it before that was heard.
+   *
+   * @default 1
+   */
+  readonly commitsAhead?: number;
   /** One transaction. */
   commit(commits: readonly RunCommit[]): Promise<void>;
 

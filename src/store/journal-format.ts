@@ -56,7 +56,7 @@ const statusCode = new Map<Status, number>(STATUS_CODES.map((status, code) => [s
 const detailCode = new Map<Detail, number>(DETAIL_CODES.map((detail, code) => [detail, code]));
 
 /** Packs transitions into one row of the journal. */
-export function packTransitions(transitions: readonly Transition[]): Uint8Array {
+export function packTransitions(transitions: readonly Transition[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(HEADER_BYTES + transitions.length * RECORD_BYTES);
   const view = new DataView(bytes.buffer);
   let at = HEADER_BYTES;

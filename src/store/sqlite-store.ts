@@ -23,6 +23,7 @@ import {
 } from '../model/index.ts';
 import { BlobFiles, damagedBlob, hasLargeValues } from './blob-files.ts';
 import { blobPath } from './blob-names.ts';
+import { packCommit } from './commit-packing.ts';
 import { connectReader } from './connection.ts';
 import type { ExclusiveFile } from './exclusive-file.ts';
 import { type GraphPart, graphParts } from './graph-format.ts';
@@ -61,6 +62,8 @@ const VALUES_A_BATCH = 512;
 const TRANSITIONS_A_BATCH = 8192;
 const SUBMISSIONS_A_BATCH = 4096;
 const PARTS_A_WRITE = 2;
+/** One is being written, the next gather for one transaction. */
+const COMMITS_AHEAD = 4;
 
 /**
  * The store in a directory, kept by SQLite. One connection writes, on this thread or on its own; another reads, so
@@ -121,6 +124,11 @@ export class SqliteStore implements Store {
     return this.#access.place;
   }
 
+  /** On the main thread a commit holds the loop: handing over more than one gains nothing. */
+  get commitsAhead(): number {
+    return this.#access.place === 'thread' ? COMMITS_AHEAD : 1;
+  }
+
   async createRun(run: NewRun, graph: Graph): Promise<void> {
     await this.#own();
     const parts = batched(graphParts(graph), PARTS_A_WRITE);
@@ -155,7 +163,7 @@ export class SqliteStore implements Store {
   }
 
   async commit(commits: readonly RunCommit[]): Promise<void> {
-    if (this.#filing === undefined && !hasLargeValues(commits)) return this.#access.write('commit', commits);
+    if (this.#filing === undefined && !hasLargeValues(commits)) return this.#write(commits);
     return this.#commitInTurn(commits);
   }
 
@@ -287,12 +295,16 @@ export class SqliteStore implements Store {
       // What this opening is about to name must not look like something left behind.
       await this.#sweeping;
       const filed: readonly StoredCommit[] = await this.#blobs.file(commits);
-      written = this.#access.write('commit', filed);
+      written = this.#write(filed);
     } finally {
       if (this.#filing === handedOn) this.#filing = undefined;
       handOn();
     }
     await written;
+  }
+
+  #write(commits: readonly StoredCommit[]): Promise<undefined> {
+    return this.#access.write('commit', commits.map(packCommit));
   }
 
   /** The value that lies in a file. */

@@ -1,12 +1,12 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { ClaimAnswer, JobRow, NewRun, OwnerId, RunId, RunPatch, SubmissionRow } from '../model/index.ts';
 import { removeBlobs, removeStrays, requireBlob } from './blob-rows.ts';
+import { jobAt, type PackedCommit } from './commit-packing.ts';
 import { type ConnectionOptions, connectWriter, Statements } from './connection.ts';
 import { type GraphPart, graphParts } from './graph-format.ts';
-import { packTransitions } from './journal-format.ts';
 import { isOwnerAlive, type KeptOwner, type OwnerJudge, remedyFor } from './ownership.ts';
 import { keptOwner, livingOwner } from './owner-rows.ts';
-import { LAST_SEQ, type StoredCommit, type StoredValueRow, valueColumns } from './rows.ts';
+import { LAST_SEQ, type StoredValueRow, valueColumns } from './rows.ts';
 import { migrate, RUN_TABLES } from './schema.ts';
 import { isBusy, sqliteCode, storeError, uncertain } from './sqlite-errors.ts';
 import { type CommitGround, fittingGround, notYours, runExists, runNotFound, runOwned } from './store-rules.ts';
@@ -149,7 +149,7 @@ export class SqliteWriter {
   }
 
   /** Writes commits in one transaction; yields now and then where it is long, so that the loop may turn. */
-  *commit(commits: readonly StoredCommit[]): Generator<undefined, void> {
+  *commit(commits: readonly PackedCommit[]): Generator<undefined, void> {
     this.#begin();
     try {
       for (const commit of commits) {
@@ -252,17 +252,17 @@ export class SqliteWriter {
     return livingOwner(this.#statements, this.#options.judge, owner);
   }
 
-  *#write(ground: Ground, commit: StoredCommit): Generator<undefined, void> {
+  *#write(ground: Ground, commit: PackedCommit): Generator<undefined, void> {
     const { key } = ground;
     if (commit.patch !== undefined) this.#patch(key, commit.patch);
-    yield* inTurns(commit.jobs, (row) => this.#putJob(key, row));
-    yield* inTurns(commit.values, (row) => this.#putValue(key, row));
-    yield* inTurns(commit.submissions, (row) => this.#putSubmission(key, row));
-    if (commit.transitions.length > 0) {
-      const { firstSeq, transitions } = commit;
+    const { jobs, values, submissions, firstSeq, transitions } = commit;
+    yield* inTurns(jobs.length, (i) => this.#putJob(key, jobAt(jobs, i)));
+    yield* inTurns(values.length, (i) => this.#putValue(key, values[i] as StoredValueRow));
+    yield* inTurns(submissions.length, (i) => this.#putSubmission(key, submissions[i] as SubmissionRow));
+    if (transitions.length > 0) {
       this.#statements
         .get('INSERT INTO journal VALUES (?, ?, ?, ?)')
-        .run(key, firstSeq, transitions.length, packTransitions(transitions));
+        .run(key, firstSeq, transitions.length, transitions.data);
     }
     let segment = ground.segments;
     let size = ground.size;
@@ -368,11 +368,9 @@ export class SqliteWriter {
   }
 }
 
-function* inTurns<Item>(items: readonly Item[], each: (item: Item) => void): Generator<undefined, void> {
-  let done = 0;
-  for (const item of items) {
-    each(item);
-    done += 1;
-    if (done % ROWS_A_TURN === 0) yield;
+function* inTurns(count: number, each: (i: number) => void): Generator<undefined, void> {
+  for (let i = 0; i < count; i += 1) {
+    each(i);
+    if ((i + 1) % ROWS_A_TURN === 0) yield;
   }
 }

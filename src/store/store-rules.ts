@@ -8,16 +8,18 @@ export interface CommitGround {
   readonly size: number;
 }
 
+/** What of a commit must fit the run's row. */
+export interface FittedCommit extends Pick<RunCommit, 'run' | 'owner' | 'epoch' | 'firstSeq' | 'segments'> {
+  readonly transitions: { readonly length: number };
+}
+
 /**
  * The run's row, when the commit fits it. Numbers that do not follow are refused too: that is how a commit sent
  * a second time after an uncertain end shows itself.
  *
  * @throws {HeddleError} RUN_NOT_OWNED, STATE_CONFLICT
  */
-export function fittingGround<Ground extends CommitGround>(
-  commit: Omit<RunCommit, 'values'>,
-  ground: Ground | undefined,
-): Ground {
+export function fittingGround<Ground extends CommitGround>(commit: FittedCommit, ground: Ground | undefined): Ground {
   if (ground === undefined || ground.owner !== commit.owner || ground.epoch !== commit.epoch) {
     throw notOwned(commit, ground);
   }
@@ -39,7 +41,7 @@ function doesNotFollow(run: RunId, what: string, last: string): HeddleError {
   });
 }
 
-function notOwned(commit: Omit<RunCommit, 'values'>, ground: CommitGround | undefined): HeddleError {
+function notOwned(commit: FittedCommit, ground: CommitGround | undefined): HeddleError {
   const now =
     ground === undefined ? 'is not there' : `is owned by ${ground.owner || 'nobody'} at epoch ${ground.epoch}`;
   return new HeddleError('RUN_NOT_OWNED', `run ${commit.run} ${now}, not by ${commit.owner} at epoch ${commit.epoch}`, {

@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { buffersOf, type PackedCommit } from './commit-packing.ts';
 import { type Port, type PortCall, portedError } from './port.ts';
 import { uncertain } from './sqlite-errors.ts';
 import type { WriterOptions } from './sqlite-writer.ts';
@@ -27,6 +28,8 @@ export class ThreadPort implements Port {
   readonly #waiting = new Map<number, Waiting>();
   readonly #closed = Promise.withResolvers<void>();
   #calls = OPENING;
+  /** Failed commits heard of. */
+  #heard = 0;
   #isClosing = false;
   #death: Error | undefined;
 
@@ -52,7 +55,7 @@ export class ThreadPort implements Port {
     const id = this.#calls;
     const answer = this.#answered(id);
     try {
-      this.#post({ kind: 'call', id, call });
+      this.#send(id, call);
     } catch (error) {
       this.#take(id)?.reject(error);
     }
@@ -68,8 +71,14 @@ export class ThreadPort implements Port {
     await this.#worker.terminate();
   }
 
-  #post(message: ToWriter): void {
-    this.#worker.postMessage(message);
+  #send(id: number, call: PortCall): void {
+    if (call.method !== 'commit') return this.#post({ kind: 'call', id, call });
+    const commits = call.args[0] as readonly PackedCommit[];
+    this.#post({ kind: 'commit', id, commits, heard: this.#heard }, buffersOf(commits));
+  }
+
+  #post(message: ToWriter, moved: readonly ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, moved);
   }
 
   #answered(id: number): Promise<unknown> {
@@ -97,6 +106,13 @@ export class ThreadPort implements Port {
         break;
       case 'error':
         this.#take(message.id)?.reject(portedError(message.error));
+        break;
+      case 'committed':
+        for (const id of message.ids) this.#take(id)?.resolve(undefined);
+        break;
+      case 'failed':
+        this.#heard = message.failures;
+        for (const id of message.ids) this.#take(id)?.reject(portedError(message.error));
         break;
       case 'closed':
         this.#death = new Error('the writer thread is closed');
