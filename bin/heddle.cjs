@@ -73,20 +73,19 @@ function refuse() {
 }
 
 /** Where the program is: built; or, in a checkout not built yet and when HEDDLE_SOURCE asks for it, the sources. */
-function entry(name) {
+function entry(module) {
   var built = path.join(root, 'dist', 'cli', 'main.js');
   var source = path.join(root, 'src', 'cli', 'main.ts');
   var useSource = fs.existsSync(source) && (process.env.HEDDLE_SOURCE || !fs.existsSync(built));
-  return url.pathToFileURL(path.join(path.dirname(useSource ? source : built), name + (useSource ? '.ts' : '.js')))
-    .href;
+  return url.pathToFileURL(path.join(root, useSource ? 'src' : 'dist', module + (useSource ? '.ts' : '.js'))).href;
 }
 
 function start() {
   require('module').enableCompileCache();
-  return import(entry('resolver'))
+  return import(entry('calls/resolver'))
     .then(function (resolver) {
       resolver.registerResolver();
-      return import(entry('main'));
+      return import(entry('cli/main'));
     })
     .then(function (main) {
       return main.main(process.argv.slice(2));

@@ -30,7 +30,7 @@ const promised = Object.values(manifest.exports).flatMap((entry) =>
   typeof entry === 'string' ? [entry] : Object.values(entry),
 );
 const missing = [];
-for (const file of [...promised, ...Object.values(manifest.bin), 'dist/cli/main.js', 'dist/cli/resolver.js']) {
+for (const file of [...promised, ...Object.values(manifest.bin), 'dist/cli/main.js', 'dist/calls/resolver.js']) {
   await stat(join(root, file)).catch(() => missing.push(file));
 }
 if (missing.length > 0) {

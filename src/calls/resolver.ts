@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 
-/** The package's root: this file is `src/cli/resolver.ts` or `dist/cli/resolver.js` below it. */
+/** The package's root: this file is `src/calls/resolver.ts` or `dist/calls/resolver.js` below it. */
 const root = new URL('../../', import.meta.url);
 
 /**
