@@ -1,11 +1,13 @@
 import {
   asError,
+  type AttemptId,
   type AttemptLimits,
   type AttemptOrder,
   type Backend,
   type BackendEvent,
   HeddleError,
   type LaunchAnswer,
+  type Place,
   type RecoverAnswer,
   type ResolvedWork,
   type Store,
@@ -13,7 +15,8 @@ import {
   DATA_EDGE,
 } from '../model/index.ts';
 import type { EngineOptions } from './api.ts';
-import { attemptEnded, attemptGone, attemptRefused, type LiveAttempt } from './attempts.ts';
+import { takePlaces } from './ahead.ts';
+import { attemptEnded, attemptGone, attemptRefused, attemptTakenBack, type LiveAttempt } from './attempts.ts';
 import type { Core } from './core.ts';
 import { attemptLives, attemptPhase, attemptUnreachable, beginActive } from './phases.ts';
 
@@ -117,6 +120,10 @@ function orderFor(
     attemptEnded(core, attempt.id, { kind: 'cancelled', by: attempt.cancel ?? 'user' });
     return undefined;
   }
+  if (attempt.isRecalled) {
+    attemptTakenBack(core, attempt);
+    return undefined;
+  }
   const work = workOf(host, attempt, values);
   if (work instanceof Error) {
     const code = HeddleError.is(work) ? work.code : 'TEMPLATE_INVALID';
@@ -187,8 +194,9 @@ function takeAnswer(core: Core, order: AttemptOrder, answer: LaunchAnswer): void
   switch (answer.kind) {
     case 'accepted':
       acceptHandle(core, attempt, answer.handle);
-      // A cancel that came before the answer may have found nothing to cancel.
+      // What was asked of it before the answer may have found nothing there.
       if (attempt.cancel !== undefined || attempt.killedBy !== undefined) core.out.cancels.push(attempt);
+      else if (attempt.isRecalled) core.out.recalls.push(attempt);
       return;
     case 'refused':
       attemptRefused(core, order.attempt, answer.retryable, answer.why);
@@ -202,7 +210,7 @@ function takeAnswer(core: Core, order: AttemptOrder, answer: LaunchAnswer): void
 function acceptHandle(core: Core, attempt: LiveAttempt, handle: string): void {
   const { capabilities } = attempt.backend.backend;
   attempt.handle = handle;
-  if (capabilities.local && attempt.startedAt === 0) beginActive(core, attempt, core.now.wall);
+  if (capabilities.local && attempt.startedAt === 0 && !attempt.isAhead) beginActive(core, attempt, core.now.wall);
   if (!capabilities.batches || handle === '' || attempt.element !== 0) return;
   const row = { id: attempt.submission, backend: attempt.backend.name, handle, at: core.now.wall };
   core.out.draft(attempt.run).submissions.push(row);
@@ -216,6 +224,19 @@ export function cancelEach(host: ActorHost, cancels: readonly LiveAttempt[]): vo
       backend.cancel(attempt.id, attempt.run.definition(attempt.job).graceMs),
     );
   }
+}
+
+/** Asks for attempts that were sent ahead to be taken back. One that was not handed over yet is kept where it would have been. */
+export function recallEach(host: ActorHost, recalls: readonly LiveAttempt[]): void {
+  const byBackend = new Map<Backend, AttemptId[]>();
+  for (const attempt of recalls) {
+    if (host.core.attempts.get(attempt.id) !== attempt || !attempt.launched) continue;
+    const { backend } = attempt.backend;
+    const list = byBackend.get(backend);
+    if (list === undefined) byBackend.set(backend, [attempt.id]);
+    else list.push(attempt.id);
+  }
+  for (const [backend, attempts] of byBackend) contained(host, backend, () => backend.recall?.(attempts));
 }
 
 export function releaseEach(host: ActorHost, releases: Core['out']['releases']): void {
@@ -328,8 +349,12 @@ export function takeReport(core: Core, backend: string, event: BackendEvent): vo
       });
       return;
     case 'places':
-      core.backends.get(backend)?.setPlaces(event.places);
-      core.grantable = true;
+      takeOffer(core, backend, event.places);
       return;
   }
+}
+
+function takeOffer(core: Core, name: string, places: readonly Place[]): void {
+  const backend = core.backends.get(name);
+  if (backend !== undefined) takePlaces(core, backend, places);
 }

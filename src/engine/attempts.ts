@@ -12,7 +12,8 @@ import {
   type SubmissionId,
   type TimeoutKind,
 } from '../model/index.ts';
-import { CANCEL_REQUESTED, STOP_REQUESTED, SUCCESSOR } from './codes.ts';
+import { leaveLine, promote } from './ahead.ts';
+import { CANCEL_REQUESTED, HELD, STOP_REQUESTED, SUCCESSOR } from './codes.ts';
 import { type Change, type Core, change, changePhase } from './core.ts';
 import type { BackendState, PlaceState } from './places.ts';
 import { giveBack } from './places.ts';
@@ -52,6 +53,12 @@ export interface LiveAttempt {
   cancel: CancelCause | undefined;
   /** The deadline for which it is being ended. */
   killedBy: TimeoutKind | undefined;
+  /** It was sent ahead and holds nothing yet: it stands in the line of its place, between these two. */
+  isAhead: boolean;
+  previousAhead: LiveAttempt | undefined;
+  nextAhead: LiveAttempt | undefined;
+  /** Its backend was asked to take it back. It may have come too late. */
+  isRecalled: boolean;
 }
 
 /** Times the outside world said, in epoch milliseconds. */
@@ -98,13 +105,16 @@ function forgetLive(core: Core, attempt: LiveAttempt): void {
 }
 
 function giveBackGrant(core: Core, attempt: LiveAttempt): void {
-  giveBack(attempt.place, attempt.grant);
   attempt.run.heldCpus -= attempt.grant.cpus;
+  core.grantable = true;
+  if (attempt.isAhead) return leaveLine(attempt);
+  giveBack(attempt.place, attempt.grant);
+  core.holding -= 1;
   const { tokens } = attempt.grant;
   if (tokens !== undefined) {
     for (const [name, count] of Object.entries(tokens)) core.tokens.set(name, (core.tokens.get(name) ?? 0) + count);
   }
-  core.grantable = true;
+  promote(core, attempt.place);
 }
 
 /** Lets go of an attempt that is another engine's to look after: its end will not be heard here. */
@@ -224,6 +234,8 @@ export function attemptGone(
   const { run, job } = attempt;
   const outcome: Outcome = { kind: 'lost', why: how.why };
   const wanted = actualOutcome(attempt, outcome);
+  if (wanted.kind === 'lost' && how.neverStarted === true && attempt.isRecalled && !run.stopping)
+    return attemptTakenBack(core, attempt);
   // What could not begin here and now is what a refusal is; what an earlier engine did not come to begins at once.
   if (wanted.kind === 'lost' && how.neverStarted === true && !attempt.adopted && !run.stopping) {
     attemptRefused(core, id, true, how.why);
@@ -267,6 +279,16 @@ export function attemptGone(
   attempt.phase = 'unreachable';
   changePhase(core, run, job, 'unreachable');
   enqueue(core, run, job);
+}
+
+/** It was asked back and had not started: nothing is charged, and its job waits for what it was asked back for. */
+export function attemptTakenBack(core: Core, attempt: LiveAttempt): void {
+  const { run, job } = attempt;
+  retire(core, attempt);
+  releaseWithEnd(core, attempt);
+  const isHeld = ((run.table.flags[job] as number) & HELD) !== 0;
+  change(core, run, job, 'pending', isHeld ? 'held' : run.paused ? 'paused' : 'queued', { attempt });
+  readyAgain(core, run, job);
 }
 
 function isSpent(core: Core, attempt: LiveAttempt, placeDied: boolean): boolean {

@@ -69,6 +69,8 @@ export class Core {
   grantable = false;
   /** No more attempts than these at a time, over all backends. */
   mostAttempts: number = Infinity;
+  /** Attempts that hold something: those sent ahead do not until there is room. */
+  holding = 0;
   /** Grants nothing at all: the engine drains or has stopped. */
   draining = false;
   now: Instant = { mono: 0, wall: 0 };

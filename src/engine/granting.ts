@@ -6,10 +6,11 @@ import {
   type Grant,
   type ResourceRequest,
 } from '../model/index.ts';
+import { lineUp } from './ahead.ts';
 import { declareLost, type LiveAttempt } from './attempts.ts';
 import { HELD, SUCCESSOR } from './codes.ts';
 import { type Core, type CoreSettings, change } from './core.ts';
-import { type BackendState, couldHold, fitsNow, type PlaceState, takeFrom } from './places.ts';
+import { type BackendState, couldHold, fitsNow, type PlaceState, SLACK, takeFrom } from './places.ts';
 import { allowStart } from './phases.ts';
 import { type Head, headBefore, type ReadyQueue } from './ready-queue.ts';
 import type { RunState } from './run-state.ts';
@@ -38,12 +39,12 @@ function grantOn(core: Core, backend: BackendState, budget: number): number {
   if (backend.active.size === 0) return 0;
   dropStaleReservation(core, backend);
   let granted = 0;
-  if (isFull(backend)) return granted;
+  if (isFull(core, backend)) return granted;
   // Shares change with every grant: what is fair is found anew each time.
   if (core.settings.strategy === 'fair') backend.listAll();
   const { heads } = backend;
   const steppedOver: { readonly head: Head; readonly before: number }[] = [];
-  while (granted < budget && !isFull(backend)) {
+  while (granted < budget && !isFull(core, backend)) {
     const head = nextHead(core, backend);
     if (head === undefined) break;
     const outcome = mayStart(head.queue.run) ? tryGrant(core, backend, head) : 'no-room';
@@ -79,10 +80,14 @@ function nextHead(core: Core, backend: BackendState): Head | undefined {
   }
 }
 
-/** No cpu is free, and everything that is ready wants some. */
-function isFull(backend: BackendState): boolean {
-  if (backend.places.some((place) => !place.leaving && place.freeCpus > 0)) return false;
-  return backend.activeWithoutCpus === 0;
+/** No cpu is free, nothing may be sent ahead, and everything that is ready wants some. */
+function isFull(core: Core, backend: BackendState): boolean {
+  const isAtLimit = core.holding >= core.mostAttempts;
+  for (const place of backend.places) {
+    if (place.aheadCount < place.mostAhead) return false;
+    if (!isAtLimit && !place.leaving && place.freeCpus > 0) return false;
+  }
+  return isAtLimit || backend.activeWithoutCpus === 0;
 }
 
 /** Nothing is ready there any more; what was kept for it may be had by others. */
@@ -126,7 +131,8 @@ function tryGrant(core: Core, backend: BackendState, head: Head): 'granted' | 'n
     queue.take();
     return 'skipped';
   }
-  const place = findPlace(core, backend, queue);
+  const free = findPlace(core, backend, queue);
+  const place = free ?? findLine(core, backend, queue);
   if (place === undefined) return 'no-room';
   const condition = run.conditions.get(run.table.definition[job] as number);
   if (condition !== undefined && (flags & SUCCESSOR) === 0 && !passes(core, run, job, condition)) {
@@ -134,7 +140,7 @@ function tryGrant(core: Core, backend: BackendState, head: Head): 'granted' | 'n
     return 'skipped';
   }
   queue.take();
-  grant(core, queue, job, place);
+  grant(core, queue, job, { place, isAhead: free === undefined });
   return 'granted';
 }
 
@@ -142,12 +148,32 @@ function findPlace(core: Core, backend: BackendState, queue: ReadyQueue): PlaceS
   const { request } = queue;
   const { reservation } = backend;
   const isReserved = reservation?.queue === queue;
+  if (core.holding >= core.mostAttempts) return undefined;
   if (!tokensFree(core, request, isReserved ? undefined : reservation?.tokens)) return undefined;
   let best: PlaceState | undefined;
   for (const place of backend.places) {
     if (reservation !== undefined && !isReserved && reservation.place === place) continue;
     if (!fitsNow(place, request, core.now.wall)) continue;
     if (best === undefined || place.freeCpus < best.freeCpus) best = place;
+  }
+  return best;
+}
+
+/**
+ * Where a job may be sent ahead: to a full place whose next end makes room for it, the one with the shortest line. A place
+ * with room that is not to be had (a limit over all backends) would start it at once, so it is none.
+ */
+function findLine(core: Core, backend: BackendState, queue: ReadyQueue): PlaceState | undefined {
+  if (!queue.mayGoAhead || core.holding > core.mostAttempts) return undefined;
+  const { request } = queue;
+  const { reservation } = backend;
+  let best: PlaceState | undefined;
+  for (const place of backend.places) {
+    const { aheadCount } = place;
+    if (aheadCount >= place.mostAhead || (best !== undefined && aheadCount >= best.aheadCount)) continue;
+    if (aheadCount === 0 && request.cpus <= place.freeCpus + SLACK) continue;
+    if (reservation?.place === place && reservation.queue !== queue) continue;
+    if (couldHold(place, request, core.now.wall)) best = place;
   }
   return best;
 }
@@ -200,8 +226,13 @@ export function reserveFor(core: Core, run: RunState, job: number): void {
   core.grantable = true;
 }
 
-function grant(core: Core, queue: ReadyQueue, job: number, place: PlaceState): void {
-  const { run, backend, request } = queue;
+function grant(
+  core: Core,
+  queue: ReadyQueue,
+  job: number,
+  { place, isAhead }: { readonly place: PlaceState; readonly isAhead: boolean },
+): void {
+  const { run, backend } = queue;
   const { table } = run;
   if (((table.flags[job] as number) & SUCCESSOR) !== 0) declareLost(core, run, job, 'queued');
   if (backend.reservation?.queue === queue) {
@@ -211,28 +242,52 @@ function grant(core: Core, queue: ReadyQueue, job: number, place: PlaceState): v
   }
   queue.passedOverSince = undefined;
   if (run.queueDue.size > 0) run.queueDue.delete(job);
-  const given = takeFrom(place, request);
+  const given = isAhead ? aheadGrant(queue, place) : granted(core, queue, place);
+  table.fence[job] = (table.fence[job] as number) + 1;
+  const attempt = newAttempt(core, { queue, job, place, ...given });
+  core.attempts.set(attempt.id, attempt);
+  run.attemptOf.set(job, attempt);
+  run.live += 1;
+  run.heldCpus += given.grant.cpus;
+  change(core, run, job, 'running', 'starting', { attempt });
+  core.out.launches.push(attempt);
+  if (isAhead) lineUp(attempt);
+  else allowStart(core, attempt);
+  if (run.status !== 'running') beginRun(core, run);
+}
+
+interface Given {
+  readonly grant: Grant;
+  readonly json: string;
+}
+
+/** Takes what a job asks for. */
+function granted(core: Core, queue: ReadyQueue, place: PlaceState): Given {
+  const { request } = queue;
+  const grant = takeFrom(place, request);
+  core.holding += 1;
   if (request.tokens !== undefined) {
     for (const [name, count] of Object.entries(request.tokens))
       core.tokens.set(name, (core.tokens.get(name) ?? 0) - count);
   }
-  table.fence[job] = (table.fence[job] as number) + 1;
-  const attempt = newAttempt(core, { queue, job, place, grant: given });
-  core.attempts.set(attempt.id, attempt);
-  run.attemptOf.set(job, attempt);
-  run.live += 1;
-  run.heldCpus += given.cpus;
-  change(core, run, job, 'running', 'starting', { attempt });
-  core.out.launches.push(attempt);
-  allowStart(core, attempt);
-  if (run.status !== 'running') beginRun(core, run);
+  return { grant, json: grantText(queue, grant) };
+}
+
+/** What a job that is sent ahead will take. */
+function aheadGrant(queue: ReadyQueue, place: PlaceState): Given {
+  const known = queue.aheadGrants.get(place);
+  if (known !== undefined) return known;
+  const grant: Grant = { place: place.place.name, ahead: true, cpus: queue.request.cpus };
+  const made = { grant, json: JSON.stringify(grant) };
+  queue.aheadGrants.set(place, made);
+  return made;
 }
 
 function newAttempt(
   core: Core,
-  from: { readonly queue: ReadyQueue; readonly job: number; readonly place: PlaceState; readonly grant: Grant },
+  from: Given & { readonly queue: ReadyQueue; readonly job: number; readonly place: PlaceState },
 ): LiveAttempt {
-  const { queue, job, place, grant: given } = from;
+  const { queue, job, place, grant: given, json } = from;
   const id = core.settings.newAttemptId();
   return {
     id,
@@ -242,7 +297,7 @@ function newAttempt(
     backend: queue.backend,
     place,
     grant: given,
-    grantJson: grantText(queue, given),
+    grantJson: json,
     ...submissionOf(core, queue, job, id),
     handle: '',
     phase: 'starting',
@@ -256,6 +311,10 @@ function newAttempt(
     launched: false,
     cancel: undefined,
     killedBy: undefined,
+    isAhead: false,
+    previousAhead: undefined,
+    nextAhead: undefined,
+    isRecalled: false,
   };
 }
 

@@ -1,4 +1,5 @@
 import { asError, type BackendEvent, HeddleError, type Place } from '../model/index.ts';
+import { recallAll, takePlaces } from './ahead.ts';
 import type { Limits } from './api.ts';
 import type { Core } from './core.ts';
 import { unknownBackend } from './runs.ts';
@@ -42,6 +43,8 @@ export class BackendLimits {
       if (!core.backends.has(name)) throw unknownBackend(core, name);
     }
     if (jobs !== undefined) core.mostAttempts = jobs;
+    // Each end would let one of those begin, however many were to end before.
+    if (core.holding > core.mostAttempts) recallAll(core);
     for (const [name, most] of Object.entries(backends)) this.#limitBackend(name, most);
     core.grantable = true;
   }
@@ -51,7 +54,7 @@ export class BackendLimits {
     if (state === undefined) return;
     if (state.backend.resize === undefined) {
       this.#most.set(name, most);
-      state.setPlaces(this.offered(name, this.#offered.get(name) ?? []));
+      takePlaces(this.#core, state, this.offered(name, this.#offered.get(name) ?? []));
       return;
     }
     try {

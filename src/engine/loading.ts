@@ -14,10 +14,10 @@ import {
   type Store,
   type TimeoutKind,
 } from '../model/index.ts';
+import { adopt, promote } from './ahead.ts';
 import { abandon, type LiveAttempt, retryDelayMs } from './attempts.ts';
 import { CANCEL_REQUESTED, detailCode, PENDING, RUNNING, STOP_REQUESTED, statusCode, TOLD } from './codes.ts';
 import type { Core } from './core.ts';
-import { takeAgain } from './places.ts';
 import { addSegment, applyRow, type DefaultBackends, newRunState, openJobs, settleWaits } from './runs.ts';
 import type { RunState } from './run-state.ts';
 import { overrideResources, type StoredSettings } from './overriding.ts';
@@ -93,6 +93,7 @@ async function rebuild(
     }
   }
   for (const { job } of running) settleWaits(core, run, job);
+  for (const { place } of running) promote(core, place);
   // Nobody is left to add to a run that was open.
   run.close();
   run.told.takeAll(run);
@@ -157,14 +158,11 @@ function recallJob(core: Core, run: RunState, row: JobRow, recalled: Recalled): 
   if (code === PENDING && row.wakeAt > 0) run.wakeAt.set(job, row.wakeAt);
   if (code !== RUNNING || row.attempt === '') return undefined;
   const attempt = recallAttempt(core, run, row, recalled);
-  const { grant } = attempt;
-  takeAgain(attempt.place, grant);
-  for (const [name, count] of Object.entries(grant.tokens ?? {}))
-    core.tokens.set(name, (core.tokens.get(name) ?? 0) - count);
+  adopt(core, attempt);
   core.attempts.set(attempt.id, attempt);
   run.attemptOf.set(job, attempt);
   run.live += 1;
-  run.heldCpus += grant.cpus;
+  run.heldCpus += attempt.grant.cpus;
   return attempt;
 }
 
@@ -207,6 +205,10 @@ function recallAttempt(core: Core, run: RunState, row: JobRow, { handles, cancel
     launched: false,
     cancel: cancelled ? cancelCause : stopped ? 'shutdown' : undefined,
     killedBy: deadlineOf(row),
+    isAhead: false,
+    previousAhead: undefined,
+    nextAhead: undefined,
+    isRecalled: false,
   };
 }
 

@@ -10,7 +10,7 @@ import {
   type Store,
   type Timer,
 } from '../model/index.ts';
-import { type ActorHost, cancelEach, launchAll, recoverAll, releaseEach, takeReport } from './acting.ts';
+import { type ActorHost, cancelEach, launchAll, recallEach, recoverAll, releaseEach, takeReport } from './acting.ts';
 import type { EngineOptions, RunView } from './api.ts';
 import { abandon } from './attempts.ts';
 import { Committer } from './committer.ts';
@@ -196,6 +196,7 @@ export class EngineLoop implements ActorHost {
     this.#scheduled = true;
     if (out.launches.length > 0) launchAll(this, out.launches);
     if (out.cancels.length > 0) cancelEach(this, out.cancels);
+    if (out.recalls.length > 0) recallEach(this, out.recalls);
     if (out.releases.length > 0) releaseEach(this, out.releases);
     if (out.rechecks.length > 0) void recoverAll(this, out.rechecks);
     this.#scheduled = isScheduled;

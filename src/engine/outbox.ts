@@ -49,6 +49,8 @@ export class Outbox {
   /** Submissions of backends that take batches, by what goes into one, and how many attempts each has so far. */
   readonly batches: Map<string, { readonly id: SubmissionId; size: number }> = new Map();
   cancels: LiveAttempt[] = [];
+  /** Attempts that were sent ahead and are to be taken back. */
+  recalls: LiveAttempt[] = [];
   /** Attempts whose backend is to be asked what became of them. */
   rechecks: LiveAttempt[] = [];
   /** Attempts whose ends this commit holds, with the backend that may forget them. */
@@ -84,6 +86,7 @@ export class Outbox {
     for (const run of this.drafts.keys()) if (!isOurs(run)) this.drafts.delete(run);
     this.launches = this.launches.filter((attempt) => isOurs(attempt.run));
     this.cancels = this.cancels.filter((attempt) => isOurs(attempt.run));
+    this.recalls = this.recalls.filter((attempt) => isOurs(attempt.run));
     this.rechecks = this.rechecks.filter((attempt) => isOurs(attempt.run));
     this.releases = this.releases.filter(({ run }) => isOurs(run));
   }
@@ -93,6 +96,7 @@ export class Outbox {
       this.drafts.size === 0 &&
       this.launches.length === 0 &&
       this.cancels.length === 0 &&
+      this.recalls.length === 0 &&
       this.rechecks.length === 0 &&
       this.releases.length === 0 &&
       this.waiters.length === 0

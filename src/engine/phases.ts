@@ -28,17 +28,18 @@ export function attemptPhase(core: Core, id: AttemptId, phase: Phase, at?: numbe
   attempt.phase = isEnding ? 'cancelling' : attempt.reached;
   if (attempt.startedAt === 0) {
     if (PHASE_ORDER[phase] >= PHASE_ORDER.active) beginActive(core, attempt, at ?? core.now.wall);
-    else if (attempt.adopted) allowStart(core, attempt);
+    // What was sent ahead has its time from when there is room.
+    else if (attempt.adopted && attempt.grant.ahead !== true)
+      allowStart(core, attempt, Math.max(0, core.now.wall - attempt.grantedAt));
   }
   changePhase(core, attempt.run, attempt.job, attempt.phase);
 }
 
-/** Counts the time an attempt has to become active from when it was granted. */
-export function allowStart(core: Core, attempt: LiveAttempt): void {
+/** Counts the time an attempt has to become active, of which so much has passed. */
+export function allowStart(core: Core, attempt: LiveAttempt, passedMs = 0): void {
   const { startMs } = attempt.run.definition(attempt.job).timeouts;
   if (startMs === undefined) return;
-  const passed = attempt.adopted ? Math.max(0, core.now.wall - attempt.grantedAt) : 0;
-  core.timers.add(core.now.mono + Math.max(0, startMs - passed), 'start-timeout', attempt);
+  core.timers.add(core.now.mono + Math.max(0, startMs - passedMs), 'start-timeout', attempt);
 }
 
 /**

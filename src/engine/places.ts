@@ -1,9 +1,10 @@
 import type { Backend, Grant, Place, ResourceRequest } from '../model/index.ts';
+import type { LiveAttempt } from './attempts.ts';
 import { Heap } from './heap.ts';
 import type { Head, ReadyQueue } from './ready-queue.ts';
 
 /** Rounding of fractions of a cpu must not keep a job out. */
-const SLACK = 1e-9;
+export const SLACK = 1e-9;
 
 /** One place and what is free there. */
 export interface PlaceState {
@@ -22,6 +23,12 @@ export interface PlaceState {
   held: number;
   /** No longer offered by its backend: nothing is granted, what is held runs out. */
   leaving: boolean;
+  /** How many may be sent ahead; 0 where its backend could not take them back. */
+  mostAhead: number;
+  /** Who was sent ahead and holds nothing yet, oldest first: linked, so that any of them may leave at once. */
+  firstAhead: LiveAttempt | undefined;
+  lastAhead: LiveAttempt | undefined;
+  aheadCount: number;
 }
 
 /** What is being kept for the head of a queue. */
@@ -81,6 +88,7 @@ export class BackendState {
     for (const state of this.places) {
       const place = offered.get(state.place.name);
       state.leaving = place === undefined;
+      state.mostAhead = place === undefined ? 0 : this.#mostAhead(place);
       if (place === undefined) continue;
       offered.delete(place.name);
       state.freeCpus += place.cpus - state.place.cpus;
@@ -93,10 +101,10 @@ export class BackendState {
       state.freeGpus.sort((a, b) => a - b);
       state.place = place;
     }
-    for (const place of offered.values()) this.places.push(freshPlace(place));
+    for (const place of offered.values()) this.places.push(freshPlace(place, this.#mostAhead(place)));
     for (let i = this.places.length - 1; i >= 0; i -= 1) {
       const state = this.places[i] as PlaceState;
-      if (state.leaving && state.held === 0) this.places.splice(i, 1);
+      if (state.leaving && state.held === 0 && state.aheadCount === 0) this.places.splice(i, 1);
     }
   }
 
@@ -104,10 +112,14 @@ export class BackendState {
   placeNamed(name: string): PlaceState {
     const known = this.places.find((state) => state.place.name === name);
     if (known !== undefined) return known;
-    const gone = freshPlace({ name, cpus: 0 });
+    const gone = freshPlace({ name, cpus: 0 }, 0);
     gone.leaving = true;
     this.places.push(gone);
     return gone;
+  }
+
+  #mostAhead(place: Place): number {
+    return this.backend.recall === undefined ? 0 : (place.ahead ?? 0);
   }
 
   /** True when some place could hold the request if it were empty. */
@@ -116,7 +128,7 @@ export class BackendState {
   }
 }
 
-function freshPlace(place: Place): PlaceState {
+function freshPlace(place: Place, mostAhead: number): PlaceState {
   return {
     place,
     freeCpus: place.cpus,
@@ -128,6 +140,10 @@ function freshPlace(place: Place): PlaceState {
     heldDisk: 0,
     held: 0,
     leaving: false,
+    mostAhead,
+    firstAhead: undefined,
+    lastAhead: undefined,
+    aheadCount: 0,
   };
 }
 
@@ -140,9 +156,10 @@ export function fitsEmpty(place: Place, request: ResourceRequest): boolean {
   );
 }
 
-/** True when the request can be held here now. */
+/** True when the request can be held here now: there is room, and nobody stands in line for it. */
 export function fitsNow(state: PlaceState, request: ResourceRequest, wallMs: number): boolean {
   if (state.leaving || request.cpus > state.freeCpus + SLACK) return false;
+  if (state.aheadCount > 0 && request.cpus > 0) return false;
   if ((request.memoryBytes ?? 0) > state.freeMemory || (request.diskBytes ?? 0) > state.freeDisk) return false;
   if ((request.gpus ?? 0) > state.freeGpus.length) return false;
   return endsInTime(state.place, request, wallMs);

@@ -1,6 +1,6 @@
-import type { ResourceRequest } from '../model/index.ts';
+import type { Grant, ResourceRequest } from '../model/index.ts';
 import { QUEUED } from './codes.ts';
-import type { BackendState } from './places.ts';
+import type { BackendState, PlaceState } from './places.ts';
 import type { RunState } from './run-state.ts';
 
 /** A queue among those that want something of a backend, with the job it stands there for: its head, or one better. */
@@ -18,6 +18,10 @@ export class ReadyQueue {
   readonly run: RunState;
   readonly backend: BackendState;
   readonly request: ResourceRequest;
+  /** It wants a cpu at most and nothing else, so that it may be sent ahead. */
+  readonly mayGoAhead: boolean;
+  /** Grants of what is sent ahead, by place: they are all alike. */
+  readonly aheadGrants: Map<PlaceState, { readonly grant: Grant; readonly json: string }> = new Map();
   /** Grants as JSON by place, where no device is named: the same text each time. */
   readonly grantJson: Map<string, string> = new Map();
   /** Monotonic time since when its head has been passed over for others. */
@@ -31,6 +35,7 @@ export class ReadyQueue {
     this.run = run;
     this.backend = backend;
     this.request = request;
+    this.mayGoAhead = wantsOneCpu(request);
   }
 
   /** Marks the job and puts it in. */
@@ -106,6 +111,11 @@ export class ReadyQueue {
     const difference = (rank[a] as number) - (rank[b] as number);
     return difference === 0 ? a < b : difference > 0;
   }
+}
+
+function wantsOneCpu({ cpus, memoryBytes, gpus, diskBytes, tokens }: ResourceRequest): boolean {
+  const wantsMore = (memoryBytes ?? 0) > 0 || (gpus ?? 0) > 0 || (diskBytes ?? 0) > 0;
+  return cpus > 0 && cpus <= 1 && !wantsMore && Object.keys(tokens ?? {}).length === 0;
 }
 
 /** Whether the head of one queue goes before that of another, by priority, rank and age of the run. */

@@ -13,6 +13,7 @@ import {
   type Value,
 } from '../model/index.ts';
 import { recoverAll } from './acting.ts';
+import { recallAll } from './ahead.ts';
 import type {
   EngineApi,
   EngineOptions,
@@ -362,7 +363,10 @@ export class EngineShell implements EngineApi {
 
   async drain(): Promise<void> {
     const { core } = this;
-    core.draining = true;
+    this.#loop.input(() => {
+      core.draining = true;
+      recallAll(core);
+    });
     while (core.attempts.size > 0 && this.#loop.broken === undefined && !this.#loop.isStopped)
       await this.#loop.nextCommit();
   }

@@ -1,4 +1,5 @@
 import { DATA_EDGE, isFinal } from '../model/index.ts';
+import { recall, recallAll } from './ahead.ts';
 import { cancelAttempt, declareLost, type LiveAttempt } from './attempts.ts';
 import { CANCELLED, DOOMED, FAILED, HELD, PENDING, RUNNING, SUCCESSOR, TOLD } from './codes.ts';
 import { type Core, change, keepRow } from './core.ts';
@@ -74,7 +75,7 @@ function forget(core: Core, run: RunState, job: number): void {
   run.wakeAt.delete(job);
 }
 
-/** Keeps jobs from starting until they are released. What runs goes on; its retry would be held. */
+/** Keeps jobs from starting until they are released. What runs goes on; its retry would be held, and what was sent ahead is. */
 export function hold(core: Core, run: RunState, jobs: readonly number[]): void {
   const { flags } = run.table;
   for (const job of jobs) {
@@ -82,6 +83,8 @@ export function hold(core: Core, run: RunState, jobs: readonly number[]): void {
     if ((status !== PENDING && status !== RUNNING) || ((flags[job] as number) & HELD) !== 0) continue;
     leaveQueues(core, run, job);
     flags[job] = (flags[job] as number) | HELD;
+    const live = run.attemptOf.get(job);
+    if (live !== undefined) recall(core, live);
     keepSteered(core, run, job);
   }
 }
@@ -200,9 +203,10 @@ function* settleAgain(core: Core, run: RunState, jobs: readonly number[]): Gener
   }
 }
 
-/** Nothing of this run is to start; what runs goes on. */
+/** Nothing of this run is to start; what runs goes on, and what was sent ahead is asked back. */
 export function pause(core: Core, run: RunState): void {
   run.paused = true;
+  recallAll(core, (attempt) => attempt.run === run);
   // What was kept for its jobs may be had by others.
   core.grantable = true;
 }
