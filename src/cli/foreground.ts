@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
+import { inspect } from 'node:util';
+import { encodeValue } from '../calls/index.ts';
 import type { RunView } from '../engine/index.ts';
 import type { Engine, RunHandle } from '../jobs/index.ts';
-import { describeOutcome, type EngineEvent, type Graph, isFinal, type Json } from '../model/index.ts';
+import { describeOutcome, type EngineEvent, type Graph, isFinal } from '../model/index.ts';
 import { systemClock } from '../process/index.ts';
 import { storeDirectory, storeFlag } from './find-run.ts';
 import { directoryOf, lastLines } from './job-record.ts';
@@ -178,17 +180,23 @@ async function report(
   }
   if (view.status !== 'done') return;
   const result = await handle.result();
-  if (result !== null) await output.data(resultText(result));
+  if (result !== null && result !== undefined) await output.data(resultText(result));
 }
 
-/** Text is given as it is, several texts under their names, anything else as JSON. */
-function resultText(result: Json): string {
+/** Text is given as it is, several texts under their names, anything else as JSON where JSON can say it. */
+function resultText(result: unknown): string {
   if (typeof result === 'string') return result;
-  const entries = typeof result === 'object' && result !== null && !Array.isArray(result) ? Object.entries(result) : [];
+  const entries =
+    typeof result === 'object' && result !== null && !Array.isArray(result) ? Object.entries(result as object) : [];
   const texts = entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
-  if (entries.length === 0 || texts.length !== entries.length) return JSON.stringify(result, null, 2);
+  if (entries.length === 0 || texts.length !== entries.length) return dataText(result);
   const [only] = texts;
   return texts.length === 1 && only !== undefined
     ? only[1]
     : texts.map(([name, text]) => `${name}:\n${text}`).join('\n');
+}
+
+function dataText(result: unknown): string {
+  const { codec } = encodeValue(result);
+  return codec === 'json' ? JSON.stringify(result, null, 2) : inspect(result, { depth: 6 });
 }

@@ -4,7 +4,6 @@ import {
   type EngineEvent,
   HeddleError,
   type JobId,
-  type Json,
   type Outcome,
   type RunId,
   type Status,
@@ -104,7 +103,7 @@ export class RunHandle {
    *
    * @throws {HeddleError} TASK_FAILED when it ended otherwise, its `details` naming the failed jobs
    */
-  async result(): Promise<Json> {
+  async result(): Promise<unknown> {
     const view = await this.wait();
     if (view.status !== 'done') throw await this.#failure(view);
     const graphs = await this.#init.store.graph(this.id);

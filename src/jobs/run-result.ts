@@ -1,19 +1,19 @@
-import { type Graph, type Json, resolveContext, resolveData, type Value } from '../model/index.ts';
+import { type Graph, type Json, resolveArgument, resolveContext, type Value } from '../model/index.ts';
 
 /** What a workflow returns, its references replaced by values; null when it returns nothing. */
 export async function resolveResult(
   graphs: readonly Graph[],
   valuesOf: (jobs: readonly number[]) => Promise<readonly (Value | undefined)[]>,
-): Promise<Json> {
+): Promise<unknown> {
   const result = graphs.findLast((graph) => graph.result !== undefined)?.result;
   if (result === undefined) return null;
   const data = JSON.parse(result) as Json;
   const jobs = [...referred(data, new Set())];
   const values = await valuesOf(jobs);
   const known = new Map(jobs.map((job, i) => [job, values[i]]));
-  return resolveData(
+  return resolveArgument(
     data,
-    resolveContext((job) => known.get(job), { project: '' }),
+    resolveContext((job) => known.get(job), { project: '', clones: true }),
   );
 }
 

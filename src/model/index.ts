@@ -21,5 +21,5 @@ export * from './status.ts';
 export * from './store.ts';
 export * from './task.ts';
 export * from './template.ts';
-export { resolveContext, resolveData, staysInside } from './template-data.ts';
+export { resolveArgument, resolveContext, staysInside } from './template-data.ts';
 export * from './value.ts';

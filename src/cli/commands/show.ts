@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+import { decodeValue } from '../../calls/index.ts';
 import type { Counts } from '../../engine/index.ts';
 import { type AttemptRow, isFinal, type JobRow, type Store, type Value } from '../../model/index.ts';
 import { originOf } from '../code-origin.ts';
@@ -209,6 +211,6 @@ function usageText(row: JobRow): string {
 }
 
 function valueText(value: Value): string {
-  if (value.codec === 'v8') return `${formatBytes(value.bytes.length)} of structured data`;
-  return value.json.length <= VALUE_SHOWN ? value.json : `${value.json.slice(0, VALUE_SHOWN)}…`;
+  const text = value.codec === 'json' ? value.json : inspect(decodeValue(value), { depth: 4, breakLength: Infinity });
+  return text.length <= VALUE_SHOWN ? text : `${text.slice(0, VALUE_SHOWN)}…`;
 }
