@@ -4,6 +4,7 @@ import { DEFAULT_RETRY, type Definition, type Graph, GraphBuilder } from '../src
 export const NOOP: Definition = {
   name: 'noop',
   kind: 'call',
+  backend: 'inline',
   resources: { cpus: 1 },
   retry: DEFAULT_RETRY,
   timeouts: {},

@@ -16,6 +16,7 @@ import { connectControl, Engine, openStoreAt } from './index.ts';
 const CALL: Definition = {
   name: 'call',
   kind: 'call',
+  backend: 'inline',
   resources: DEFAULT_REQUEST,
   retry: DEFAULT_RETRY,
   timeouts: {},

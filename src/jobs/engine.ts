@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { commandsBackend } from '../backends/commands/index.ts';
 import { inlineBackend } from '../backends/inline/index.ts';
-
+import { threadsBackend } from '../backends/threads/index.ts';
 import { type EngineApi, EngineShell, type RunSettings } from '../engine/index.ts';
 import {
   asRunId,
@@ -33,7 +33,7 @@ export interface EngineOpenOptions {
   readonly store?: string | Store;
   /** @default 'normal' for a directory; an opened store has its own */
   readonly durability?: Exclude<Durability, 'memory'>;
-  /** Beside `inline` and `commands`; one of the same name stands in for it. The engine disposes them. */
+  /** Beside `inline`, `threads` and `commands`; one of the same name stands in for it. The engine disposes them. */
   readonly backends?: readonly Backend[];
   /** Attempts at a time, a backend. @default what the machine has */
   readonly slots?: number;
@@ -108,7 +108,7 @@ export class Engine implements AsyncDisposable {
         backends: withBuiltIn(options.backends ?? []),
         clock: systemClock,
         random: systemRandom,
-        defaultBackends: { command: 'commands', call: 'inline' },
+        defaultBackends: { command: 'commands', call: 'threads' },
         resolveWork: (node) => resolveWork(node, project),
         attemptDirectory: directoryOf,
         directory: place.directory,
@@ -224,7 +224,7 @@ async function openPlace(options: EngineOpenOptions, resources: AsyncDisposableS
 
 function withBuiltIn(backends: readonly Backend[]): readonly Backend[] {
   const names = new Set(backends.map((backend) => backend.name));
-  const builtIn = [inlineBackend(), commandsBackend()].filter((backend) => !names.has(backend.name));
+  const builtIn = [inlineBackend(), threadsBackend(), commandsBackend()].filter((backend) => !names.has(backend.name));
   return [...builtIn, ...backends];
 }
 

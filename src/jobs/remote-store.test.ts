@@ -28,6 +28,7 @@ test('a store that a process has to itself is read through that process, and is 
   const definition = builder.definition({
     name: 'noop',
     kind: 'call',
+    backend: 'inline',
     resources: DEFAULT_REQUEST,
     retry: DEFAULT_RETRY,
     timeouts: {},

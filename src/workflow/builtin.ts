@@ -22,7 +22,8 @@ function builtin<Arguments extends readonly unknown[]>(
   name: string,
   read: (parameters: Arguments) => Builtin,
 ): BuiltinTask<Arguments> {
-  const definition = definitionOf(name, 'call', {});
+  // Nothing is computed: a worker would only be in the way.
+  const definition = definitionOf(name, 'call', { backend: 'inline' });
   const makeHandle = handleMaker<NoOutputs>({}, (record, backend, overrides) => {
     record.definition = definitionOf(name, 'call', { ...overrides, backend });
   });

@@ -8,6 +8,7 @@ const WIDE = 100_000;
 const noop: Definition = {
   name: 'noop',
   kind: 'call',
+  backend: 'inline',
   resources: { cpus: 1 },
   retry: DEFAULT_RETRY,
   timeouts: {},

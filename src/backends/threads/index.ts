@@ -1,0 +1,1 @@
+export { threadsBackend, type ThreadsOptions } from './threads-backend.ts';

@@ -1,0 +1,4 @@
+export { laneBackend, type LaneKind, type LaneOptions } from './lane-backend.ts';
+export { LANE_PROTOCOL } from './protocol.ts';
+export { threadTransport } from './thread-transport.ts';
+export type { LaneShape, OpenTransport, Transport, TransportListener } from './transport.ts';

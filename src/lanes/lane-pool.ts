@@ -1,0 +1,517 @@
+import {
+  asError,
+  type AttemptId,
+  type AttemptOrder,
+  type BackendEvent,
+  type Clock,
+  type LaunchAnswer,
+  type Logger,
+  type Outcome,
+  type StreamRequest,
+  type StreamStep,
+  type Timer,
+} from '../model/index.ts';
+import { Call, nextMessage, streamEnded } from './call.ts';
+import { CallQueue } from './call-queue.ts';
+import { CallSpeeds, measure, SHORT_MS } from './call-speeds.ts';
+import { CodeWatch } from './code-watch.ts';
+import { Lane, type LaneOwner } from './lane.ts';
+import { LaneSet } from './lane-set.ts';
+import { Pressure } from './pressure.ts';
+import type { FromWorker, LaneOutcome } from './protocol.ts';
+import type { LaneEnd, LaneShape, OpenTransport } from './transport.ts';
+
+/** How lanes are kept. */
+export interface LanePoolOptions {
+  readonly open: OpenTransport;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Where relative paths of redirections start. */
+  readonly project: string;
+  /** Lanes that are kept. More are started only for attempts that hold less than a cpu each. */
+  readonly slots: number;
+  /** Calls sent to a lane behind a short one. @default 8 */
+  readonly prefetch?: number | undefined;
+  /** A worker for each call, never used again. @default false */
+  readonly isolate?: boolean | undefined;
+  /** How long a worker may take until it listens. @default 30000: a busy machine starts slowly */
+  readonly helloMs?: number | undefined;
+  report(event: BackendEvent): void;
+  /** Calls have become so short that more should be at hand than there is room for, or are no longer so. */
+  hurried(isHurried: boolean): void;
+}
+
+/** Calls sent to a lane behind a short one. */
+export const PREFETCH = 8;
+const HELLO_MS = 30_000;
+/** Between two looks at lanes behind whose call others wait, and looks at which nothing was heard: then these go elsewhere. */
+const TICK_MS = 10;
+const STILL_LOOKS = 2;
+/** Workers that ended before they said hello, in a row, after which what waits is given back. */
+const MAX_FAILED_STARTS = 3;
+/** What waits behind others is worth moving to an idle lane when it takes this long. */
+const WORTH_MOVING_MS = 0.5;
+/** How long a worker may take to leave when it is asked to. */
+const LEAVE_MS = 1000;
+/** A call that should be ended by force, and after which another has begun, has ended: its word is on its way. */
+const ON_ITS_WAY_MS = 20;
+
+const OK: Outcome = { kind: 'ok' };
+const CANCELLED: Outcome = { kind: 'cancelled', by: 'user' };
+
+/**
+ * Warm workers and the calls they are given. A call is in `#calls` from its launch until its end is reported; it waits
+ * in a queue, or is in the hand of one lane.
+ */
+export class LanePool implements LaneOwner {
+  readonly #options: LanePoolOptions;
+  readonly #calls = new Map<AttemptId, Call>();
+  /** What has been granted room, and what takes room when there is some. */
+  readonly #granted = new CallQueue();
+  readonly #ahead = new CallQueue();
+  readonly #lanes: LaneSet;
+  /** Lanes that something is to be sent to. */
+  readonly #dirty = new Set<Lane>();
+  readonly #speeds = new CallSpeeds();
+  readonly #code: CodeWatch;
+  readonly #pressure: Pressure | undefined;
+  #failedStarts = 0;
+  #isSettling = false;
+  #isUnsettled = false;
+  #tick: Timer | undefined;
+  #closed: (() => void) | undefined;
+
+  constructor(options: LanePoolOptions) {
+    const { clock, slots, isolate = false, prefetch = PREFETCH } = options;
+    this.#options = options;
+    this.#code = new CodeWatch(clock);
+    const behind = isolate ? 0 : prefetch;
+    this.#lanes = new LaneSet({ slots, isolate, prefetch: behind, start: (shape) => this.#start(shape) });
+    if (behind > 0) this.#pressure = new Pressure((isHurried) => options.hurried(isHurried));
+  }
+
+  /** Whether an attempt waits or runs here. */
+  has(attempt: AttemptId): boolean {
+    return this.#calls.has(attempt);
+  }
+
+  launch(orders: readonly AttemptOrder[]): readonly LaunchAnswer[] {
+    const now = this.#now();
+    const epoch = this.#code.epoch;
+    const answers = orders.map((order) => this.#take(order, now));
+    if (this.#code.epoch !== epoch) this.#retireOlder();
+    this.#settle();
+    return answers;
+  }
+
+  /** Asks the call's signal; after the grace its worker is ended. */
+  cancel(attempt: AttemptId, graceMs: number): void {
+    const call = this.#calls.get(attempt);
+    if (call === undefined) return;
+    const { cancelling, lane } = call;
+    const killAt = this.#now() + graceMs;
+    if (cancelling === undefined) {
+      call.cancelling = { killAt, timer: undefined };
+      if (lane === undefined) this.#end(call, CANCELLED);
+      else
+        lane.takeBack([call], (_, taken) => {
+          if (taken) this.#end(call, CANCELLED);
+          else this.#askToEnd(call);
+        });
+    } else if (killAt < cancelling.killAt) {
+      cancelling.killAt = killAt;
+      if (cancelling.timer !== undefined) this.#armKill(call);
+    }
+    this.#settle();
+  }
+
+  /** Gives back what has not begun. */
+  recall(attempts: readonly AttemptId[]): void {
+    for (const attempt of attempts) {
+      const call = this.#calls.get(attempt);
+      if (call === undefined || call.cancelling !== undefined) continue;
+      if (call.lane === undefined) this.#giveUp(call, 'it was taken back before it began');
+      else
+        call.lane.takeBack([call], (_, taken) => {
+          if (taken && call.cancelling === undefined) this.#giveUp(call, 'it was taken back before it began');
+        });
+    }
+    this.#settle();
+  }
+
+  /** Asks a generator for its next value. */
+  pull(attempt: AttemptId, request: StreamRequest): Promise<StreamStep> {
+    const call = this.#calls.get(attempt);
+    if (call?.lane === undefined || call.work.stream !== true) return Promise.reject(streamEnded());
+    const step = call.pull();
+    this.#say(call.lane, nextMessage(call, request));
+    this.#settle();
+    return step;
+  }
+
+  resize(slots: number): void {
+    this.#lanes.slots = slots;
+    this.#lanes.shrink();
+    this.#settle();
+  }
+
+  /** Ends all workers: those with nothing in hand leave by themselves. Nothing is reported any more. */
+  async close(): Promise<void> {
+    if (this.#closed !== undefined) return;
+    this.#tick?.cancel();
+    for (const call of this.#calls.values()) call.close();
+    this.#calls.clear();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#closed = resolve;
+    if (this.#lanes.size === 0) return;
+    for (const lane of [...this.#lanes]) {
+      if (lane.inHand.length > 0) lane.terminate();
+      else lane.retire();
+    }
+    const force = this.#options.clock.after(LEAVE_MS, () => {
+      for (const lane of this.#lanes) lane.terminate();
+    });
+    await promise;
+    force.cancel();
+  }
+
+  // ---- what lanes tell ------------------------------------------------------------------------
+
+  warm(lane: Lane): void {
+    this.#failedStarts = 0;
+    if (this.#closed !== undefined) return;
+    this.#lanes.rest(lane);
+    this.#settle();
+  }
+
+  heard(lane: Lane, messages: readonly FromWorker[]): void {
+    if (this.#closed !== undefined) return;
+    let begun: Call[] | undefined;
+    for (const message of messages) {
+      if (message.kind === 'ended') this.#heardEnd(lane, message);
+      else {
+        const call = this.#heardOf(lane, message);
+        if (message.kind === 'started' && call !== undefined) (begun ??= []).push(call);
+      }
+    }
+    // Of what has ended in the same breath nobody needs to hear that it began.
+    for (const call of begun ?? []) if (call.lane === lane) this.#tellStart(call);
+    this.#settle();
+  }
+
+  ended(lane: Lane, end: LaneEnd): void {
+    this.#lanes.remove(lane);
+    this.#dirty.delete(lane);
+    if (this.#closed !== undefined) {
+      if (this.#lanes.size === 0) this.#closed();
+      return;
+    }
+    const waiting: Call[] = [];
+    for (const call of lane.inHand.splice(0)) {
+      call.lane = undefined;
+      call.recalling = undefined;
+      if (lane.hadBegun(call)) this.#endedWith(call, lane, end);
+      else if (call.cancelling !== undefined) this.#end(call, CANCELLED);
+      else waiting.push(call);
+    }
+    this.#wait(waiting);
+    if (!lane.wasWarm && !lane.isTerminated) this.#startFailed(end.why);
+    this.#settle();
+  }
+
+  // ---- how calls go ---------------------------------------------------------------------------
+
+  #take(order: AttemptOrder, now: number): LaunchAnswer {
+    const { work } = order;
+    if (work.kind !== 'call') return never('this backend makes calls only');
+    if (work.call.kind === 'local') {
+      return never(
+        'the function is held in the memory of the program that submitted it: only the inline backend calls it',
+      );
+    }
+    const call = new Call(order, work, this.#speeds.of(work.call));
+    this.#code.look(work.call, now);
+    this.#calls.set(order.attempt, call);
+    (call.isAhead ? this.#ahead : this.#granted).push(call);
+    return ACCEPTED;
+  }
+
+  #heardEnd(lane: Lane, { attempt, outcome }: Extract<FromWorker, { kind: 'ended' }>): void {
+    const call = find(lane, attempt);
+    if (call === undefined) return;
+    lane.drop(call);
+    lane.free(call.slot);
+    const { startedAt, endedAt } = outcome;
+    measure(call.callee, endedAt - startedAt);
+    this.#pressure?.note(endedAt - startedAt < SHORT_MS);
+    this.#end(call, outcomeOf(outcome), startedAt, endedAt);
+    if (lane.inHand.length === 0) this.#lanes.rest(lane);
+  }
+
+  /** Something is said of a call that goes on. */
+  #heardOf(lane: Lane, message: Exclude<FromWorker, { kind: 'ended' }>): Call | undefined {
+    if (message.kind === 'hello' || message.kind === 'bye') return undefined;
+    const { attempt } = message;
+    const call = find(lane, attempt);
+    if (call === undefined) return undefined;
+    switch (message.kind) {
+      case 'started':
+        call.startedAt = message.at;
+        break;
+      case 'output':
+        this.#write(call, message.stream, message.chunk);
+        break;
+      case 'streaming':
+        this.#tellStart(call);
+        this.#options.report({ kind: 'phase', attempt, phase: 'streaming' });
+        break;
+      case 'yielded':
+        call.answerPull(message.done ? { done: true, value: message.value } : { done: false, value: message.value });
+        break;
+      case 'progress':
+      case 'heartbeat':
+        this.#options.report({ kind: 'heartbeat', attempt });
+        break;
+    }
+    return call;
+  }
+
+  #tellStart(call: Call): void {
+    if (call.isTold || call.startedAt === undefined) return;
+    call.isTold = true;
+    this.#options.report({ kind: 'phase', attempt: call.order.attempt, phase: 'active', at: call.startedAt });
+  }
+
+  #write(call: Call, stream: 'stdout' | 'stderr', chunk: Uint8Array): void {
+    try {
+      call.write(stream, chunk, this.#options.project);
+    } catch (error) {
+      this.#options.logger.warn({ error: asError(error).message }, `cannot write what ${call.order.attempt} says`);
+    }
+  }
+
+  /** Its worker has ended under it. */
+  #endedWith(call: Call, lane: Lane, { outcome }: LaneEnd): void {
+    if (call.cancelling !== undefined) this.#end(call, CANCELLED);
+    else if (lane.isTerminated) this.#giveUp(call, 'its worker was ended for another call', true);
+    else if (outcome.kind === 'exit' || outcome.kind === 'signal') {
+      const stderr = [call.output?.stderrTail, outcome.stderr].filter((text) => text !== undefined && text !== '');
+      this.#end(call, stderr.length === 0 ? outcome : { ...outcome, stderr: stderr.join('\n') });
+    } else this.#end(call, outcome);
+  }
+
+  /** The one place where an attempt ends. */
+  #end(call: Call, outcome: Outcome, startedAt: number | undefined = call.startedAt, endedAt?: number): void {
+    this.#forget(call);
+    const { attempt } = call.order;
+    this.#options.report(
+      startedAt === undefined
+        ? { kind: 'ended', attempt, outcome }
+        : { kind: 'ended', attempt, outcome, startedAt, endedAt: endedAt ?? this.#options.clock.now().wall },
+    );
+  }
+
+  /** It will not be made here under this order. */
+  #giveUp(call: Call, why: string, hadBegun = false): void {
+    this.#forget(call);
+    this.#options.report({ kind: 'gone', attempt: call.order.attempt, why, neverStarted: !hadBegun });
+  }
+
+  #forget(call: Call): void {
+    this.#calls.delete(call.order.attempt);
+    if (call.isQueued) (call.isAhead ? this.#ahead : this.#granted).remove(call);
+    call.close();
+  }
+
+  // ---- cancelling -----------------------------------------------------------------------------
+
+  #askToEnd(call: Call): void {
+    const { lane, cancelling } = call;
+    if (lane === undefined || cancelling === undefined) return;
+    const graceMs = Math.max(0, cancelling.killAt - this.#now());
+    this.#say(lane, { kind: 'cancel', attempt: call.order.attempt, graceMs });
+    this.#armKill(call);
+  }
+
+  #armKill(call: Call): void {
+    const { cancelling } = call;
+    if (cancelling === undefined) return;
+    cancelling.timer?.cancel();
+    const left = cancelling.killAt - this.#now();
+    if (left <= 0) this.#force(call);
+    else cancelling.timer = this.#options.clock.after(left, () => this.#force(call));
+  }
+
+  /** Ends the worker of a call; first what waits behind it is taken to safety. */
+  #force(call: Call, isLast = false): void {
+    const { lane, cancelling } = call;
+    if (lane === undefined || cancelling === undefined) return;
+    const others = lane.inHand.filter((other) => other !== call);
+    this.#moveAway(lane, others, () => {
+      if (call.lane !== lane) return;
+      if (isLast || lane.inHand.length === 1) lane.terminate();
+      else cancelling.timer = this.#options.clock.after(ON_ITS_WAY_MS, () => this.#force(call, true));
+    });
+    this.#settle();
+  }
+
+  /** Takes back what of these has not begun, to be given to other lanes. */
+  #moveAway(lane: Lane, calls: readonly Call[], then: () => void = nothing): void {
+    if (calls.length === 0) {
+      then();
+      return;
+    }
+    let left = calls.length;
+    const back: Call[] = [];
+    lane.takeBack(calls, (call, taken) => {
+      // One whose end is wanted is ended by whoever wants it.
+      if (taken && call.cancelling === undefined && this.#calls.has(call.order.attempt)) back.push(call);
+      left -= 1;
+      if (left > 0) return;
+      this.#wait(back);
+      then();
+      this.#settle();
+    });
+  }
+
+  // ---- who gets what --------------------------------------------------------------------------
+
+  /** Puts calls that were in hand back in front of what waits. */
+  #wait(calls: readonly Call[]): void {
+    if (calls.length === 0) return;
+    this.#granted.putBack(calls.filter((call) => !call.isAhead));
+    this.#ahead.putBack(calls.filter((call) => call.isAhead));
+  }
+
+  /** Gives out what waits, and sends what is to be sent. What it brings about by itself it sees to as well. */
+  #settle(): void {
+    this.#isUnsettled = true;
+    if (this.#isSettling || this.#closed !== undefined) return;
+    this.#isSettling = true;
+    while (this.#isUnsettled) {
+      this.#isUnsettled = false;
+      this.#giveOut(this.#granted);
+      this.#giveOut(this.#ahead);
+      if (this.#lanes.hasIdle && this.#granted.size + this.#ahead.size === 0) this.#share();
+      for (const lane of this.#dirty) {
+        for (const { call, error } of lane.flush()) this.#end(call, notSent(error));
+      }
+      this.#dirty.clear();
+    }
+    this.#isSettling = false;
+  }
+
+  #giveOut(queue: CallQueue): void {
+    for (let call = queue.peek(); call !== undefined; call = queue.peek()) {
+      const lane = this.#lanes.laneFor(call, queue.size);
+      const slot = lane?.takeSlot() ?? -1;
+      if (lane === undefined || slot === -1) return;
+      queue.shift();
+      lane.give(call, slot);
+      this.#dirty.add(lane);
+      if (lane.inHand.length > 1) this.#watch();
+    }
+  }
+
+  #say(lane: Lane, message: Parameters<Lane['say']>[0]): void {
+    lane.say(message);
+    this.#dirty.add(lane);
+  }
+
+  /** A lane idles while calls wait behind others elsewhere: it gets half of them, if that is worth the way. */
+  #share(): void {
+    const fullest = this.#lanes.fullest();
+    if (fullest === undefined || fullest.wasAsked) return;
+    const behind = fullest.inHand.slice(1);
+    const waitMs = (fullest.inHand[0]?.callee.averageMs ?? 0) * behind.length;
+    if (waitMs < WORTH_MOVING_MS || behind.some(({ recalling }) => recalling !== undefined)) return;
+    fullest.wasAsked = true;
+    this.#moveAway(fullest, behind.slice(behind.length >> 1));
+  }
+
+  /** While anything waits behind a call that was taken for short, it is looked whether the lane gets on. */
+  #watch(): void {
+    this.#tick ??= this.#options.clock.after(TICK_MS, () => {
+      this.#tick = undefined;
+      for (const lane of this.#lanes) {
+        if (lane.inHand.length < 2) continue;
+        this.#watch();
+        if (lane.looksStill() >= STILL_LOOKS) this.#freeFrom(lane);
+      }
+      this.#settle();
+    });
+  }
+
+  /** The call it runs is not as short as it was taken for: what waits behind it goes elsewhere. */
+  #freeFrom(lane: Lane): void {
+    const [first, ...behind] = lane.inHand;
+    if (first === undefined) return;
+    first.callee.averageMs = Math.max(first.callee.averageMs, SHORT_MS);
+    this.#moveAway(
+      lane,
+      behind.filter(({ recalling }) => recalling === undefined),
+    );
+  }
+
+  #retireOlder(): void {
+    for (const lane of this.#lanes.retireOlder(this.#code.epoch)) this.#moveAway(lane, lane.inHand.slice(1));
+  }
+
+  #start(shape: LaneShape): Lane | undefined {
+    const { open, clock, helloMs = HELLO_MS } = this.#options;
+    try {
+      return new Lane({ open, shape, clock, owner: this, helloMs, epoch: this.#code.epoch });
+    } catch (error) {
+      // Not now: whoever asked for it is still counting on what waits.
+      clock.soon(() => this.#startFailed(asError(error).message, MAX_FAILED_STARTS));
+      return undefined;
+    }
+  }
+
+  /** No worker can be had, so it seems: what waits is given back, to be tried again later. */
+  #startFailed(why: string, times = 1): void {
+    this.#failedStarts += times;
+    if (this.#failedStarts < MAX_FAILED_STARTS || this.#closed !== undefined) return;
+    this.#failedStarts = 0;
+    for (const queue of [this.#granted, this.#ahead]) {
+      for (let call = queue.peek(); call !== undefined; call = queue.peek()) {
+        this.#giveUp(call, `no worker could be started: ${why}`);
+      }
+    }
+  }
+
+  #now(): number {
+    return this.#options.clock.now().mono;
+  }
+}
+
+const ACCEPTED: LaunchAnswer = { kind: 'accepted', handle: '' };
+
+function never(why: string): LaunchAnswer {
+  return { kind: 'refused', retryable: false, why };
+}
+
+function nothing(): void {
+  // Nothing follows.
+}
+
+function find(lane: Lane, attempt: AttemptId): Call | undefined {
+  const [first] = lane.inHand;
+  return first?.order.attempt === attempt ? first : lane.inHand.find((call) => call.order.attempt === attempt);
+}
+
+function outcomeOf(said: LaneOutcome): Outcome {
+  switch (said.kind) {
+    case 'ok':
+      return said.value === undefined ? OK : { kind: 'ok', value: said.value };
+    case 'error':
+      return { kind: 'error', error: said.error };
+    case 'cancelled':
+      return { kind: 'cancelled', by: said.by };
+  }
+}
+
+function notSent(thrown: unknown): Outcome {
+  const { name, message } = asError(thrown);
+  return { kind: 'error', error: { name, message: `the arguments cannot be sent: ${message}` } };
+}

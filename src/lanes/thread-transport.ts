@@ -1,0 +1,114 @@
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { asError } from '../model/index.ts';
+import { laneEnvironment } from './lane-environment.ts';
+import { SLOT_FREE, SLOT_RECALLED, SLOT_SENT, type FromWorker, type ToWorker } from './protocol.ts';
+import type { LaneEnd, LaneShape, OpenTransport, Transport, TransportListener } from './transport.ts';
+import type { ThreadData } from './thread.entry.ts';
+
+const MIB = 1024 * 1024;
+/** More than are ever sent ahead, since the word of a call that was taken back is free only once its worker has passed it. */
+const WORDS = 64;
+
+/**
+ * Workers in threads of this process. What is on its way is told apart from what has begun by words both sides share.
+ *
+ * @param project directory from which packages are looked for, absolute
+ */
+export function threadTransport(project: string): OpenTransport {
+  return (shape, listener) => new ThreadTransport(shape, listener, project);
+}
+
+class ThreadTransport implements Transport {
+  readonly identity: undefined = undefined;
+  readonly #worker: Worker;
+  readonly #words: Int32Array;
+  #next = 0;
+  #error: unknown;
+
+  constructor({ memoryBytes }: LaneShape, listener: TransportListener, project: string) {
+    const words = new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT);
+    this.#words = new Int32Array(words);
+    const workerData: ThreadData = { words, project };
+    // The extension is this file's own: the package ships .js, the sources run as .ts.
+    const entry = new URL(`./thread.entry${extname(import.meta.url)}`, import.meta.url);
+    this.#worker = new Worker(entry, {
+      workerData,
+      env: laneEnvironment(),
+      // What a call writes comes as messages, in order; what is written past that must not end up in our own streams.
+      stdout: true,
+      stderr: true,
+      ...(memoryBytes === undefined
+        ? {}
+        : { resourceLimits: { maxOldGenerationSizeMb: Math.max(16, memoryBytes / MIB) } }),
+    });
+    this.#worker.on('message', (messages: readonly FromWorker[]) => listener.heard(messages));
+    // Told again, with 'exit', when it is really over.
+    this.#worker.on('error', (error: unknown) => {
+      this.#error = error;
+    });
+    this.#worker.once('exit', (code) => listener.ended(endOf(code, this.#error, memoryBytes)));
+    this.#worker.stdout.on('data', (chunk: Uint8Array) => listener.wrote('stdout', chunk));
+    this.#worker.stderr.on('data', (chunk: Uint8Array) => listener.wrote('stderr', chunk));
+  }
+
+  send(messages: readonly ToWorker[]): void {
+    this.#worker.postMessage(messages);
+  }
+
+  takeSlot(): number {
+    for (let tried = 0; tried < WORDS; tried += 1) {
+      const slot = this.#next;
+      this.#next = (slot + 1) % WORDS;
+      if (Atomics.compareExchange(this.#words, slot, SLOT_FREE, SLOT_SENT) === SLOT_FREE) return slot;
+    }
+    return -1;
+  }
+
+  free(slot: number): void {
+    Atomics.store(this.#words, slot, SLOT_FREE);
+  }
+
+  recall(slots: readonly number[], answer: (taken: readonly boolean[]) => void): void {
+    answer(slots.map((slot) => Atomics.compareExchange(this.#words, slot, SLOT_SENT, SLOT_RECALLED) === SLOT_SENT));
+  }
+
+  hadClaimed(slot: number): boolean {
+    return Atomics.load(this.#words, slot) !== SLOT_SENT;
+  }
+
+  terminate(): void {
+    void this.#worker.terminate();
+  }
+
+  hold(isHeld: boolean): void {
+    if (isHeld) this.#worker.ref();
+    else this.#worker.unref();
+  }
+}
+
+function endOf(code: number, thrown: unknown, memoryBytes: number | undefined): LaneEnd {
+  if (thrown === undefined) {
+    const why = `process.exit(${code}) was called`;
+    return { why, outcome: { kind: 'exit', code, stderr: why } };
+  }
+  const error = asError(thrown) as Error & { readonly code?: unknown };
+  if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    const limit = memoryBytes === undefined ? '' : ` of ${Math.round(memoryBytes / MIB)} MiB`;
+    const why = `the JavaScript heap${limit} was full`;
+    return { why, outcome: { kind: 'memory', note: why } };
+  }
+  const { name, message, stack } = error;
+  return {
+    why: `uncaught ${name}: ${message}`,
+    outcome: {
+      kind: 'error',
+      error: {
+        name,
+        message,
+        ...(typeof error.code === 'string' ? { code: error.code } : {}),
+        ...(stack === undefined ? {} : { stack }),
+      },
+    },
+  };
+}
