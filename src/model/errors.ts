@@ -5,6 +5,7 @@
  */
 export const ERROR_CODES = {
   TASK_FAILED: { exit: 1, http: 200, retryable: true },
+  JOB_CANCELLED: { exit: 1, http: 200, retryable: false },
   INPUT_INVALID: { exit: 2, http: 422, retryable: false },
   GRAPH_CYCLE: { exit: 2, http: 422, retryable: false },
   GRAPH_DUPLICATE: { exit: 2, http: 422, retryable: false },
@@ -37,6 +38,11 @@ export const ERROR_CODES = {
   BACKEND_BROKEN: { exit: 4, http: 500, retryable: false },
   ENGINE_CLOSED: { exit: 4, http: 409, retryable: false },
   ENGINE_BROKEN: { exit: 4, http: 500, retryable: false },
+  NESTED_ENGINE: { exit: 2, http: 500, retryable: false },
+  OUTSIDE_CALL: { exit: 2, http: 500, retryable: false },
+  MODULE_NOT_FOUND: { exit: 1, http: 422, retryable: false },
+  EXPORT_MISSING: { exit: 1, http: 422, retryable: false },
+  FUNCTION_CANNOT_TRAVEL: { exit: 2, http: 422, retryable: false },
   VALUE_INVALID: { exit: 1, http: 422, retryable: false },
   VALUE_TOO_LARGE: { exit: 1, http: 413, retryable: false },
 } as const;
