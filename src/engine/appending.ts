@@ -1,43 +1,105 @@
 import { type Graph, HeddleError } from '../model/index.ts';
+import { meetNames, refuseCondition } from './conditions.ts';
+import type { Core } from './core.ts';
+import { isSmall } from './growing-segment.ts';
 import type { EngineLoop } from './loop.ts';
 import { addSegment, backendOf, type DefaultBackends, openJobs, refuseRequest, release } from './runs.ts';
 import type { RunState } from './run-state.ts';
-import { addChore, stopRest } from './turn.ts';
+import { lookAgain } from './waiting.ts';
+import { addChore, isTellingPartly, stopRest } from './turn.ts';
+
+/** What is appended to a run that goes on. */
+export interface Addition {
+  readonly run: RunState;
+  readonly segment: Graph;
+  readonly defaults: DefaultBackends;
+}
+
+/** Whether a segment can be appended in one go. */
+export function isQuick(segment: Graph): boolean {
+  return isSmall(segment) && segment.edgeFrom.length <= 10_000;
+}
 
 /**
- * Appends nodes to a run that goes on. They are `created` until the commit that brings the segment is being made:
- * nothing is told of them, and nothing happens to them, before the store knows them.
+ * Appends some nodes at once: what of them can start is granted in the same turn, so that their segment and the
+ * first intents are one commit. Not durable yet.
  *
- * @throws {HeddleError} STATE_CONFLICT, BACKEND_UNKNOWN, RESOURCES_IMPOSSIBLE: nothing has changed then
+ * @throws {HeddleError} STATE_CONFLICT, BACKEND_UNKNOWN, RESOURCES_IMPOSSIBLE, INPUT_INVALID: nothing has changed then
  */
-export async function appendSegment(
-  loop: EngineLoop,
+export function appendQuickly(core: Core, addition: Addition): void {
+  const { run, segment, defaults } = addition;
+  refuseUnfit(core, addition);
+  const first = run.table.size;
+  inOneGo(addSegment(core, run, segment, defaults));
+  inOneGo(run.table.rankAll([segment], first));
+  openAdded(core, run, first, segment);
+  const steps = admit(core, run, { first, last: run.table.size });
+  // An end that is being told knows only the edges that were there when that began: it is to be told first.
+  if (isTellingPartly(core)) addChore(core, run, steps);
+  else inOneGo(steps);
+}
+
+/** Who has named the new jobs learns of them, and those that wait for nothing become ready. */
+function* admit(
+  core: Core,
   run: RunState,
-  { segment, defaults }: { readonly segment: Graph; readonly defaults: DefaultBackends },
-): Promise<void> {
+  { first, last }: { readonly first: number; readonly last: number },
+): Generator<void> {
+  yield* meetNames(run, first, { last, look: (job) => lookAgain(core, run, job) });
+  yield* release(core, run, first, last);
+}
+
+function inOneGo(steps: Generator<void>): void {
+  for (const _ of steps) continue;
+}
+
+/**
+ * Appends nodes in slices. They are `created` until the commit that brings the segment is being made: nothing is told of
+ * them, and nothing happens to them, before the store knows them. Not durable yet.
+ *
+ * @throws {HeddleError} STATE_CONFLICT, BACKEND_UNKNOWN, RESOURCES_IMPOSSIBLE, INPUT_INVALID: nothing has changed then
+ */
+export async function appendInSlices(loop: EngineLoop, addition: Addition): Promise<void> {
   const { core } = loop;
-  refuseUnfit(run, segment);
-  for (const definition of segment.definitions)
-    refuseRequest(core, backendOf(core, run, { definition, defaults }), definition.resources);
+  const { run, segment, defaults } = addition;
+  refuseUnfit(core, addition);
   const first = run.table.size;
   await loop.inSlices(addSegment(core, run, segment, defaults));
   await loop.inSlices(run.table.rankAll([segment], first));
   loop.input(() => {
-    openJobs(run, first);
-    core.out.draft(run).segments.push(segment);
-    addChore(core, run, release(core, run, first, run.table.size));
-    // It began to stop meanwhile: what was added goes the way of the rest.
-    if (run.stopping) stopRest(core, run);
+    openAdded(core, run, first, segment);
+    addChore(core, run, admit(core, run, { first, last: run.table.size }));
   });
-  await loop.durable();
 }
 
-function refuseUnfit(run: RunState, segment: Graph): void {
+function openAdded(core: Core, run: RunState, first: number, segment: Graph): void {
+  const last = run.table.size;
+  openJobs(run, first);
+  const { segments } = core.out.draft(run);
+  const before = segments.at(-1);
+  if (isSmall(segment) && before !== undefined && before.last === first && isGathered(before)) {
+    before.last = last;
+    before.graph = undefined;
+  } else segments.push({ first, last, graph: segment });
+  // It began to stop meanwhile: what was added goes the way of the rest.
+  if (run.stopping) stopRest(core, run);
+}
+
+function isGathered({ graph }: { readonly graph: Graph | undefined }): boolean {
+  return graph === undefined || isSmall(graph);
+}
+
+function refuseUnfit(core: Core, { run, segment, defaults }: Addition): void {
   const { size } = run.table;
   if (run.endedAt !== 0) throw conflict(`run ${run.id} is finished: nothing can be added`);
+  if (run.closed && run.settings.open === true) throw conflict(`run ${run.id} is closed: nothing can be added`);
   if (run.stopping) throw conflict(`run ${run.id} is being cancelled: nothing can be added`);
   if (segment.base !== size)
     throw conflict(`the segment begins at ${segment.base}, but run ${run.id} has ${size} jobs`);
+  for (const definition of segment.definitions) {
+    refuseRequest(core, backendOf(core, run, { definition, defaults }), definition.resources);
+    if (definition.condition !== undefined) refuseCondition(definition.condition);
+  }
 }
 
 function conflict(message: string): HeddleError {

@@ -41,7 +41,7 @@ function runCommit(draft: RunDraft, firstSeq: number, store: Store, jobs: readon
     submissions: draft.submissions,
     firstSeq: keepsJobs ? firstSeq : 1,
     transitions: keepsJobs ? draft.transitions : [],
-    segments: draft.segments,
+    segments: draft.segments.flatMap(({ graph, first, last }) => graph ?? run.graphsOf(first, last)),
   };
 }
 

@@ -1,4 +1,4 @@
-import { acceptBit, type AcceptMask, type Condition, isFinal } from '../model/index.ts';
+import { acceptBit, type AcceptMask, type Condition, HeddleError, isFinal } from '../model/index.ts';
 import { TOLD } from './codes.ts';
 import type { Core } from './core.ts';
 import { isTimeZone, type LocalTime, localTime, nextTime } from './local-time.ts';
@@ -29,6 +29,17 @@ export interface Question {
 
 /** A condition on the ends of jobs. */
 export type After = Condition & { readonly kind: 'after' };
+
+/** @throws {HeddleError} INPUT_INVALID when a condition names what no clock shows */
+export function refuseCondition(condition: Condition): void {
+  if (condition.kind === 'all' || condition.kind === 'any') {
+    for (const part of condition.conditions) refuseCondition(part);
+  } else if ('timeZone' in condition && condition.timeZone !== undefined && !isTimeZone(condition.timeZone)) {
+    throw new HeddleError('INPUT_INVALID', `there is no time zone "${condition.timeZone}"`, {
+      hint: 'give a name of the IANA data, such as Europe/Berlin, or none for local time',
+    });
+  }
+}
 
 /** Evaluates a condition against what is true now. */
 export function judge(core: Core, run: RunState, { condition, isSealed }: Question): Verdict {
@@ -96,13 +107,84 @@ function judgeMany(
   return { truth, wakeWall, pollMs };
 }
 
-/** Jobs of a condition by index, -1 for a name that no job has. Looked up again only when the run has grown. */
+/** Who wants to know of a job by its name, before there is one. */
+export interface AwaitedName {
+  readonly places: { readonly jobs: Int32Array; readonly at: number }[];
+  readonly gates: Gate[];
+}
+
+/** Names looked up in one slice. */
+const NAMES_A_SLICE = 5000;
+
+/** Jobs of a condition by index, -1 for a name that no job has yet: it is entered when one comes. */
 export function jobsOf(run: RunState, condition: After): Int32Array {
   const known = run.namedJobs.get(condition);
-  if (known !== undefined && (known.size === run.table.size || known.isWhole)) return known.jobs;
-  const jobs = Int32Array.from(condition.jobs, (name) => run.indexOf(name) ?? -1);
-  run.namedJobs.set(condition, { jobs, size: run.table.size, isWhole: !jobs.includes(-1) });
+  if (known !== undefined) return known;
+  const steps = resolveNames(run, condition);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+function* resolveNames(run: RunState, condition: After): Generator<void, Int32Array> {
+  const jobs = new Int32Array(condition.jobs.length);
+  for (const [at, name] of condition.jobs.entries()) {
+    jobs[at] = run.indexOf(name) ?? -1;
+    if (jobs[at] === -1) awaitName(run, name).places.push({ jobs, at });
+    if (at % NAMES_A_SLICE === NAMES_A_SLICE - 1) yield;
+  }
+  run.namedJobs.set(condition, jobs);
   return jobs;
+}
+
+function awaitName(run: RunState, name: string): AwaitedName {
+  let awaited = run.awaitedNames.get(name);
+  if (awaited === undefined) {
+    awaited = { places: [], gates: [] };
+    run.awaitedNames.set(name, awaited);
+  }
+  return awaited;
+}
+
+/** Looking up the names of this condition would hold the loop: it is to be done in slices first. */
+export function isLong(run: RunState, condition: Condition): boolean {
+  if (condition.kind === 'all' || condition.kind === 'any')
+    return condition.conditions.some((part) => isLong(run, part));
+  return condition.kind === 'after' && condition.jobs.length > NAMES_A_SLICE && !run.namedJobs.has(condition);
+}
+
+/** Looks up what a condition names, some thousand names a step. */
+export function* resolveAll(run: RunState, condition: Condition): Generator<void> {
+  if (condition.kind === 'all' || condition.kind === 'any') {
+    for (const part of condition.conditions) yield* resolveAll(run, part);
+  } else if (condition.kind === 'after' && !run.namedJobs.has(condition)) yield* resolveNames(run, condition);
+}
+
+/** Enters jobs that are new where conditions have named them before they came. Calls back for what is to be looked at. */
+export function* meetNames(
+  run: RunState,
+  first: number,
+  { last, look }: { readonly last: number; readonly look: (job: number) => void },
+): Generator<void> {
+  for (let job = first; job < last && run.awaitedNames.size > 0; job += 1) {
+    if ((job - first) % NAMES_A_SLICE === NAMES_A_SLICE - 1) yield;
+    const name = run.nameOf(job);
+    const awaited = run.awaitedNames.get(name);
+    if (awaited === undefined) continue;
+    run.awaitedNames.delete(name);
+    for (const { jobs, at } of awaited.places) jobs[at] = job;
+    for (const gate of awaited.gates) {
+      if (isToldOff(run, job)) {
+        if (advance(run, gate, job)) look(gate.watch.job);
+      } else connect(run, gate, job);
+    }
+  }
+}
+
+/** Its end has been told to everybody who waited for it. */
+function isToldOff(run: RunState, job: number): boolean {
+  return ((run.table.flags[job] as number) & TOLD) !== 0 && !run.gates.has(job);
 }
 
 function judgeAfter(run: RunState, condition: After, isSealed: boolean): Verdict {
@@ -152,16 +234,23 @@ function register(run: RunState, made: Watch, condition: Condition): void {
   }
   if (condition.kind !== 'after') return;
   const gate: Gate = { watch: made, accept: condition.accept, mode: condition.mode, left: 0 };
-  for (const upstream of jobsOf(run, condition)) {
-    if (upstream === -1) continue;
+  const isSealed = run.isSealed(made.job);
+  for (const [at, upstream] of jobsOf(run, condition).entries()) {
+    if (upstream === -1) {
+      if (isSealed) continue;
+      awaitName(run, condition.jobs[at] as string).gates.push(gate);
+    }
     // One that has been told tells nobody again: it is what it is.
-    const isTold = ((run.table.flags[upstream] as number) & TOLD) !== 0;
-    if (isTold) continue;
+    else if (((run.table.flags[upstream] as number) & TOLD) !== 0) continue;
+    else connect(run, gate, upstream);
     gate.left += 1;
-    const gates = run.gates.get(upstream);
-    if (gates === undefined) run.gates.set(upstream, [gate]);
-    else gates.push(gate);
   }
+}
+
+function connect(run: RunState, gate: Gate, upstream: number): void {
+  const gates = run.gates.get(upstream);
+  if (gates === undefined) run.gates.set(upstream, [gate]);
+  else gates.push(gate);
 }
 
 /** The job is not to be woken any more by what it was registered with. */

@@ -62,6 +62,8 @@ export class Core {
   readonly finals: FinalJob[] = [];
   /** How many of `finals` have been taken. */
   finalsTaken = 0;
+  /** Jobs whose conditions name so many others that looking them up is a chore. */
+  readonly longConditions: { readonly run: RunState; readonly job: number }[] = [];
   readonly notices: EngineEvent[] = [];
   /** Runs that may have come to wait for themselves. */
   readonly suspects: Set<RunState> = new Set();
@@ -111,6 +113,7 @@ export class Core {
     return (
       !this.out.isEmpty ||
       this.chores.length > 0 ||
+      this.longConditions.length > 0 ||
       this.finalsTaken < this.finals.length ||
       this.notices.length > 0 ||
       (this.grantable && !this.draining)

@@ -10,6 +10,11 @@ export class Entrance {
     return this.#closed;
   }
 
+  /** Somebody is inside for this run: who comes now has to wait. */
+  isBusy(run: string): boolean {
+    return this.#inside.has(run);
+  }
+
   /** Does the work when what came before it on the same run is over, however that went. */
   enter<Result>(run: string, work: () => Promise<Result>): Promise<Result> {
     const before = this.#inside.get(run) ?? Promise.resolve();

@@ -1,4 +1,5 @@
 import type { Graph } from '../model/index.ts';
+import type { Segment } from './growing-segment.ts';
 
 /** Jobs and edges of one slice: some milliseconds. */
 const STEPS_A_SLICE = 50_000;
@@ -55,9 +56,9 @@ export class JobTable {
 
   /**
    * Appends a segment's jobs and edges. A generator, so that a million jobs do not hold the
-   * loop: it yields every some thousand.
+   * loop: it yields every some thousand. `definitions` are the run's numbers of the segment's.
    */
-  *append(segment: Graph, definitionBase: number): Generator<void> {
+  *append(segment: Graph, definitions: Uint32Array): Generator<void> {
     const base = segment.base;
     this.reserve(base + segment.size, this.edges + segment.edgeFrom.length);
     this.firstOut.fill(-1, base, base + segment.size);
@@ -65,7 +66,7 @@ export class JobTable {
     let steps = 0;
     for (let i = 0; i < segment.size; i += 1) {
       const job = base + i;
-      this.definition[job] = definitionBase + (segment.definitionOf[i] as number);
+      this.definition[job] = definitions[segment.definitionOf[i] as number] as number;
       this.rank[job] = segment.expectedMs[i] || 1;
       const end = segment.edgeOffsets[i + 1] as number;
       for (let e = segment.edgeOffsets[i] as number; e < end; e += 1) {
@@ -90,7 +91,7 @@ export class JobTable {
    * index order is reverse topological order; else a Kahn order is made first. With `first`, only
    * the jobs from there on: an appended segment does not change the ranks before it.
    */
-  *rankAll(segments: readonly Graph[], first = 0): Generator<void> {
+  *rankAll(segments: readonly Segment[], first = 0): Generator<void> {
     const order = first === 0 && segments.some(pointsForward) ? yield* this.#reverseOrder(segments) : undefined;
     let steps = 0;
     for (let n = 0; n < this.size - first; n += 1) {
@@ -109,7 +110,7 @@ export class JobTable {
     }
   }
 
-  *#reverseOrder(segments: readonly Graph[]): Generator<void, Int32Array> {
+  *#reverseOrder(segments: readonly Segment[]): Generator<void, Int32Array> {
     const waits = new Int32Array(this.size);
     for (const segment of segments) {
       for (let i = 0; i < segment.size; i += 1) {
@@ -138,7 +139,7 @@ export class JobTable {
   }
 }
 
-function pointsForward(segment: Graph): boolean {
+function pointsForward(segment: Segment): boolean {
   for (let i = 0; i < segment.size; i += 1) {
     const end = segment.edgeOffsets[i + 1] as number;
     for (let e = segment.edgeOffsets[i] as number; e < end; e += 1) {

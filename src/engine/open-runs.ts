@@ -1,8 +1,9 @@
 import { HeddleError, type RunId, type StreamRequest, type StreamStep } from '../model/index.ts';
 import { DOOMED, GATED, PENDING } from './codes.ts';
 import type { Core } from './core.ts';
+import { endCircles } from './deadlock.ts';
 import type { RunState } from './run-state.ts';
-import { failUnsatisfiable, lookAgain } from './waiting.ts';
+import { becomeReady, failUnsatisfiable, leaveQueues } from './waiting.ts';
 
 /** Jobs that are judged in one slice; those that fail are a row each. */
 const SLICE = 250;
@@ -36,10 +37,15 @@ function* judgeSealed(core: Core, run: RunState, first: number, last: number): G
     const flags = table.flags[job] as number;
     if ((flags & (DOOMED | GATED)) === 0) continue;
     if ((flags & DOOMED) !== 0) failUnsatisfiable(core, run, job);
-    else lookAgain(core, run, job);
+    else {
+      // Registered anew: names that no job has are not waited for any more.
+      leaveQueues(core, run, job);
+      becomeReady(core, run, job);
+    }
     judged += 1;
     if (judged % SLICE === 0) yield;
   }
+  yield* endCircles(core, run);
 }
 
 /**

@@ -24,6 +24,15 @@ export interface RowDraft {
   readonly thin: boolean;
 }
 
+/** Jobs of a run that are new. */
+export interface AddedSegment {
+  readonly first: number;
+  /** One past the last. */
+  last: number;
+  /** Absent: small ones that came one after the other, to be read from where they were gathered. */
+  graph: Graph | undefined;
+}
+
 /** What one run adds to the next commit. */
 export interface RunDraft {
   readonly run: RunState;
@@ -31,7 +40,7 @@ export interface RunDraft {
   readonly values: ValueRow[];
   readonly submissions: SubmissionRow[];
   readonly transitions: TransitionDraft[];
-  readonly segments: Graph[];
+  readonly segments: AddedSegment[];
   patch: RunPatch | undefined;
   /** The run reached a final status, or stands interrupted: those who wait for it are told. */
   settled: boolean;

@@ -14,7 +14,8 @@ import {
 import type { RunSettings } from './api.ts';
 import type { LiveAttempt } from './attempts.ts';
 import { PENDING, statusOf } from './codes.ts';
-import type { After, Gate, Watch } from './conditions.ts';
+import type { After, AwaitedName, Gate, Watch } from './conditions.ts';
+import { GrowingSegment, isSmall, type Segment } from './growing-segment.ts';
 import { JobTable } from './job-table.ts';
 import type { ReadyQueue } from './ready-queue.ts';
 import { Told } from './told.ts';
@@ -27,8 +28,11 @@ export class RunState {
   readonly order: number;
   settings: RunSettings;
   readonly table: JobTable = new JobTable();
-  readonly segments: Graph[] = [];
+  readonly segments: Segment[] = [];
   readonly definitions: Definition[] = [];
+  /** Definitions that came with small segments, by what they are: equal ones are kept once. */
+  readonly #known: Map<string, number> = new Map();
+  readonly #knownByIdentity: Map<Definition, number> = new Map();
   /** Queues by what they are for. */
   readonly queueByKey: Map<string, ReadyQueue> = new Map();
   /** The ready queue of each definition. */
@@ -82,10 +86,11 @@ export class RunState {
   readonly fatalPlaces: Map<number, Set<string>> = new Map();
   /** Conditions with names resolved, by index of definition. */
   readonly conditions: Map<number, Condition> = new Map();
-  /** The jobs that conditions name. */
-  readonly namedJobs: Map<After, { readonly jobs: Int32Array; readonly size: number; readonly isWhole: boolean }> =
-    new Map();
-  #indices: NameIndex[] = [];
+  /** The jobs that conditions name, -1 for a name that no job has. */
+  readonly namedJobs: Map<After, Int32Array> = new Map();
+  /** Names that no job has yet, with where the job is to be entered and who then waits for it. */
+  readonly awaitedNames: Map<string, AwaitedName> = new Map();
+  readonly #indices: { readonly names: NameIndex; entered: number }[] = [];
   readonly #gists: Map<string, Outcome> = new Map();
   #lookups = 0;
 
@@ -132,15 +137,15 @@ export class RunState {
     return textAt(segment.payloads, job - segment.base);
   }
 
-  segmentOf(job: number): Graph {
+  segmentOf(job: number): Segment {
     let low = 0;
     let high = this.segments.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if ((this.segments[middle] as Graph).base <= job) low = middle;
+      if ((this.segments[middle] as Segment).base <= job) low = middle;
       else high = middle - 1;
     }
-    return this.segments[low] as Graph;
+    return this.segments[low] as Segment;
   }
 
   /** Calls back for each edge into a job: upstream job, and `DATA_EDGE` or an accept mask. */
@@ -158,7 +163,8 @@ export class RunState {
     this.#lookups += 1;
     if (this.#lookups > 8) for (const _ of this.indexNames()) continue;
     for (const [i, segment] of this.segments.entries()) {
-      const at = this.#indices[i]?.indexOf(job) ?? (i < this.#indices.length ? -1 : findText(segment, job));
+      const index = this.#indices[i];
+      const at = index?.names.indexOf(job) ?? findText(segment, job, index?.entered ?? 0);
       if (at !== -1) return segment.base + at;
     }
     return undefined;
@@ -166,19 +172,54 @@ export class RunState {
 
   /** Indexes the names that are not yet, yielding now and then. */
   *indexNames(): Generator<void> {
-    while (this.#indices.length < this.segments.length) {
-      const { names, size } = this.segments[this.#indices.length] as Graph;
-      const index = new NameIndex({ bytes: names.bytes, offset: (i) => names.offsets[i] as number }, size);
-      for (let i = 0; i < size; i += 1) {
-        index.enter(i);
-        if ((i & 0x3fff) === 0x3fff) yield;
+    // All but the last are whole; that one may have grown.
+    for (let i = Math.max(0, this.#indices.length - 1); i < this.segments.length; i += 1) {
+      const segment = this.segments[i] as Segment;
+      const index = this.#indices[i] ?? { names: namesOf(segment), entered: 0 };
+      this.#indices[i] = index;
+      for (; index.entered < segment.size; index.entered += 1) {
+        index.names.enter(index.entered);
+        if ((index.entered & 0x3fff) === 0x3fff) yield;
       }
-      this.#indices.push(index);
     }
   }
 
   addSegment(segment: Graph): void {
-    this.segments.push(segment);
+    const last = this.segments.at(-1);
+    if (this.segments.length === 0 || !isSmall(segment)) {
+      this.segments.push(segment);
+    } else if (last instanceof GrowingSegment && last.hasRoom()) last.add(segment);
+    else {
+      const growing = new GrowingSegment(segment.base);
+      growing.add(segment);
+      this.segments.push(growing);
+    }
+  }
+
+  /** Jobs that were added with one small segment after the other, as graphs. */
+  graphsOf(first: number, last: number): Graph[] {
+    const graphs: Graph[] = [];
+    for (let at = first; at < last; ) {
+      const segment = this.segmentOf(at) as GrowingSegment;
+      const end = Math.min(last, segment.base + segment.size);
+      graphs.push(segment.part(at, end, (job) => this.definition(job)));
+      at = end;
+    }
+    return graphs;
+  }
+
+  /** The number of a definition that is there already. */
+  numberOf(definition: Definition): number | undefined {
+    if (definition.condition !== undefined) return undefined;
+    const known = this.#knownByIdentity.get(definition);
+    return known ?? this.#known.get(JSON.stringify(definition));
+  }
+
+  /** Remembers a definition, so that equal ones need not be kept. */
+  know(definition: Definition, number: number): void {
+    if (definition.condition !== undefined || this.#known.size >= DEFINITIONS_KNOWN) return;
+    this.#known.set(JSON.stringify(definition), number);
+    this.#knownByIdentity.set(definition, number);
   }
 
   /** Keeps how an attempt ended that did not end well. Of the first ones in full; of a million failures the gist. */
@@ -203,6 +244,20 @@ export class RunState {
 }
 
 const OUTCOMES_IN_FULL = 1000;
+/** Where there are more kinds of work than these, looking for equal ones does not pay. */
+const DEFINITIONS_KNOWN = 4096;
+
+function namesOf({ names, size }: Segment): NameIndex {
+  return new NameIndex(
+    {
+      get bytes() {
+        return names.bytes;
+      },
+      offset: (i) => names.offsets[i] as number,
+    },
+    size,
+  );
+}
 
 /** An outcome without what may be long: the store has all of it. */
 function gistOf(outcome: Outcome): Outcome {
@@ -213,11 +268,11 @@ function gistOf(outcome: Outcome): Outcome {
   return { kind: 'error', error: { name, message: message.slice(0, 200), ...(code === undefined ? {} : { code }) } };
 }
 
-function findText(segment: Graph, text: string): number {
+function findText(segment: Segment, text: string, from: number): number {
   const wanted = Buffer.from(text);
   const { bytes, offsets } = segment.names;
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let i = 0; i < segment.size; i += 1) {
+  for (let i = from; i < segment.size; i += 1) {
     const start = offsets[i] as number;
     const end = offsets[i + 1] as number;
     if (end - start === wanted.length && all.compare(wanted, 0, wanted.length, start, end) === 0) return i;

@@ -10,6 +10,7 @@ import {
 } from '../model/index.ts';
 import type { RunSettings } from './api.ts';
 import { CANCELLED, CREATED, DOOMED, FAILED, HELD, PENDING, RUNNING, TOLD } from './codes.ts';
+import { refuseCondition } from './conditions.ts';
 import { type Core, change } from './core.ts';
 import type { BackendState } from './places.ts';
 import { ReadyQueue } from './ready-queue.ts';
@@ -18,20 +19,32 @@ import { becomeReady, failUnsatisfiable, isSatisfied, settle } from './waiting.t
 
 /** Adds definitions and jobs of a segment to a run, yielding now and then. Its jobs are `created` until they are opened. */
 export function* addSegment(core: Core, run: RunState, segment: Graph, defaults: DefaultBackends): Generator<void> {
-  const definitionBase = run.definitions.length;
+  const definitions = new Uint32Array(segment.definitions.length);
+  const isShared = definitions.length <= SHARED_DEFINITIONS;
   for (const [i, definition] of segment.definitions.entries()) {
-    if (definition.condition !== undefined) run.conditions.set(run.definitions.length, definition.condition);
-    run.definitions.push(definition);
-    run.queues.push(queueFor(run, backendOf(core, run, { definition, defaults }), definition.resources));
-    if (definition.priority !== 0) run.hasPriorities = true;
+    const known = isShared ? run.numberOf(definition) : undefined;
+    definitions[i] = known ?? addDefinition(run, definition, backendOf(core, run, { definition, defaults }));
+    if (known === undefined && isShared) run.know(definition, definitions[i] as number);
     if ((i & 0xfff) === 0xfff) yield;
   }
   run.addSegment(segment);
   const first = run.table.size;
   run.counts[CREATED] = (run.counts[CREATED] as number) + segment.size;
-  yield* run.table.append(segment, definitionBase);
+  yield* run.table.append(segment, definitions);
   run.table.waits.fill(UNCOUNTED, first, run.table.size);
   if (run.conditions.size > 0) yield* run.indexNames();
+}
+
+/** Segments with more definitions than these are taken to have nothing in common with others. */
+const SHARED_DEFINITIONS = 64;
+
+function addDefinition(run: RunState, definition: Definition, backend: BackendState): number {
+  const number = run.definitions.length;
+  if (definition.condition !== undefined) run.conditions.set(number, definition.condition);
+  run.definitions.push(definition);
+  run.queues.push(queueFor(run, backend, definition.resources));
+  if (definition.priority !== 0) run.hasPriorities = true;
+  return number;
 }
 
 /** Makes the jobs from `first` on pending. */
@@ -84,6 +97,7 @@ export function unknownBackend(core: Core, named: string): HeddleError {
 /** Refuses what no place of a backend could ever hold, before anything runs. */
 export function refuseImpossible(core: Core, run: RunState): void {
   for (const { backend, request } of run.queueByKey.values()) refuseRequest(core, backend, request);
+  for (const condition of run.conditions.values()) refuseCondition(condition);
 }
 
 /** @throws {HeddleError} RESOURCES_IMPOSSIBLE */

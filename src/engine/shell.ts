@@ -25,7 +25,7 @@ import type {
   RunSettings,
   RunView,
 } from './api.ts';
-import { appendSegment } from './appending.ts';
+import { appendInSlices, appendQuickly, isQuick } from './appending.ts';
 import type { LiveAttempt } from './attempts.ts';
 import { FAILED, RUNNING } from './codes.ts';
 import type { Core } from './core.ts';
@@ -161,13 +161,22 @@ export class EngineShell implements EngineApi {
     });
   }
 
-  append(id: RunId, segment: Graph): Promise<void> {
-    return this.#enter(id, async () => {
-      const run = this.#run(id);
-      const defaults = this.options.defaultBackends;
-      await this.#keptOpen(run, () => appendSegment(this.#loop, run, { segment, defaults }));
-      this.#mustBeOurs(run);
-    });
+  async append(id: RunId, segment: Graph): Promise<void> {
+    this.#refuseWhenClosed();
+    const defaults = this.options.defaultBackends;
+    const isNow = isQuick(segment) && !this.#entrance.isBusy(id);
+    const run = isNow ? this.#run(id) : await this.#enter(id, () => this.#append(this.#run(id), segment));
+    if (isNow) this.#loop.input(() => appendQuickly(this.core, { run, segment, defaults }));
+    // One does not wait for the commit of another: those that come while one is under way share the next.
+    await this.#loop.durable();
+    this.#mustBeOurs(run);
+  }
+
+  async #append(run: RunState, segment: Graph): Promise<RunState> {
+    const addition = { run, segment, defaults: this.options.defaultBackends };
+    if (isQuick(segment)) this.#loop.input(() => appendQuickly(this.core, addition));
+    else await this.#keptOpen(run, () => appendInSlices(this.#loop, addition));
+    return run;
   }
 
   seal(id: RunId): Promise<void> {

@@ -24,6 +24,8 @@ export function* cancelAll(
   how: { readonly cause: 'user' | 'run-abort'; readonly killLive: boolean },
 ): Generator<void> {
   run.stopping = true;
+  // What is cancelled as a whole takes nothing more.
+  run.close();
   if (how.killLive) {
     let asked = 0;
     for (const attempt of [...run.attemptOf.values()]) {

@@ -32,7 +32,7 @@ export class Told {
 
   /** Takes what a commit held. */
   apply({ segments, transitions, patch }: RunDraft): void {
-    for (const segment of segments) this.#grow(segment.size);
+    for (const { first, last } of segments) this.#grow(last - first);
     for (const { job, to, detail } of transitions) {
       const code = statusCode(to);
       const from = this.statusOf(job);

@@ -1,8 +1,9 @@
 import { outcomeJson } from '../model/index.ts';
 import { killFor, type LiveAttempt, wakeUp } from './attempts.ts';
 import { PENDING, QUEUED } from './codes.ts';
+import { resolveAll } from './conditions.ts';
 import { type Core, change } from './core.ts';
-import { endDeadlock, mayBeDeadlocked } from './deadlock.ts';
+import { endJobs, inCircles, mayBeDeadlocked } from './deadlock.ts';
 import { grantAll, reserveFor } from './granting.ts';
 import { endRunIfOver } from './runs.ts';
 import type { RunState } from './run-state.ts';
@@ -25,6 +26,7 @@ export function turn(core: Core, budget: TurnBudget): void {
     if (entry === undefined) break;
     fire(core, entry);
   }
+  for (const { run, job } of core.longConditions.splice(0)) addChore(core, run, readCondition(core, run, job));
   if (core.out.size < budget.size && !isTellingPartly(core)) doChore(core);
   if (core.out.size < budget.size) takeFinals(core, budget.edges, (run, job) => jobSettled(core, run, job));
   if (core.out.size < budget.size) grantAll(core, budget.grants);
@@ -35,15 +37,18 @@ export function turn(core: Core, budget: TurnBudget): void {
 /** Looked for after each change of a run with conditions, once all its ends are told. */
 function seekDeadlocks(core: Core): void {
   for (const run of core.out.drafts.keys()) if (run.watches.size > 0) core.suspects.add(run);
-  if (core.suspects.size === 0 || core.finals.length > 0) return;
+  if (core.suspects.size === 0 || core.finals.length > 0 || core.longConditions.length > 0) return;
   for (const run of core.suspects) {
-    if (core.runs.get(run.id) === run && mayBeDeadlocked(run)) addChore(core, run, endDeadlock(core, run));
+    if (core.runs.get(run.id) !== run || !mayBeDeadlocked(run)) continue;
+    // Where nobody waits for himself there is nothing to do: jobs of an open run may wait for what is still to come.
+    const doomed = inCircles(run);
+    if (doomed.length > 0) addChore(core, run, endJobs(core, run, doomed));
   }
   core.suspects.clear();
 }
 
 /** An end has been told to some of its dependents: what counts edges must wait until all know. */
-function isTellingPartly(core: Core): boolean {
+export function isTellingPartly(core: Core): boolean {
   return core.finals[core.finalsTaken]?.edge !== undefined;
 }
 
@@ -52,6 +57,13 @@ function doChore(core: Core): void {
   if (chore === undefined) return;
   if (chore.next().done === true) core.chores.shift();
   else if (core.chores.length > 1) core.chores.push(core.chores.shift() as Generator<void>);
+}
+
+/** Looks up what the job's condition names, then looks at it. */
+function* readCondition(core: Core, run: RunState, job: number): Generator<void> {
+  const condition = run.conditions.get(run.table.definition[job] as number);
+  if (condition !== undefined) yield* resolveAll(run, condition);
+  lookAgain(core, run, job);
 }
 
 /** Adds work on a run that is done in slices; the run cannot end before it has been done. */

@@ -1,6 +1,6 @@
 import { acceptBit, type Condition, DATA_EDGE, isFinal } from '../model/index.ts';
 import { DOOMED, GATED, HELD, PENDING, QUEUED, RUNNING, TOLD } from './codes.ts';
-import { advance, type Gate, judge, unwatch, type Verdict, watch } from './conditions.ts';
+import { advance, type Gate, isLong, judge, unwatch, type Verdict, watch } from './conditions.ts';
 import { type Core, change } from './core.ts';
 import type { RunState } from './run-state.ts';
 
@@ -50,6 +50,11 @@ export function leaveQueues(core: Core, run: RunState, job: number): void {
 
 /** Looks at a job's condition; when it isn't true, sees to it that something will wake the job. */
 export function passes(core: Core, run: RunState, job: number, condition: Condition): boolean {
+  if (isLong(run, condition)) {
+    run.table.flags[job] = (run.table.flags[job] as number) | GATED;
+    core.longConditions.push({ run, job });
+    return false;
+  }
   const isSealed = run.isSealed(job);
   const verdict = judge(core, run, { condition, isSealed });
   if (verdict.truth === 'true') {
