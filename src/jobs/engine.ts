@@ -1,18 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { commandsBackend } from '../backends/commands/index.ts';
-import { inlineBackend } from '../backends/inline/index.ts';
-import { threadsBackend } from '../backends/threads/index.ts';
+import { resolve } from 'node:path';
 import { type EngineApi, EngineShell, type RunSettings } from '../engine/index.ts';
 import {
   asRunId,
-  type Backend,
   type Durability,
   type EngineEvent,
   type Graph,
   HeddleError,
-  type Logger,
   type RunFilter,
   type RunId,
   type RunRow,
@@ -21,40 +14,40 @@ import {
 } from '../model/index.ts';
 import { systemClock, systemRandom } from '../process/index.ts';
 import { attemptDirectories } from './attempt-directory.ts';
-import { SqliteStore, VolatileStore } from '../store/index.ts';
-import { openStoreAt } from './open-store.ts';
+import { type AnyJob, Jobs } from './collection.ts';
+import {
+  type EngineOpenOptions,
+  type EngineSettings,
+  given,
+  limitsOf,
+  openPlace,
+  withBuiltIn,
+} from './engine-options.ts';
+import { type Job, stateOf, type WaitOptions } from './job.ts';
+import { LogSinks } from './log-sinks.ts';
 import { listenForControl } from './owner-socket.ts';
 import { localControl, type RunControl } from './run-control.ts';
 import type { EventSource } from './run-events.ts';
 import { RunHandle } from './run-handle.ts';
-
-export interface EngineOpenOptions {
-  /** A directory, made when it is not there, or an opened store, which stays its opener's to dispose. @default in memory */
-  readonly store?: string | Store;
-  /** @default 'normal' for a directory; an opened store has its own */
-  readonly durability?: Exclude<Durability, 'memory'>;
-  /** Beside `inline`, `threads` and `commands`; one of the same name stands in for it. The engine disposes them. */
-  readonly backends?: readonly Backend[];
-  /** Attempts at a time, a backend. @default what the machine has */
-  readonly slots?: number;
-  /** Where attempts work when the store has no directory. @default a temporary one, removed at the end */
-  readonly directory?: string;
-  /** Where relative paths of tasks start. @default the working directory */
-  readonly project?: string;
-  readonly logger?: Logger;
-  /** Named tokens (licences), engine-wide. */
-  readonly tokens?: Readonly<Record<string, number>>;
-  /** How runs share what there is. @default 'priority' */
-  readonly strategy?: 'priority' | 'fair';
-  /** Custom conditions by name. */
-  readonly conditions?: Readonly<Record<string, () => boolean>>;
-}
+import { Session } from './session.ts';
+import { bodyErrorIn } from './task-error.ts';
 
 interface EngineParts {
   readonly api: EngineApi;
   readonly closed: AbortController;
   readonly directoryOf: ReturnType<typeof attemptDirectories>;
   readonly resources: AsyncDisposableStack;
+  readonly logs: LogSinks;
+  readonly project: string;
+  /** Looked up by the engine when wanted. */
+  readonly conditions: Record<string, () => boolean>;
+  readonly options: EngineOpenOptions;
+}
+
+/** What is waited for. */
+export interface EngineWaitOptions extends WaitOptions {
+  /** Only these: asked when the wait begins, and again when all it gave have ended. @default every job */
+  readonly select?: (jobs: Jobs) => Iterable<AnyJob>;
 }
 
 /** What can be run: a graph, or something that yields one from parameters, as a workflow does. */
@@ -70,8 +63,14 @@ export interface RunOptions extends RunSettings {
 }
 
 /**
- * Accepts runs and owns their state. Opening one reads nothing and starts nothing; disposing it waits for no
- * run: what runs is cancelled and left to be resumed.
+ * Accepts jobs and runs and owns their state. Opening one reads nothing and starts nothing. Disposing it waits for the
+ * jobs that were submitted; it waits for no run: what runs of them is cancelled and left to be resumed.
+ *
+ * @example
+ * await using engine = await Engine.open();
+ * const sum = new LocalJob((a: number, b: number) => a + b, [1, 2]);
+ * engine.submit(sum);
+ * console.log(await sum.result());
  *
  * @example
  * await using engine = await Engine.open({ store: '.heddle' });
@@ -80,6 +79,13 @@ export interface RunOptions extends RunSettings {
  */
 export class Engine implements AsyncDisposable {
   readonly store: Store;
+  /** The jobs that were submitted. */
+  readonly jobs: Jobs;
+  /** What the engine has to say: `engine.logs.add(process.stderr)`. */
+  readonly logs: LogSinks;
+  readonly #session: Session;
+  readonly #onDispose: 'wait' | 'cancel';
+  #logsTracebacks: boolean;
   readonly #api: EngineApi;
   readonly #resources: AsyncDisposableStack;
   readonly #closed: AbortController;
@@ -91,6 +97,21 @@ export class Engine implements AsyncDisposable {
     this.#closed = parts.closed;
     this.#resources = parts.resources;
     this.#directoryOf = parts.directoryOf;
+    this.logs = parts.logs;
+    this.#onDispose = parts.options.onDispose ?? 'wait';
+    this.#logsTracebacks = parts.options.logTracebacks ?? true;
+    const { api, conditions, directoryOf, logs, project } = parts;
+    this.#session = new Session({
+      api,
+      engine: this,
+      durable: api.durability !== 'memory',
+      project,
+      logger: logs,
+      conditions,
+      directoryOf,
+      logsTracebacks: () => this.#logsTracebacks,
+    });
+    this.jobs = new Jobs(this.#session);
   }
 
   /** @throws {HeddleError} STORE_UNAVAILABLE, STORE_NEWER, STORE_CORRUPT, STORE_LOCKED, BACKEND_UNAVAILABLE */
@@ -100,6 +121,8 @@ export class Engine implements AsyncDisposable {
     const project = resolve(options.project ?? '.');
     const place = await openPlace(options, resources);
     const directoryOf = attemptDirectories(place.directory);
+    const logs = new LogSinks(options.logger);
+    const conditions = { ...options.conditions };
     // After the engine has told its last and before the store is closed.
     resources.defer(() => closed.abort());
     const api = resources.use(
@@ -113,6 +136,9 @@ export class Engine implements AsyncDisposable {
         attemptDirectory: directoryOf,
         directory: place.directory,
         project,
+        logger: logs,
+        conditions,
+        limits: limitsOf(options),
         ...given(options),
       }),
     );
@@ -121,11 +147,71 @@ export class Engine implements AsyncDisposable {
       const controlOf = (run: RunId): RunControl => localControl(source(run));
       resources.use(await listenForControl(place.socket, { controlOf, store: place.store }));
     }
-    return new Engine(place.store, { api, closed, directoryOf, resources: resources.move() });
+    return new Engine(place.store, {
+      ...{ api, closed, directoryOf, logs, project, conditions, options },
+      resources: resources.move(),
+    });
   }
 
   get durability(): Durability {
     return this.#api.durability;
+  }
+
+  /**
+   * Takes jobs in memory, with those whose values they need, and returns at once: all of them, or none. A final job is run
+   * again; one that is pending or running already is left alone.
+   *
+   * @throws {HeddleError} GRAPH_CYCLE, VALUE_INVALID, FUNCTION_CANNOT_TRAVEL, RESOURCES_IMPOSSIBLE, STATE_CONFLICT, ENGINE_CLOSED
+   */
+  submit(...jobs: readonly AnyJob[]): void {
+    this.#session.submit(jobs);
+  }
+
+  /** Submits a job and gives its result. Rejects with what its body threw, where it threw; else as `result()` does. */
+  async execute<Result>(job: Job<Result, unknown>): Promise<Result> {
+    this.submit(job);
+    try {
+      return await job.result();
+    } catch (error) {
+      throw bodyErrorIn(error);
+    }
+  }
+
+  /**
+   * Resolves true when no job is pending or running, the pauses before retries included; false when the timeout passed.
+   * All that was submitted is then taken for all there is: a job that waits for what nobody submitted fails (unsatisfiable).
+   *
+   * @throws {HeddleError} ENGINE_CLOSED when the engine is shut down meanwhile
+   */
+  wait({ select, ...options }: EngineWaitOptions = {}): Promise<boolean> {
+    if (select === undefined) return this.#session.wait(options);
+    return this.#session.wait(options, () => [...select(this.jobs)].map(stateOf));
+  }
+
+  /** As `wait`, for these jobs. */
+  join(jobs: Iterable<AnyJob>, options: WaitOptions = {}): Promise<boolean> {
+    const states = [...jobs].map(stateOf);
+    for (const state of states) if (!state.isFinal) state.mustBeSubmitted();
+    return this.#session.wait(options, () => states);
+  }
+
+  /** Cancels jobs that are not final; without any named, all. Resolves when that is written down. */
+  async cancel(...jobs: readonly AnyJob[]): Promise<void> {
+    if (jobs.length === 0) return this.#session.cancelAll();
+    await Promise.all(jobs.map((job) => job.cancel()));
+  }
+
+  /** Cancels a job unless it has ended, and forgets it when it has. What took its value keeps it. */
+  async remove(job: AnyJob): Promise<void> {
+    if (!this.jobs.has(job)) throw new HeddleError('JOB_NOT_FOUND', `this engine has no job '${job.id}'`);
+    await this.#session.remove(stateOf(job));
+  }
+
+  /** Changes settings while it goes. What runs goes on. @throws {HeddleError} INPUT_INVALID */
+  configure(settings: EngineSettings): void {
+    const limits = limitsOf(settings);
+    this.#api.limit(limits);
+    this.#logsTracebacks = settings.logTracebacks ?? this.#logsTracebacks;
   }
 
   /**
@@ -168,6 +254,7 @@ export class Engine implements AsyncDisposable {
 
   /** Everything asked so far is durable. */
   async committed(): Promise<void> {
+    await this.#session.committed();
     await this.#api.committed();
   }
 
@@ -181,7 +268,9 @@ export class Engine implements AsyncDisposable {
     await this.#api.shutdown(options);
   }
 
+  /** Waits for the jobs that were submitted, or cancels them (`onDispose`); then stops. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session.close(this.#onDispose);
     await this.#resources.disposeAsync();
   }
 
@@ -194,50 +283,6 @@ export class Engine implements AsyncDisposable {
       directoryOf: (index, job, fence) => this.#directoryOf(run, index, job, fence),
     });
   }
-}
-
-interface Place {
-  readonly store: Store;
-  readonly directory: string;
-  /** Where others reach this engine; empty where nobody could look for it. */
-  readonly socket: string;
-}
-
-async function openPlace(options: EngineOpenOptions, resources: AsyncDisposableStack): Promise<Place> {
-  if (typeof options.store === 'string') {
-    const { durability, logger } = options;
-    const store = resources.use(
-      await openStoreAt(options.store, {
-        ...(durability === undefined ? {} : { durability }),
-        ...(logger === undefined ? {} : { onNotice: ({ code, message }) => logger.warn({ code }, message) }),
-      }),
-    );
-    return { store, directory: store.directory, socket: store.socket };
-  }
-  const store = options.store ?? resources.use(new VolatileStore());
-  if (store instanceof SqliteStore) return { store, directory: store.directory, socket: store.socket };
-  if (options.directory !== undefined) return { store, directory: resolve(options.directory), socket: '' };
-  const directory = await mkdtemp(join(tmpdir(), 'heddle-'));
-  resources.defer(async () => rm(directory, { recursive: true, force: true }));
-  return { store, directory, socket: '' };
-}
-
-function withBuiltIn(backends: readonly Backend[]): readonly Backend[] {
-  const names = new Set(backends.map((backend) => backend.name));
-  const builtIn = [inlineBackend(), threadsBackend(), commandsBackend()].filter((backend) => !names.has(backend.name));
-  return [...builtIn, ...backends];
-}
-
-/** Options that are handed on as they are, where they were given. */
-function given(options: EngineOpenOptions) {
-  const { slots, logger, tokens, strategy, conditions } = options;
-  return {
-    ...(slots === undefined ? {} : { slots }),
-    ...(logger === undefined ? {} : { logger }),
-    ...(tokens === undefined ? {} : { tokens }),
-    ...(strategy === undefined ? {} : { strategy }),
-    ...(conditions === undefined ? {} : { conditions }),
-  };
 }
 
 function isGraph(source: GraphSource): source is Graph {

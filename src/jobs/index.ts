@@ -1,5 +1,44 @@
 export { attemptDirectories } from './attempt-directory.ts';
-export { Engine, type EngineOpenOptions, type GraphSource, type RunOptions } from './engine.ts';
+export { type AnyJob, Jobs } from './collection.ts';
+export type { Arg, Args, ResultOf, ValueOf } from './argument.ts';
+export {
+  afterClock,
+  afterTimepoint,
+  afterWeekday,
+  allOf,
+  anyOf,
+  beforeClock,
+  beforeTimepoint,
+  beforeWeekday,
+  betweenClock,
+  betweenTimepoint,
+  betweenWeekday,
+} from './condition-helpers.ts';
+export {
+  AfterAnother,
+  AfterClock,
+  AfterOthers,
+  type AfterOthersOptions,
+  AfterTimepoint,
+  AfterWeekday,
+  AllSatisfied,
+  type AnyCondition,
+  AnySatisfied,
+  BeforeClock,
+  BeforeTimepoint,
+  BeforeWeekday,
+  Condition,
+  type JobReference,
+  type ZoneOptions,
+} from './conditions.ts';
+export { Engine, type EngineWaitOptions, type GraphSource, type RunOptions } from './engine.ts';
+export type { EngineOpenOptions, EngineSettings } from './engine-options.ts';
+export { Job, type WaitOptions } from './job.ts';
+export { LocalJob, ProcessJob, type ProcessJobOptions, ThreadJob } from './job-classes.ts';
+export type { JobCallbacks, JobOptions } from './job-options.ts';
+export { LOG_LEVELS, type LogLevel, type LogRecord, type LogSink, type LogSinkOptions, LogSinks } from './log-sinks.ts';
+export { TaskExecutionError, type TaskFailure } from './task-error.ts';
+export type { TimepointInput } from './time-input.ts';
 export { openStoreAt, openStoreForReading } from './open-store.ts';
 export { connectControl } from './owner-client.ts';
 export { jobNotFound, type RunControl, type RunningJob } from './run-control.ts';

@@ -1,0 +1,107 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { commandsBackend } from '../backends/commands/index.ts';
+import { inlineBackend } from '../backends/inline/index.ts';
+import { threadsBackend } from '../backends/threads/index.ts';
+import type { EngineOptions, Limits } from '../engine/index.ts';
+import { type Backend, type Durability, HeddleError, type Logger, type Store } from '../model/index.ts';
+import { SqliteStore, VolatileStore } from '../store/index.ts';
+import { openStoreAt } from './open-store.ts';
+
+/** What can be changed while the engine goes. */
+export interface EngineSettings {
+  /** Jobs that run at a time, over all backends; 0: no limit. */
+  readonly maxJobs?: number;
+  /** Of these, in threads; 0: no limit. @default what the machine has */
+  readonly maxThreadJobs?: number;
+  /** Of these, in child processes; 0: no limit. @default what the machine has */
+  readonly maxProcessJobs?: number;
+  /** Whether the log has the stacks of jobs that fail. The errors have them in any case. @default true */
+  readonly logTracebacks?: boolean;
+}
+
+export interface EngineOpenOptions extends EngineSettings {
+  /** A directory, made when it is not there, or an opened store, which stays its opener's to dispose. @default in memory */
+  readonly store?: string | Store;
+  /** @default 'normal' for a directory; an opened store has its own */
+  readonly durability?: Exclude<Durability, 'memory'>;
+  /** Beside `inline`, `threads` and `commands`; one of the same name stands in for it. The engine disposes them. */
+  readonly backends?: readonly Backend[];
+  /** Attempts at a time, a backend. @default what the machine has */
+  readonly slots?: number;
+  /** Where attempts work when the store has no directory. @default a temporary one, removed at the end */
+  readonly directory?: string;
+  /** Where relative paths of tasks start. @default the working directory */
+  readonly project?: string;
+  readonly logger?: Logger;
+  /** Named tokens (licences), engine-wide. */
+  readonly tokens?: Readonly<Record<string, number>>;
+  /** How runs share what there is. @default 'priority' */
+  readonly strategy?: 'priority' | 'fair';
+  /** Custom conditions by name. */
+  readonly conditions?: Readonly<Record<string, () => boolean>>;
+  /** What disposing the engine does with jobs that were submitted and have not ended. @default 'wait' */
+  readonly onDispose?: 'wait' | 'cancel';
+}
+
+/** Where an engine is at home. */
+export interface EnginePlace {
+  readonly store: Store;
+  readonly directory: string;
+  /** Where others reach this engine; empty where nobody could look for it. */
+  readonly socket: string;
+}
+
+export async function openPlace(options: EngineOpenOptions, resources: AsyncDisposableStack): Promise<EnginePlace> {
+  if (typeof options.store === 'string') {
+    const { durability, logger } = options;
+    const store = resources.use(
+      await openStoreAt(options.store, {
+        ...(durability === undefined ? {} : { durability }),
+        ...(logger === undefined ? {} : { onNotice: ({ code, message }) => logger.warn({ code }, message) }),
+      }),
+    );
+    return { store, directory: store.directory, socket: store.socket };
+  }
+  const store = options.store ?? resources.use(new VolatileStore());
+  if (store instanceof SqliteStore) return { store, directory: store.directory, socket: store.socket };
+  if (options.directory !== undefined) return { store, directory: resolve(options.directory), socket: '' };
+  const directory = await mkdtemp(join(tmpdir(), 'heddle-'));
+  resources.defer(async () => rm(directory, { recursive: true, force: true }));
+  return { store, directory, socket: '' };
+}
+
+/** What every engine has, and what it was given beside or instead. */
+export function withBuiltIn(backends: readonly Backend[]): readonly Backend[] {
+  const names = new Set(backends.map((backend) => backend.name));
+  const builtIn = [inlineBackend(), threadsBackend(), commandsBackend()].filter((backend) => !names.has(backend.name));
+  return [...builtIn, ...backends];
+}
+
+/** Options that are handed on as they are, where they were given. */
+export function given(options: EngineOpenOptions): Pick<EngineOptions, 'slots' | 'tokens' | 'strategy'> {
+  const { slots, tokens, strategy } = options;
+  return {
+    ...(slots === undefined ? {} : { slots }),
+    ...(tokens === undefined ? {} : { tokens }),
+    ...(strategy === undefined ? {} : { strategy }),
+  };
+}
+
+/** Settings as the engine's limits. */
+export function limitsOf({ maxJobs, maxThreadJobs, maxProcessJobs }: EngineSettings): Limits {
+  const backends = {
+    ...(maxThreadJobs === undefined ? {} : { threads: limitOf(maxThreadJobs, 'maxThreadJobs') }),
+    ...(maxProcessJobs === undefined ? {} : { processes: limitOf(maxProcessJobs, 'maxProcessJobs') }),
+  };
+  return { ...(maxJobs === undefined ? {} : { jobs: limitOf(maxJobs, 'maxJobs') }), backends };
+}
+
+function limitOf(value: number, setting: string): number {
+  if (Number.isInteger(value) && value > 0) return value;
+  if (value === 0 || value === Infinity) return Infinity;
+  throw new HeddleError('INPUT_INVALID', `${setting} can't be ${String(value)}`, {
+    hint: 'give a whole number; 0 for no limit',
+  });
+}

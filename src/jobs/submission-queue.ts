@@ -1,0 +1,220 @@
+import type { EngineApi } from '../engine/index.ts';
+import {
+  asError,
+  type Condition,
+  DEFAULT_REQUEST,
+  type Definition,
+  type Graph,
+  GraphBuilder,
+  HeddleError,
+  type NewEdge,
+  type RunId,
+} from '../model/index.ts';
+import { systemClock } from '../process/index.ts';
+import type { JobNode } from './encode-job.ts';
+import type { JobState } from './job-state.ts';
+
+/** What has such a condition is cancelled at once: nobody looks. */
+const SELDOM_MS = 2 ** 31;
+
+const RUN_NAME = 'session';
+
+export interface SubmissionQueueInit {
+  readonly api: EngineApi;
+  /** Where the engine looks conditions up. */
+  readonly conditions: Record<string, () => boolean>;
+  /** The run is there; nothing of it has been told yet. */
+  onStarted(run: RunId): void;
+  /** The engine won't have this job. */
+  onRefused(state: JobState, error: Error): void;
+  /** The engine does nothing more. */
+  onBroken(error: Error): void;
+}
+
+/**
+ * Brings what was asked in one turn of the event loop to the engine together: as one segment of an open run, which
+ * is started with the first job. One flush after the other, in the order in which things were asked.
+ */
+export class SubmissionQueue {
+  readonly #init: SubmissionQueueInit;
+  #run: RunId | undefined;
+  #nodes: JobNode[] = [];
+  #reruns: JobState[] = [];
+  #cancels = new Set<JobState>();
+  /** Index in the run of the first job that is in no segment yet. */
+  #built = 0;
+  #isScheduled = false;
+  #flushed: Promise<void> = Promise.resolve();
+
+  constructor(init: SubmissionQueueInit) {
+    this.#init = init;
+  }
+
+  get run(): RunId | undefined {
+    return this.#run;
+  }
+
+  /** Nothing waits to be brought to the engine. */
+  get isEmpty(): boolean {
+    return !this.#isScheduled;
+  }
+
+  add(nodes: readonly JobNode[]): void {
+    for (const node of nodes) this.#nodes.push(node);
+    void this.#schedule();
+  }
+
+  rerun(state: JobState): Promise<void> {
+    const { conditions } = this.#init;
+    const gate = gateName(state);
+    if (gate in conditions) conditions[gate] = () => true;
+    this.#reruns.push(state);
+    return this.#schedule();
+  }
+
+  /** Cancels a job of the session. One that the engine hasn't heard of never starts. */
+  cancel(state: JobState): Promise<void> {
+    this.#cancels.add(state);
+    return this.#schedule();
+  }
+
+  /** Resolves when the engine has all that was asked so far; never rejects. */
+  flushed(): Promise<void> {
+    return this.#flushed;
+  }
+
+  #schedule(): Promise<void> {
+    if (this.#isScheduled) return this.#flushed;
+    this.#isScheduled = true;
+    const { promise: turned, resolve } = Promise.withResolvers<void>();
+    systemClock.soon(resolve);
+    this.#flushed = this.#flushed.then(async () => {
+      await turned;
+      await this.#flush();
+    });
+    return this.#flushed;
+  }
+
+  async #flush(): Promise<void> {
+    const { api } = this.#init;
+    const nodes = this.#nodes;
+    const reruns = this.#reruns;
+    const cancels = this.#cancels;
+    this.#nodes = [];
+    this.#reruns = [];
+    this.#cancels = new Set();
+    this.#isScheduled = false;
+    try {
+      const run = this.#run ?? (await this.#start());
+      if (nodes.length > 0) await this.#append(run, nodes, cancels);
+      if (reruns.length > 0)
+        await api.rerun(
+          run,
+          reruns.map(({ index }) => index),
+        );
+      if (cancels.size > 0)
+        await api.cancel(
+          run,
+          [...cancels].map(({ index }) => index),
+        );
+    } catch (error) {
+      this.#init.onBroken(asError(error));
+    }
+  }
+
+  async #start(): Promise<RunId> {
+    const run = await this.#init.api.start(new GraphBuilder(RUN_NAME).build(), { open: true, name: RUN_NAME });
+    this.#run = run;
+    this.#init.onStarted(run);
+    return run;
+  }
+
+  async #append(run: RunId, nodes: readonly JobNode[], cancels: ReadonlySet<JobState>): Promise<void> {
+    const { api } = this.#init;
+    const base = this.#built;
+    this.#built += nodes.length;
+    try {
+      await api.append(run, segmentOf(this.#gated(nodes, cancels, new Map()), base));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      const refused = await this.#refused(run, nodes, base);
+      if (refused.size === 0) throw error;
+      await api.append(run, segmentOf(this.#gated(nodes, cancels, refused), base));
+      const states = nodes.filter((node) => refused.has(node.definition));
+      for (const { state, definition } of states) this.#init.onRefused(state, refused.get(definition) as Error);
+      await api.cancel(
+        run,
+        states.map(({ state }) => state.index),
+      );
+    }
+  }
+
+  /** What is cancelled or refused has its place in the run, and a condition that keeps it from starting. */
+  #gated(
+    nodes: readonly JobNode[],
+    cancels: ReadonlySet<JobState>,
+    refused: ReadonlyMap<Definition, Error>,
+  ): readonly JobNode[] {
+    if (cancels.size === 0 && refused.size === 0) return nodes;
+    return nodes.map((node) => {
+      const isRefused = refused.has(node.definition);
+      if (!isRefused && !cancels.has(node.state)) return node;
+      const name = gateName(node.state);
+      this.#init.conditions[name] = () => false;
+      return { ...node, definition: gatedBy(name, node.definition, isRefused) };
+    });
+  }
+
+  /** Which of the definitions the engine won't have, and why: an empty segment with one brings only that to judgement. */
+  async #refused(run: RunId, nodes: readonly JobNode[], base: number): Promise<ReadonlyMap<Definition, Error>> {
+    const refused = new Map<Definition, Error>();
+    for (const definition of new Set(nodes.map((node) => node.definition))) {
+      try {
+        await this.#init.api.append(run, { ...emptyAt(base), definitions: [definition] });
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        refused.set(definition, error);
+      }
+    }
+    return refused;
+  }
+}
+
+/** The engine says no to what a job is, not to everything. */
+function isRefusal(error: unknown): error is HeddleError {
+  return HeddleError.is(error) && (error.code === 'BACKEND_UNKNOWN' || error.code === 'RESOURCES_IMPOSSIBLE');
+}
+
+function gateName({ id }: JobState): string {
+  return `heddle:${id}`;
+}
+
+/** The definition behind one more condition; of a refused one what can't be refused. */
+function gatedBy(name: string, definition: Definition, isRefused: boolean): Definition {
+  const gate: Condition = { kind: 'custom', name, everyMs: SELDOM_MS };
+  const { condition } = definition;
+  if (!isRefused)
+    return {
+      ...definition,
+      condition: condition === undefined ? gate : { kind: 'all', conditions: [gate, condition] },
+    };
+  return { ...definition, kind: 'call', backend: 'inline', resources: DEFAULT_REQUEST, condition: gate };
+}
+
+/** A segment for jobs whose places in the run begin at `base`. */
+function segmentOf(nodes: readonly JobNode[], base: number): Graph {
+  const builder = new GraphBuilder(RUN_NAME, { after: emptyAt(base) });
+  for (const { state, definition, payload, upstream } of nodes) {
+    if (upstream.length === 0) builder.add(state.id, { definition, payload });
+    else {
+      const edges = upstream.map(({ state: from, accept }): NewEdge => ({ from: from.index, accept }));
+      builder.add(state.id, { definition, payload, edges });
+    }
+  }
+  return builder.build();
+}
+
+/** Stands for all that a run has already: its names are known to be others. */
+function emptyAt(base: number): Graph {
+  return { ...new GraphBuilder(RUN_NAME).build(), base };
+}
