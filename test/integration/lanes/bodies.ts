@@ -1,0 +1,117 @@
+/** Bodies that lanes are tested with: the well-behaved and the worst. */
+import { execSync, spawn } from 'node:child_process';
+import { appendFileSync, existsSync } from 'node:fs';
+
+export const add = (a: number, b: number): number => a + b;
+
+export const nothing = (): void => undefined;
+
+export const busy = (ms: number): void => {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+};
+
+export const pause = async (ms: number): Promise<number> => {
+  await new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+  return ms;
+};
+
+/** Leaves a line in a ledger when it begins. */
+export const enter = (ledger: string, name: string): string => {
+  appendFileSync(ledger, `${name}\n`);
+  return name;
+};
+
+/** Begins, and never lets go of its thread. */
+export const spin = (ledger: string): void => {
+  appendFileSync(ledger, 'spin\n');
+  for (;;);
+};
+
+/** Computes until a file is there: long or short as the test wants it. */
+export const spinUntil = (file: string): void => {
+  while (!existsSync(file));
+};
+
+export const say = (text: string): void => {
+  console.log(text);
+  console.error(`${text}!`);
+  process.stdout.write('tail');
+};
+
+/** Says the numbers from 0 on both streams in turn. */
+export const count = (to: number): void => {
+  for (let i = 0; i < to; i += 1) (i % 2 === 0 ? process.stdout : process.stderr).write(`${i}\n`);
+};
+
+export const fail = (): never => {
+  throw Object.assign(new RangeError('out of range', { cause: new Error('deeper') }), { code: 'E_RANGE' });
+};
+
+export const leave = (code: number): never => process.exit(code);
+
+export const sayAndLeave = (code: number): never => {
+  process.stdout.write('said before');
+  return process.exit(code);
+};
+
+/** Throws where no call can catch it. */
+export const throwLater = async (): Promise<void> => {
+  setTimeout(() => {
+    throw new Error('nobody catches this');
+  }, 1);
+  await pause(60_000);
+};
+
+export const hoard = (): number => {
+  const kept: number[][] = [];
+  for (;;) kept.push(new Array<number>(100_000).fill(kept.length));
+};
+
+export const abort = (): never => process.abort();
+
+export const killSelf = (signal: NodeJS.Signals): void => {
+  process.kill(process.pid, signal);
+  for (;;);
+};
+
+export const pid = (): number => process.pid;
+
+/** Starts a child of its own that would live for a minute, and waits for it in a way nobody can interrupt. */
+export const waitForChild = (): void => {
+  execSync('sleep 61');
+};
+
+export const leaveChild = (): number => {
+  const child = spawn('sleep', ['62'], { stdio: 'ignore' });
+  return child.pid ?? 0;
+};
+
+export const shout = (): void => {
+  execSync('echo from below', { stdio: 'inherit' });
+};
+
+export const seen = (name: string): string | undefined => process.env[name];
+
+export function* numbers(to: number): Generator<number, string, number | undefined> {
+  let sum = 0;
+  for (let i = 0; i < to; i += 1) sum += (yield i) ?? 0;
+  return `sum ${sum}`;
+}
+
+export const cyclic = (): unknown => {
+  const value: Record<string, unknown> = { name: 'me' };
+  value['self'] = value;
+  return value;
+};
+
+export const unserialisable = (): unknown => ({ deep: [{ fn: () => 1 }] });
+
+export const large = (bytes: number): string => 'x'.repeat(bytes);
+
+export const memoryLimit = async (): Promise<number> => {
+  const { getHeapStatistics } = await import('node:v8');
+  return getHeapStatistics().heap_size_limit;
+};
