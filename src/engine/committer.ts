@@ -1,6 +1,6 @@
 import { asError, type EngineEvent, HeddleError, type RunId, silentLogger, type Store } from '../model/index.ts';
 import type { EngineOptions } from './api.ts';
-import { eventsOf, type PreparedCommit, prepareCommit } from './committing.ts';
+import { eventsOf, fillThinRows, isPlain, type PreparedCommit, prepareCommit } from './committing.ts';
 import type { Core } from './core.ts';
 import type { Outbox } from './outbox.ts';
 import type { RunState } from './run-state.ts';
@@ -28,11 +28,28 @@ export interface CommitOutcomes {
 const FIRST_RETRY_MS = 20;
 const LONGEST_RETRY_MS = 2000;
 
-/** Commits one outbox after the other. A store that is full or busy is waited for; nothing is given up. */
+/** An outbox on its way to the store. */
+interface Flight {
+  readonly out: Outbox;
+  /** It may follow another to the store before that has been answered. */
+  readonly isPlain: boolean;
+  prepared: PreparedCommit | undefined;
+  /** What the store says; absent: it has not been handed over, or is to be once more. */
+  answer: Promise<Error | undefined> | undefined;
+}
+
+/**
+ * Commits one outbox after the other. Where the store allows it, some follow before the first is answered, so that
+ * deciding and writing go on side by side; effects still come outbox by outbox, each after its own commit. A store
+ * that is full or busy is waited for; nothing is given up.
+ */
 export class Committer {
   readonly #host: CommitHost;
   readonly #outcomes: CommitOutcomes;
-  #current: Outbox | undefined;
+  /** In the order in which they were decided. */
+  readonly #flights: Flight[] = [];
+  #isDriving = false;
+  #isRecovering = false;
   #stalledBy: HeddleError | undefined;
 
   constructor(host: CommitHost, outcomes: CommitOutcomes) {
@@ -40,8 +57,20 @@ export class Committer {
     this.#outcomes = outcomes;
   }
 
+  /** A commit is under way. */
   get busy(): boolean {
-    return this.#current !== undefined;
+    return this.#flights.length > 0;
+  }
+
+  /** No further outbox is taken before a commit has ended. */
+  get isFull(): boolean {
+    if (this.#flights.length === 0) return false;
+    if (this.#isRecovering || this.#stalledBy !== undefined) return true;
+    return this.#flights.length >= this.#most || this.#flights.some(({ isPlain }) => !isPlain);
+  }
+
+  get #most(): number {
+    return this.#host.store.commitsAhead ?? 1;
   }
 
   /** Why commits are waiting, when they are: nothing new is accepted meanwhile. */
@@ -51,31 +80,68 @@ export class Committer {
 
   /** A commit under way holds the end of this run. */
   holds(run: RunState): boolean {
-    return this.#current?.drafts.get(run)?.settled === true;
+    return this.#flights.some(({ out }) => out.drafts.get(run)?.settled === true);
   }
 
   commit(out: Outbox): void {
-    this.#current = out;
-    this.#write(out).catch((thrown: unknown) => {
-      const error = asError(thrown);
-      this.#outcomes.broken(error);
-      for (const waiter of out.waiters) waiter(error);
-    });
+    this.#flights.push({ out, isPlain: isPlain(out), prepared: undefined, answer: undefined });
+    if (this.#isDriving) return this.#handOver();
+    this.#isDriving = true;
+    this.#drive().then(
+      () => {
+        this.#isDriving = false;
+      },
+      (thrown: unknown) => {
+        const error = asError(thrown);
+        this.#outcomes.broken(error);
+        for (const { out } of this.#flights) for (const waiter of out.waiters) waiter(error);
+      },
+    );
   }
 
-  async #write(out: Outbox): Promise<void> {
-    const prepared = await prepareCommit(this.#host.core, out, this.#host.store);
-    for (let delay = FIRST_RETRY_MS; ; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
-      const ours = prepared.commits.filter(({ run }) => this.#host.core.runs.get(run.id) === run);
-      const commits = ours.map(({ commit }) => commit);
-      try {
-        if (commits.length > 0) await this.#host.store.commit(commits);
-        break;
-      } catch (thrown) {
-        await this.#recover(asError(thrown), delay);
+  /** Takes the answers in order. After a failure everything goes to the store once more, in the same order. */
+  async #drive(): Promise<void> {
+    let delay = FIRST_RETRY_MS;
+    for (let head = this.#flights[0]; head !== undefined; head = this.#flights[0]) {
+      this.#handOver();
+      const failure = await head.answer;
+      if (failure === undefined) {
+        this.#flights.shift();
+        this.#finish(head);
+        delay = FIRST_RETRY_MS;
+        continue;
       }
+      this.#isRecovering = true;
+      // The store rejects what was handed over behind it too.
+      await Promise.all(this.#flights.map(({ answer }) => answer));
+      for (const flight of this.#flights) flight.answer = undefined;
+      await this.#recover(failure, delay);
+      delay = Math.min(delay * 2, LONGEST_RETRY_MS);
+      this.#isRecovering = false;
     }
-    this.#finish(out, prepared);
+  }
+
+  #handOver(): void {
+    if (this.#isRecovering) return;
+    const most = this.#most;
+    for (const [i, flight] of this.#flights.entries()) {
+      if (i > 0 && (i >= most || !flight.isPlain)) return;
+      flight.answer ??= this.#write(flight);
+      if (!flight.isPlain) return;
+    }
+  }
+
+  async #write(flight: Flight): Promise<Error | undefined> {
+    const { core, store } = this.#host;
+    try {
+      if (!flight.isPlain) await fillThinRows(flight.out, store);
+      flight.prepared ??= prepareCommit(core, flight.out, store);
+      const ours = flight.prepared.commits.filter(({ run }) => core.runs.get(run.id) === run);
+      if (ours.length > 0) await store.commit(ours.map(({ commit }) => commit));
+      return undefined;
+    } catch (thrown) {
+      return asError(thrown);
+    }
   }
 
   /** Returns when the commit may be tried again; throws when it may not. */
@@ -104,15 +170,14 @@ export class Committer {
     return true;
   }
 
-  #finish(out: Outbox, prepared: PreparedCommit): void {
+  #finish({ out, prepared }: Flight): void {
     const { hasListeners, core, options } = this.#host;
     out.keepOnly((run) => core.runs.get(run.id) === run);
     for (const draft of out.drafts.values()) draft.run.told.apply(draft);
-    const events = hasListeners ? eventsOf(out, prepared, core.now.wall) : [];
+    const events = hasListeners && prepared !== undefined ? eventsOf(out, prepared, core.now.wall) : [];
     for (const notice of out.notices) {
       if (notice.kind === 'notice') (options.logger ?? silentLogger).info({ code: notice.code }, notice.message);
     }
-    this.#current = undefined;
     this.#stalledBy = undefined;
     this.#outcomes.committed(out, out.notices.length === 0 ? events : [...events, ...out.notices]);
   }

@@ -1,4 +1,11 @@
-import type { EngineEvent, JobRow, RunCommit, Store } from '../model/index.ts';
+import {
+  type EngineEvent,
+  INLINE_VALUE_BYTES,
+  isLargerThan,
+  type JobRow,
+  type RunCommit,
+  type Store,
+} from '../model/index.ts';
 import type { Core } from './core.ts';
 import type { Outbox, RunDraft, TransitionDraft } from './outbox.ts';
 import type { RunState } from './run-state.ts';
@@ -10,8 +17,21 @@ export interface PreparedCommit {
   readonly firstSeqs: ReadonlyMap<RunState, number>;
 }
 
+/**
+ * Whether an outbox may be on its way together with others: it needs nothing that those before it write, and nothing
+ * that those behind it do could depend on how it ends.
+ */
+export function isPlain(out: Outbox): boolean {
+  for (const { patch, settled, released, rows, values } of out.drafts.values()) {
+    if (patch !== undefined || settled || released || rows.some(({ thin }) => thin)) return false;
+    // A value that goes into a file can fail before the commit begins.
+    if (values.some(({ value }) => isLargerThan(value, INLINE_VALUE_BYTES))) return false;
+  }
+  return true;
+}
+
 /** Turns an outbox into a commit. Runs that were given up to another owner meanwhile have no part in it. */
-export async function prepareCommit(core: Core, out: Outbox, store: Store): Promise<PreparedCommit> {
+export function prepareCommit(core: Core, out: Outbox, store: Store): PreparedCommit {
   const commits: { readonly run: RunState; readonly commit: RunCommit }[] = [];
   const firstSeqs = new Map<RunState, number>();
   for (const draft of out.drafts.values()) {
@@ -22,13 +42,13 @@ export async function prepareCommit(core: Core, out: Outbox, store: Store): Prom
     run.seq += draft.transitions.length;
     if (!store.keepsJobs && draft.values.length === 0 && draft.patch === undefined && draft.segments.length === 0)
       continue;
-    commits.push({ run, commit: runCommit(draft, firstSeq, store, await rowsOf(draft, store)) });
+    commits.push({ run, commit: runCommit(draft, firstSeq, store) });
   }
   return { commits, firstSeqs };
 }
 
 /** A store that keeps no jobs is not given their steps either: its journal stays empty. */
-function runCommit(draft: RunDraft, firstSeq: number, store: Store, jobs: readonly JobRow[]): RunCommit {
+function runCommit(draft: RunDraft, firstSeq: number, store: Store): RunCommit {
   const { run } = draft;
   const { keepsJobs } = store;
   return {
@@ -36,7 +56,7 @@ function runCommit(draft: RunDraft, firstSeq: number, store: Store, jobs: readon
     owner: store.owner,
     epoch: run.epoch,
     ...(draft.patch === undefined ? {} : { patch: draft.patch }),
-    jobs,
+    jobs: draft.rows.map(({ row }) => row),
     values: draft.values,
     submissions: draft.submissions,
     firstSeq: keepsJobs ? firstSeq : 1,
@@ -45,18 +65,21 @@ function runCommit(draft: RunDraft, firstSeq: number, store: Store, jobs: readon
   };
 }
 
-/** Fills what thin rows leave out from what is stored: the latest attempt stays on record through hold and rerun. */
-async function rowsOf(draft: RunDraft, store: Store): Promise<readonly JobRow[]> {
-  if (!draft.rows.some((row) => row.thin)) return draft.rows.map(({ row }) => row);
-  const rows: JobRow[] = [];
-  const inThisCommit = new Map<number, JobRow>();
-  for (const { row, thin } of draft.rows) {
-    const old = thin ? (inThisCommit.get(row.job) ?? (await store.job(draft.run.id, row.job))) : undefined;
-    const whole = old === undefined ? row : merged(row, old);
-    inThisCommit.set(row.job, whole);
-    rows.push(whole);
+/**
+ * Fills what thin rows leave out from what is stored: the latest attempt stays on record through hold and rerun. What
+ * was decided before must be stored by then.
+ */
+export async function fillThinRows(out: Outbox, store: Store): Promise<void> {
+  for (const { run, rows } of out.drafts.values()) {
+    if (!rows.some(({ thin }) => thin)) continue;
+    const inThisCommit = new Map<number, JobRow>();
+    for (const [i, { row, thin }] of rows.entries()) {
+      const old = thin ? (inThisCommit.get(row.job) ?? (await store.job(run.id, row.job))) : undefined;
+      const whole = old === undefined ? row : merged(row, old);
+      inThisCommit.set(row.job, whole);
+      rows[i] = { row: whole, thin: false };
+    }
   }
-  return rows;
 }
 
 function merged(row: JobRow, old: JobRow): JobRow {

@@ -43,8 +43,8 @@ interface EndWaiter {
  * Brings in what happens, lets the core decide, commits what was decided, and only then launches,
  * cancels and tells.
  *
- * One turn: inputs of this turn of the event loop -> `turn()` -> one commit -> its effects. While a
- * commit is under way, inputs gather for the next. States: running -> broken, when the store cannot be
+ * One turn: inputs of this turn of the event loop -> `turn()` -> one commit -> its effects. While as many commits are
+ * under way as the store takes, inputs gather for the next. States: running -> broken, when the store cannot be
  * trusted or the core has a bug: then nothing more is decided and everybody who waits is told.
  */
 export class EngineLoop implements ActorHost {
@@ -168,7 +168,7 @@ export class EngineLoop implements ActorHost {
   }
 
   #turn(): void {
-    if (this.#committer.busy || this.#broken !== undefined) return;
+    if (this.#committer.isFull || this.#broken !== undefined) return;
     const { core } = this;
     core.now = this.#now();
     try {
@@ -185,6 +185,7 @@ export class EngineLoop implements ActorHost {
     }
     const out = core.takeOutbox();
     this.#committer.commit(out);
+    if (core.isBusy) this.#poke();
   }
 
   #committed(out: Outbox, events: readonly EngineEvent[]): void {
@@ -306,8 +307,6 @@ export class EngineLoop implements ActorHost {
     for (const waiter of waiters) waiter();
   }
 
-  // ---- for those who wait ---------------------------------------------------------------------
-
   listen(listener: (events: readonly EngineEvent[]) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -383,9 +382,7 @@ export class EngineLoop implements ActorHost {
 
   /** Lets the event loop breathe. */
   soon(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#clock.soon(resolve);
-    return promise;
+    return new Promise((resolve) => void this.#clock.soon(resolve));
   }
 
   async inSlices(steps: Generator<void>): Promise<void> {

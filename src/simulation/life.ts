@@ -44,6 +44,9 @@ const resolveWork: ResolveWork = (node) => {
   return { kind: 'call', call: { kind: 'builtin', name: 'noop' }, args: values };
 };
 
+/** Stores take from one commit at a time up to so many. */
+const MOST_COMMITS_AHEAD = 4;
+
 /** Prepares an engine's life in a process; `openLife` begins it. */
 export function newLife(process: SimulatedProcess, context: LifeContext): Life {
   const { scenario, disk, openings, sites } = context;
@@ -56,6 +59,7 @@ export function newLife(process: SimulatedProcess, context: LifeContext): Life {
     owner,
     dice: world.dice(`store ${process.name}`),
     faults: context.storeFaults,
+    commitsAhead: 1 + (scenario.seed % MOST_COMMITS_AHEAD),
   });
   const first = scenario.sites[0]?.name ?? 'local';
   const options: EngineOptions = {

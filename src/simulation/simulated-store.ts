@@ -79,6 +79,8 @@ export interface SimulatedStoreOptions {
   readonly dice: Dice;
   /** Asked before each commit and read: faults may come and go. */
   readonly faults: () => StoreFaults;
+  /** How many commits it takes before the first is answered. @default 1 */
+  readonly commitsAhead?: number;
 }
 
 /** One opening of the simulated disk by one process: takes virtual time, and fails as it is told to. */
@@ -86,7 +88,12 @@ export class SimulatedStore implements Store {
   readonly durability: Durability;
   readonly keepsJobs = true;
   readonly owner: OwnerId;
+  readonly commitsAhead: number;
   readonly #options: SimulatedStoreOptions;
+  /** Commits that failed, those of which the process has heard, and how the last of them did. */
+  #failures = 0;
+  #heard = 0;
+  #lastFailure = new Error('none');
   #lastCommitAt = 0;
   #refused = false;
 
@@ -94,6 +101,7 @@ export class SimulatedStore implements Store {
     this.#options = options;
     this.durability = options.disk.durability;
     this.owner = options.owner;
+    this.commitsAhead = options.commitsAhead ?? 1;
     options.openings.add(options.owner, options.process);
   }
 
@@ -157,8 +165,12 @@ export class SimulatedStore implements Store {
     // A real store has bound the rows when the call returns; whoever changes them later changes nothing here.
     const copies = commits.map(copyOf);
     const hasIntent = copies.some((commit) => commit.jobs.some((row) => row.grant !== '' && row.startedAt === 0));
+    const heard = this.#heard;
     return this.#commit(
-      (settle, reject) => {
+      (settle, refuse) => {
+        // Handed over before the process heard of a failure: it must not overtake what failed.
+        if (heard !== this.#failures) return refuse(this.#lastFailure);
+        const reject = (error: Error): void => this.#fail(error, refuse);
         if (process.passes(hasIntent ? 'before-intent' : 'before-commit')) return;
         if (dice.chance(faults.busy)) return reject(new HeddleError('STORE_BUSY', 'another writer holds the lock'));
         if (faults.isFull()) return reject(new HeddleError('STORE_FULL', 'no space left on the device'));
@@ -174,6 +186,16 @@ export class SimulatedStore implements Store {
       },
       dice.int(...faults.commitMs),
     );
+  }
+
+  #fail(error: Error, refuse: (error: Error) => void): void {
+    this.#failures += 1;
+    this.#lastFailure = error;
+    const failures = this.#failures;
+    this.#options.process.answer(0, () => {
+      this.#heard = failures;
+    });
+    refuse(error);
   }
 
   run(id: RunId): Promise<RunRow | undefined> {

@@ -37,8 +37,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'told before commit: the commit is not waited for',
     file: 'engine/committer.ts',
-    find: 'if (commits.length > 0) await this.#host.store.commit(commits);',
-    replace: 'if (commits.length > 0) void this.#host.store.commit(commits).catch(() => undefined);',
+    find: 'if (ours.length > 0) await store.commit(ours.map(({ commit }) => commit));',
+    replace: 'void store.commit(ours.map(({ commit }) => commit)).catch(() => undefined);',
   },
   {
     name: 'acknowledged before commit: a wish is answered when it is heard',
@@ -99,5 +99,23 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'engine/committer.ts',
     find: 'out.keepOnly((run) => core.runs.get(run.id) === run);',
     replace: '',
+  },
+  {
+    name: 'promotion forgotten: who stands in line stays there, whatever ends before',
+    file: 'engine/attempts.ts',
+    find: '  promote(core, attempt.place);',
+    replace: '',
+  },
+  {
+    name: 'counted twice: what is sent ahead holds its cpu at once, and again when there is room',
+    file: 'engine/granting.ts',
+    find: '  if (isAhead) lineUp(attempt);',
+    replace: '  if (isAhead) { lineUp(attempt); takeFrom(place, queue.request); }',
+  },
+  {
+    name: 'a place in line kept by who has left it',
+    file: 'engine/attempts.ts',
+    find: '  if (attempt.isAhead) return leaveLine(attempt);',
+    replace: '  if (attempt.isAhead) return;',
   },
 ];
