@@ -18,7 +18,7 @@ import type { EngineOptions } from './api.ts';
 import { takePlaces } from './ahead.ts';
 import { attemptEnded, attemptGone, attemptRefused, attemptTakenBack, type LiveAttempt } from './attempts.ts';
 import type { Core } from './core.ts';
-import { attemptLives, attemptPhase, attemptUnreachable, beginActive } from './phases.ts';
+import { attemptLives, attemptPhase, attemptUnreachable, beginActive, noteHandle } from './phases.ts';
 
 /** What the actor needs of the shell around it. */
 export interface ActorHost {
@@ -194,9 +194,7 @@ function takeAnswer(core: Core, order: AttemptOrder, answer: LaunchAnswer): void
   switch (answer.kind) {
     case 'accepted':
       acceptHandle(core, attempt, answer.handle);
-      // What was asked of it before the answer may have found nothing there.
-      if (attempt.cancel !== undefined || attempt.killedBy !== undefined) core.out.cancels.push(attempt);
-      else if (attempt.isRecalled) core.out.recalls.push(attempt);
+      askAgain(core, attempt);
       return;
     case 'refused':
       attemptRefused(core, order.attempt, answer.retryable, answer.why);
@@ -207,13 +205,16 @@ function takeAnswer(core: Core, order: AttemptOrder, answer: LaunchAnswer): void
   }
 }
 
+/** What was asked of an attempt before its backend answered for it may have found nothing there. */
+function askAgain(core: Core, attempt: LiveAttempt): void {
+  if (attempt.cancel !== undefined || attempt.killedBy !== undefined) core.out.cancels.push(attempt);
+  else if (attempt.isRecalled) core.out.recalls.push(attempt);
+}
+
 function acceptHandle(core: Core, attempt: LiveAttempt, handle: string): void {
   const { capabilities } = attempt.backend.backend;
-  attempt.handle = handle;
   if (capabilities.local && attempt.startedAt === 0 && !attempt.isAhead) beginActive(core, attempt, core.now.wall);
-  if (!capabilities.batches || handle === '' || attempt.element !== 0) return;
-  const row = { id: attempt.submission, backend: attempt.backend.name, handle, at: core.now.wall };
-  core.out.draft(attempt.run).submissions.push(row);
+  noteHandle(core, attempt, handle);
 }
 
 /** Asks for the end of attempts. One that was not handed over yet is stopped where it would have been. */
@@ -310,9 +311,8 @@ function takeRecovery(host: ActorHost, attempt: LiveAttempt, answer: RecoverAnsw
   switch (answer.kind) {
     case 'running':
       attempt.launched = true;
-      if (answer.handle !== undefined) attempt.handle = answer.handle;
-      attemptPhase(core, attempt.id, answer.phase ?? 'active', answer.startedAt);
-      if (attempt.cancel !== undefined || attempt.killedBy !== undefined) core.out.cancels.push(attempt);
+      attemptPhase(core, attempt.id, answer.phase ?? 'active', answer.startedAt, answer.handle);
+      askAgain(core, attempt);
       return;
     case 'ended':
       attemptEnded(core, attempt.id, answer.outcome, { startedAt: answer.startedAt, endedAt: answer.endedAt });

@@ -47,6 +47,8 @@ export interface LiveAttempt {
   launched: boolean;
   /** The furthest phase it was in. */
   reached: Phase;
+  /** It is gone after it began: once that is written down it counts against `maxLosses`. */
+  isLoss: boolean;
   /** Its place does not answer, whatever else is true of it. */
   silent: boolean;
   /** Somebody wants it ended, and why. */
@@ -232,7 +234,7 @@ export function attemptGone(
   const attempt = core.attempts.get(id);
   if (attempt === undefined) return;
   const { run, job } = attempt;
-  const outcome: Outcome = { kind: 'lost', why: how.why };
+  const outcome: Outcome = { kind: 'lost', why: how.why, ...(how.placeDied === true ? { placeDied: true } : {}) };
   const wanted = actualOutcome(attempt, outcome);
   if (wanted.kind === 'lost' && how.neverStarted === true && attempt.isRecalled && !run.stopping)
     return attemptTakenBack(core, attempt);
@@ -253,10 +255,13 @@ export function attemptGone(
     settle(core, run, job);
     return;
   }
-  if (how.neverStarted !== true && isSpent(core, attempt, how.placeDied === true)) {
-    const said = quarantined(run, job)
-      ? { kind: 'lost' as const, why: `${how.why}; quarantined: it took two places down with it` }
+  attempt.isLoss = how.neverStarted !== true;
+  if (attempt.isLoss && outcome.placeDied === true) noteFatal(run, job, attempt.place.place.name);
+  if (attempt.isLoss && isSpent(core, attempt)) {
+    const said: Outcome = quarantined(run, job)
+      ? { ...outcome, why: `${how.why}; quarantined: it took two places down with it` }
       : outcome;
+    countLoss(run, job);
     run.remember(job, said);
     releaseWithEnd(core, attempt);
     change(core, run, job, 'failed', 'lost', {
@@ -291,16 +296,21 @@ export function attemptTakenBack(core: Core, attempt: LiveAttempt): void {
   readyAgain(core, run, job);
 }
 
-function isSpent(core: Core, attempt: LiveAttempt, placeDied: boolean): boolean {
-  const { run, job } = attempt;
-  run.table.losses[job] = (run.table.losses[job] as number) + 1;
-  if (placeDied) {
-    const places = run.fatalPlaces.get(job) ?? new Set();
-    places.add(attempt.place.place.name);
-    run.fatalPlaces.set(job, places);
-  }
-  const spent = (run.table.losses[job] as number) > run.definition(job).retry.maxLosses;
+/** With this loss there is no other try. */
+function isSpent(core: Core, { run, job }: LiveAttempt): boolean {
+  const spent = (run.table.losses[job] as number) >= run.definition(job).retry.maxLosses;
   return spent || quarantined(run, job) || run.stopping || core.runs.get(run.id) !== run;
+}
+
+function countLoss(run: RunState, job: number): void {
+  run.table.losses[job] = (run.table.losses[job] as number) + 1;
+}
+
+/** A body took its place down with it. */
+export function noteFatal(run: RunState, job: number, place: string): void {
+  const places = run.fatalPlaces.get(job);
+  if (places === undefined) run.fatalPlaces.set(job, new Set([place]));
+  else places.add(place);
 }
 
 function quarantined(run: RunState, job: number): boolean {
@@ -314,6 +324,8 @@ export function declareLost(core: Core, run: RunState, job: number, detail: 'que
   run.table.flags[job] = (run.table.flags[job] as number) & ~SUCCESSOR;
   const outcome = run.outcomes.get(job);
   if (attempt === undefined || outcome === undefined) return;
+  // Not before: an engine that dies in between hears of it again, and would count it twice.
+  if (attempt.isLoss) countLoss(run, job);
   releaseWithEnd(core, attempt);
   change(core, run, job, 'pending', detail, {
     attempt,

@@ -302,6 +302,7 @@ function newAttempt(
     handle: '',
     phase: 'starting',
     reached: 'starting',
+    isLoss: false,
     silent: false,
     grantedAt: core.now.wall,
     startedAt: 0,

@@ -15,7 +15,7 @@ import {
   type TimeoutKind,
 } from '../model/index.ts';
 import { adopt, promote } from './ahead.ts';
-import { abandon, type LiveAttempt, retryDelayMs } from './attempts.ts';
+import { abandon, type LiveAttempt, noteFatal, retryDelayMs } from './attempts.ts';
 import { CANCEL_REQUESTED, detailCode, PENDING, RUNNING, STOP_REQUESTED, statusCode, TOLD } from './codes.ts';
 import type { Core } from './core.ts';
 import { addSegment, applyRow, type DefaultBackends, newRunState, openJobs, settleWaits } from './runs.ts';
@@ -90,6 +90,7 @@ async function rebuild(
       applyRow(run, job, { status: statusCode(job.status), detail: detailCode(job.detail) });
       const live = recallJob(core, run, job, { handles, cancelCause });
       if (live !== undefined) running.push(live);
+      if (job.losses > 0) await recallFatal(store, run, job);
     }
   }
   for (const { job } of running) settleWaits(core, run, job);
@@ -144,6 +145,19 @@ async function causeOfCancels(store: Store, run: RunState): Promise<'user' | 'ru
   return ((await store.counts(run.id)).get('failed') ?? 0) > 0 ? 'run-abort' : 'user';
 }
 
+/** Finds out on which places the body of a job took its place down, by the attempts that its budget still counts. */
+async function recallFatal(store: Store, run: RunState, row: JobRow): Promise<void> {
+  const attempts = [...(await store.attempts(run.id, row.job)), row];
+  const losses = attempts
+    .filter(({ outcome }) => outcome !== '')
+    .map(({ grant, outcome }) => ({ grant, outcome: JSON.parse(outcome) as Outcome }))
+    .filter(({ outcome }) => outcome.kind === 'lost' || outcome.kind === 'preempted');
+  for (const { grant, outcome } of losses.slice(-row.losses)) {
+    if (outcome.kind === 'lost' && outcome.placeDied === true)
+      noteFatal(run, row.job, (JSON.parse(grant) as Grant).place);
+  }
+}
+
 interface Recalled {
   /** Native ids by submission. */
   readonly handles: ReadonlyMap<string, string>;
@@ -195,6 +209,7 @@ function recallAttempt(core: Core, run: RunState, row: JobRow, { handles, cancel
     handle: row.handle || (handles.get(row.submission) ?? ''),
     phase: 'unreachable',
     reached: 'staging-in',
+    isLoss: false,
     silent: false,
     grantedAt: row.grantedAt,
     // Counted from what its place says, or from now.

@@ -1,6 +1,6 @@
 import type { AttemptId, Phase } from '../model/index.ts';
 import type { LiveAttempt } from './attempts.ts';
-import { type Core, changePhase } from './core.ts';
+import { type Core, changePhase, keepRow } from './core.ts';
 
 const PHASE_ORDER: Readonly<Record<Phase, number>> = {
   'staging-in': 1,
@@ -19,7 +19,7 @@ export function attemptPhase(core: Core, id: AttemptId, phase: Phase, at?: numbe
   if (attempt === undefined) return;
   attempt.lastSeen = core.now.mono;
   attempt.silent = false;
-  if (handle !== undefined) attempt.handle = handle;
+  if (handle !== undefined) noteHandle(core, attempt, handle);
   if (attempt.phase === 'cancelling') return;
   const isOld = PHASE_ORDER[phase] <= PHASE_ORDER[attempt.reached];
   if (isOld && attempt.phase !== 'unreachable') return;
@@ -33,6 +33,21 @@ export function attemptPhase(core: Core, id: AttemptId, phase: Phase, at?: numbe
       allowStart(core, attempt, Math.max(0, core.now.wall - attempt.grantedAt));
   }
   changePhase(core, attempt.run, attempt.job, attempt.phase);
+}
+
+/**
+ * How its backend finds it again. Nothing else of it may change for days, so its row is written anew; where attempts
+ * travel together their submission has it.
+ */
+export function noteHandle(core: Core, attempt: LiveAttempt, handle: string): void {
+  if (handle === attempt.handle) return;
+  attempt.handle = handle;
+  const { run, job, submission, backend } = attempt;
+  const { batches, recoverable } = backend.backend.capabilities;
+  if (batches) {
+    if (attempt.element !== 0) return;
+    core.out.draft(run).submissions.push({ id: submission, backend: backend.name, handle, at: core.now.wall });
+  } else if (recoverable && core.settings.keepRows) keepRow(core, run, job, { attempt });
 }
 
 /** Counts the time an attempt has to become active, of which so much has passed. */

@@ -36,7 +36,8 @@ export type Outcome =
   | { readonly kind: 'timeout'; readonly timeout: TimeoutKind; readonly usage?: Usage }
   | { readonly kind: 'memory'; readonly note?: string; readonly usage?: Usage }
   | { readonly kind: 'cancelled'; readonly by: CancelCause; readonly usage?: Usage }
-  | { readonly kind: 'lost'; readonly why: string; readonly usage?: Usage }
+  /** `placeDied`: it took its place down with it; a body that does so on two places is quarantined. */
+  | { readonly kind: 'lost'; readonly why: string; readonly placeDied?: true; readonly usage?: Usage }
   | { readonly kind: 'preempted'; readonly why?: string; readonly usage?: Usage }
   | {
       readonly kind: 'output-missing';

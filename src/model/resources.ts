@@ -28,7 +28,8 @@ export interface Place {
   readonly endsAt?: number;
   /**
    * So many more attempts are taken than fit, to be at hand when one ends (lanes that make short calls). They hold
-   * nothing and count as not started until room is made for them by an end. @default 0
+   * nothing and count as not started until room is made for them by an end. Values may come late: an attempt that was
+   * granted room may be handed over after one that was sent ahead later, and then goes before it. @default 0
    */
   readonly ahead?: number;
   /** What the place can reach, for backends that move data. */

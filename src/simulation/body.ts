@@ -34,6 +34,8 @@ export interface Body {
   endedAt: number;
   outcome: Outcome | undefined;
   cancelled: boolean;
+  /** Who was told its handle last. */
+  toldTo: SimulatedProcess | undefined;
   /** Why it died without a record, or was fenced. */
   why: string;
 }

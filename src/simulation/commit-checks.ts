@@ -107,10 +107,12 @@ export class CommitChecks implements DiskWatcher {
   }
 
   onTransaction(commits: readonly RunCommit[]): void {
-    for (const { jobs, owner } of commits) {
-      const granted = jobs.filter((row) => row.grant !== '' && row.status === 'running');
-      if (granted.length > 0) this.#checkCapacity(granted, owner);
-    }
+    const granted = commits.flatMap(({ jobs, transitions }) => {
+      const isNew = new Set(transitions.filter(isGrant).map(({ job, fence }) => `${job} ${fence}`));
+      return jobs.filter((row) => row.grant !== '' && isNew.has(`${row.job} ${row.fence}`));
+    });
+    const owner = commits[0]?.owner;
+    if (granted.length > 0 && owner !== undefined) this.#checkCapacity(granted, owner);
   }
 
   /** With another policy than `continue` nothing starts after the commit that holds the first failure. */
@@ -259,11 +261,23 @@ export class CommitChecks implements DiskWatcher {
     }
   }
 
-  /** I1: what is in use of a place where something was granted, over all runs of its owner. */
+  /**
+   * I1: what is in use of a place where something was granted, over all runs of its owner. What was sent ahead holds nothing
+   * until there is room, so that all may be as many over. Room is granted, before more is sent ahead, where nobody is over.
+   */
   #checkCapacity(granted: readonly JobRow[], owner: OwnerId): void {
     const { ledger, placeOf } = this.#options;
-    const places = new Set(granted.map((row) => `${row.backend}\n${(JSON.parse(row.grant) as Grant).place}`));
-    const used = new Map<string, { cpus: number; memory: number; gpus: number[]; by: string[] }>();
+    const places = new Set<string>();
+    const withRoom = new Set<string>();
+    const nowAhead = new Set<string>();
+    for (const { backend, grant, attempt } of granted) {
+      const { place, ahead, cpus } = JSON.parse(grant) as Grant;
+      const key = `${backend}\n${place}`;
+      places.add(key);
+      if (ahead === true) nowAhead.add(attempt);
+      else if (cpus > 0) withRoom.add(key);
+    }
+    const used = new Map<string, { cpus: number; ahead: number; memory: number; gpus: number[]; by: string[] }>();
     const tokens = new Map<string, number>();
     for (const stored of this.#options.stored()) {
       if (stored.row.owner !== owner) continue;
@@ -271,11 +285,12 @@ export class CommitChecks implements DiskWatcher {
         if (row.grant === '' || !isHolding(row, ledger) || !this.#isCounted(row, stored)) continue;
         const grant = JSON.parse(row.grant) as Grant;
         const key = `${row.backend}\n${grant.place}`;
-        const sum = used.get(key) ?? { cpus: 0, memory: 0, gpus: [], by: [] };
+        const sum = used.get(key) ?? { cpus: 0, ahead: 0, memory: 0, gpus: [], by: [] };
         sum.by.push(
           `${stored.row.name}/j${row.job}#${row.fence} ${ledger.bodies.get(row.attempt)?.state ?? ''} ${row.grant}`,
         );
         sum.cpus += grant.cpus;
+        if (nowAhead.has(row.attempt)) sum.ahead += grant.cpus;
         sum.memory += grant.memoryBytes ?? 0;
         sum.gpus.push(...(grant.gpus ?? []));
         used.set(key, sum);
@@ -288,7 +303,11 @@ export class CommitChecks implements DiskWatcher {
       const place = placeOf(backend, name);
       const sum = used.get(key);
       if (place === undefined || sum === undefined) continue;
-      const isOver = sum.cpus > place.cpus + 1e-6 || sum.memory > (place.memoryBytes ?? Number.POSITIVE_INFINITY);
+      const most = place.cpus + (place.ahead ?? 0);
+      const isOver =
+        sum.cpus > most + 1e-6 ||
+        (withRoom.has(key) && sum.cpus - sum.ahead > place.cpus + 1e-6) ||
+        sum.memory > (place.memoryBytes ?? Number.POSITIVE_INFINITY);
       if (isOver || new Set(sum.gpus).size < sum.gpus.length) {
         this.#fail('I1', `${backend}/${name} holds ${JSON.stringify(sum)} of ${JSON.stringify(place)}`);
       }
@@ -316,6 +335,10 @@ export class CommitChecks implements DiskWatcher {
     const right = ends.has('failed') ? 'failed' : ends.has('cancelled') ? 'cancelled' : 'done';
     if (status !== right) this.#fail('I5', `${facts.plan.name} ended ${status}, but its jobs make it ${right}`);
   }
+}
+
+function isGrant(step: Transition): boolean {
+  return step.from === 'pending' && step.to === 'running';
 }
 
 function hasAny(timeouts: object): boolean {

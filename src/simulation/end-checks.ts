@@ -1,5 +1,5 @@
 import { acceptBit, type Condition, isFinal, type Status } from '../model/index.ts';
-import { type Ledger } from './body.ts';
+import type { Body, Ledger } from './body.ts';
 import { chargedEnds, type RunFacts, storedStatus, truthOf } from './facts.ts';
 import type { StoredRun } from './simulated-disk.ts';
 import type { World } from './world.ts';
@@ -19,8 +19,16 @@ export function checkEnd(world: World, facts: RunFacts, stored: StoredRun, ledge
     }
     const why = whyWrong(facts, stored, ledger, job);
     if (why !== '') world.fail('I9', `${said}, ${why}`);
+    // What never began was not lost, however often it was taken back, refused or fenced.
+    const begun = ledger.ofJob(facts.id, job).filter(mayBeLost).length;
+    if ((row?.losses ?? 0) > begun)
+      world.fail('I9', `${said} after ${row?.losses} losses: ${begun} attempts ever began`);
     if (status === 'done' && !stored.values.has(job)) world.fail('I9', `${said} without a value`);
   }
+}
+
+function mayBeLost(body: Body): boolean {
+  return body.startedAt >= 0 || body.outcome?.kind === 'preempted';
 }
 
 function whyWrong(facts: RunFacts, stored: StoredRun, ledger: Ledger, job: number): string {

@@ -1,5 +1,5 @@
 export { type Behaviour, type Body, Ledger } from './body.ts';
-export { calmScenario, CLUSTER_SITE, job, type JobSketch, LOCAL_SITE } from './sketch.ts';
+export { calmScenario, CLUSTER_SITE, job, type JobSketch, LANES_SITE, LOCAL_SITE } from './sketch.ts';
 export { drawScenario, type JobPlan, type RunPlan, type Scenario } from './scenario.ts';
 export type { Action, TimedAction } from './scenario-actions.ts';
 export { SimulatedBackend } from './simulated-backend.ts';

@@ -49,6 +49,9 @@ export function actOnWorld(action: Exclude<WorldAction, { kind: 'disk-full' }>, 
     case 'silence':
       stage.sites.find((site) => site.profile.name === action.site)?.fallSilent(action.forMs, action.dies);
       return;
+    case 'lanes':
+      resizeLanes(stage, action);
+      return;
     case 'places':
       takePlace(stage, action);
   }
@@ -69,6 +72,14 @@ function takePlace({ world, sites }: Stage, action: WorldAction & { readonly kin
   const site = sites.find((each) => each.profile.name === action.site);
   if (site === undefined) return;
   site.setPlaces(site.profile.places.filter((place) => place.name !== action.lose));
+  world.after(action.forMs, () => site.setPlaces(site.profile.places));
+}
+
+function resizeLanes({ world, sites }: Stage, action: WorldAction & { readonly kind: 'lanes' }): void {
+  const site = sites.find((each) => each.profile.name === action.site);
+  if (site === undefined) return;
+  const { cpus, ahead } = action;
+  site.setPlaces(site.profile.places.map((place) => ({ ...place, cpus, ahead })));
   world.after(action.forMs, () => site.setPlaces(site.profile.places));
 }
 

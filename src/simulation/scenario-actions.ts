@@ -28,6 +28,14 @@ export type WorldAction =
   | { readonly kind: 'wall-jump'; readonly byMs: number }
   | { readonly kind: 'silence'; readonly site: string; readonly forMs: number; readonly dies: boolean }
   | { readonly kind: 'places'; readonly site: string; readonly lose: string; readonly forMs: number }
+  /** Lanes are fewer for a while, and take fewer ahead. */
+  | {
+      readonly kind: 'lanes';
+      readonly site: string;
+      readonly cpus: number;
+      readonly ahead: number;
+      readonly forMs: number;
+    }
   | { readonly kind: 'disk-full'; readonly forMs: number };
 
 export type Action = UserAction | WorldAction;
@@ -49,7 +57,7 @@ const HOUR_MS = 3_600_000;
 
 /** Draws what will be done to the engine, and when. */
 export function planActions(dice: Dice, context: ActionContext): TimedAction[] {
-  const { runs, faultsUntilMs, isCalm } = context;
+  const { runs, sites, faultsUntilMs, isCalm } = context;
   const actions: TimedAction[] = [];
   const add = (action: Action): void => {
     actions.push({ atMs: dice.int(0, faultsUntilMs), action });
@@ -60,6 +68,11 @@ export function planActions(dice: Dice, context: ActionContext): TimedAction[] {
     });
     if (dice.chance(0.1)) add({ kind: 'start-again', run });
     for (const action of userActions(dice, plan, run)) add(action);
+    // What was sent ahead is asked back by these.
+    if (sites.some((site) => site.lanes === true)) {
+      if (dice.chance(0.4)) add({ kind: 'pause', run, forMs: dice.int(1, 5000) });
+      if (dice.chance(0.4)) add({ kind: 'hold', run, jobs: plan.jobs.map((_, i) => i), forMs: dice.int(1, 5000) });
+    }
   });
   if (!isCalm) for (const action of worldActions(dice, context)) add(action);
   return actions.sort((a, b) => a.atMs - b.atMs);
@@ -97,7 +110,19 @@ function worldActions(dice: Dice, context: ActionContext): WorldAction[] {
     if (!site.local && dice.chance(0.25)) {
       actions.push({ kind: 'silence', site: site.name, forMs: dice.int(100, 40_000), dies: dice.chance(0.4) });
     }
-    const spare = site.places[1];
+    const [first, spare] = site.places;
+    if (first?.ahead !== undefined) {
+      for (let n = dice.int(0, 2); n > 0; n -= 1) {
+        const cpus = dice.int(1, first.cpus);
+        actions.push({
+          kind: 'lanes',
+          site: site.name,
+          cpus,
+          ahead: dice.int(0, first.ahead),
+          forMs: dice.int(1, 8000),
+        });
+      }
+    }
     if (spare !== undefined && dice.chance(0.5)) {
       actions.push({ kind: 'places', site: site.name, lose: spare.name, forMs: dice.int(100, 10_000) });
     }

@@ -117,6 +117,26 @@ export function drawScenario(seed: number): Scenario {
 }
 
 function drawSites(dice: Dice): SiteProfile[] {
+  const sites = drawCommonSites(dice);
+  return dice.chance(0.4) ? [...sites, drawLanes(dice)] : sites;
+}
+
+/** Lanes that make calls, and are sent some ahead. */
+function drawLanes(dice: Dice): SiteProfile {
+  return {
+    name: 'lanes',
+    places: [{ name: 'pool', cpus: dice.pick([1, 1, 2, 3]), ahead: dice.int(1, 4) }],
+    recoverable: dice.chance(0.2),
+    batches: false,
+    local: dice.chance(0.6),
+    launchMs: dice.chance(0.6) ? [0, 0] : [0, 3],
+    reportMs: dice.chance(0.6) ? [0, 0] : [0, 10],
+    heartbeatMs: 0,
+    lanes: dice.chance(0.95),
+  };
+}
+
+function drawCommonSites(dice: Dice): SiteProfile[] {
   const local: SiteProfile = {
     name: 'local',
     places: [drawPlace(dice, 'here')],
@@ -181,7 +201,9 @@ function drawStore(dice: Dice, isCalm: boolean): StorePlan {
 }
 
 function drawRun(dice: Dice, sites: readonly SiteProfile[], name: string): RunPlan {
-  const size = dice.chance(0.1) ? dice.int(15, 30) : dice.int(1, 10);
+  // Calls come in numbers: only then are any sent ahead.
+  const isWide = sites.some((site) => site.lanes === true) ? 0.4 : 0.1;
+  const size = dice.chance(isWide) ? dice.int(12, 30) : dice.int(1, 10);
   const shape = dice.pick(['mixed', 'chain', 'fan', 'diamond', 'loose'] as const);
   const jobs: JobPlan[] = [];
   for (let i = 0; i < size; i += 1) jobs.push(drawJob(dice, { index: i, earlier: jobs, shape, sites }));
@@ -209,7 +231,8 @@ interface JobContext {
 }
 
 function drawJob(dice: Dice, context: JobContext): JobPlan {
-  const site = dice.pick(context.sites);
+  const lanes = context.sites.find((each) => each.lanes === true);
+  const site = lanes !== undefined && dice.chance(0.5) ? lanes : dice.pick(context.sites);
   const durationMs = dice.chance(0.05) ? Number.POSITIVE_INFINITY : dice.pick([0, 1, 5, 50, 300, 2000, 5000]);
   const failures = dice.chance(0.65) ? 0 : dice.pick([1, 1, 2, 3, Number.POSITIVE_INFINITY]);
   const condition = dice.chance(0.2) ? drawCondition(dice, context.earlier, 0) : undefined;
@@ -262,7 +285,7 @@ function drawRequest(dice: Dice, site: SiteProfile): ResourceRequest {
   const place = site.places[0] as Place;
   const gpus = place.gpus?.length ?? 0;
   return {
-    cpus: dice.chance(0.7) ? 1 : dice.pick([0, 0.5, 2, place.cpus]),
+    cpus: dice.chance(0.7) ? 1 : Math.min(dice.pick([0, 0.5, 2, place.cpus]), place.cpus),
     ...(dice.chance(0.15) ? { memoryBytes: dice.int(1, 4) * GIB } : {}),
     ...(gpus > 0 && dice.chance(0.3) ? { gpus: dice.int(1, gpus) } : {}),
     ...(dice.chance(0.1) ? { tokens: { licence: 1 } } : {}),

@@ -69,7 +69,13 @@ function checkRunning(at: JobContext, view: JobView, fail: (invariant: string, m
   const row = at.stored.jobs.get(view.index);
   const body = row === undefined ? undefined : at.context.ledger.bodies.get(row.attempt);
   if (row !== undefined && row.grant === '' && view.detail !== 'unreachable') fail('I1', 'without a grant in its row');
-  if (body !== undefined && isAlive(body)) return;
+  if (body !== undefined && isAlive(body)) {
+    const site = at.context.sites.find((each) => each.profile.name === body.site);
+    const isKept = site?.profile.recoverable === true && !site.profile.batches && body.toldTo === at.life.process;
+    if (isKept && row?.handle !== body.handle)
+      fail('handle', `and its row says '${row?.handle}', not '${body.handle}'`);
+    return;
+  }
   if (at.engine.why(at.facts.id, view.index).wakeAt !== undefined) return;
   // Gone, and not lost before a successor is granted: it waits for that like any that is queued.
   if (view.detail === 'unreachable' && body?.state !== 'ended') return;
@@ -125,25 +131,35 @@ function checkQueued(at: JobContext, view: JobView, fail: (invariant: string, me
   if (site === undefined || !site.isPlain || !tokensFree(request, at)) return;
   if (why.reservedFor !== undefined) return;
   for (const place of site.places) {
-    if (fits(request, place, held(place.name, site.profile.name, at))) {
-      fail('I4', `though ${place.name} has room for it: ${JSON.stringify(why)}`);
-      return;
-    }
+    const used = held(place.name, site.profile.name, at);
+    if (fits(request, place, used)) return fail('I4', `though ${place.name} has room for it: ${JSON.stringify(why)}`);
+    if (site.profile.lanes === true && fitsInLine(request, place, used))
+      return fail('I4', `though it could be sent ahead to ${place.name}: ${JSON.stringify(why)}`);
   }
+}
+
+/** Where every attempt takes a cpu it is plain how many stand in line. */
+function fitsInLine(request: ResourceRequest, place: Place, used: Held): boolean {
+  const { memoryBytes = 0, gpus = 0, tokens = {} } = request;
+  if (request.cpus !== 1 || memoryBytes + gpus + Object.keys(tokens).length > 0) return false;
+  return used.areAllWhole && used.cpus - place.cpus < (place.ahead ?? 0);
 }
 
 interface Held {
   cpus: number;
   memory: number;
   gpus: number;
+  /** Each holds, or will hold, exactly one cpu. */
+  areAllWhole: boolean;
 }
 
 /** What of a place is in use by runs of this engine, by the rows: all that says `running` counts. */
 function held(place: string, backend: string, at: JobContext): Held {
-  const sum: Held = { cpus: 0, memory: 0, gpus: 0 };
+  const sum: Held = { cpus: 0, memory: 0, gpus: 0, areAllWhole: true };
   for (const grant of liveGrants(at, backend)) {
     if (grant.place !== place) continue;
     sum.cpus += grant.cpus;
+    sum.areAllWhole &&= grant.cpus === 1;
     sum.memory += grant.memoryBytes ?? 0;
     sum.gpus += grant.gpus?.length ?? 0;
   }

@@ -23,16 +23,18 @@ export class SimulatedBackend implements Backend, SiteListener {
   readonly name: string;
   readonly capabilities: BackendCapabilities;
   readonly process: SimulatedProcess;
+  readonly recall?: (attempts: readonly AttemptId[]) => void;
   readonly #site: SimulatedSite;
   #context: BackendContext | undefined;
   #placesDue = 0;
 
   constructor(site: SimulatedSite, process: SimulatedProcess) {
-    const { name, recoverable, batches, local } = site.profile;
+    const { name, recoverable, batches, local, lanes } = site.profile;
     this.name = name;
     this.capabilities = { commands: true, calls: true, recoverable, batches, local };
     this.process = process;
     this.#site = site;
+    if (lanes === true) this.recall = (attempts) => this.#recall(attempts);
   }
 
   open(context: BackendContext): Promise<readonly Place[]> {
@@ -64,6 +66,12 @@ export class SimulatedBackend implements Backend, SiteListener {
     if (this.process.passes('before-cancel')) return;
     this.#site.cancel(attempt, graceMs);
     this.process.passes('after-cancel');
+  }
+
+  #recall(attempts: readonly AttemptId[]): void {
+    if (this.process.passes('before-recall')) return;
+    this.#site.recall(attempts);
+    this.process.passes('after-recall');
   }
 
   recover(queries: readonly RecoverQuery[]): Promise<readonly RecoverAnswer[]> {

@@ -22,6 +22,8 @@ export const BOUNDARIES = [
   'after-told',
   'before-cancel',
   'after-cancel',
+  'before-recall',
+  'after-recall',
   'before-recover',
   'after-recover',
   'before-release',

@@ -10,6 +10,7 @@ import type {
 } from '../model/index.ts';
 import { type Behaviour, type Body, isAlive, type Ledger } from './body.ts';
 import type { Dice } from './dice.ts';
+import { SimulatedLanes } from './simulated-lanes.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
 
@@ -26,6 +27,8 @@ export interface SiteProfile {
   readonly reportMs: readonly [low: number, high: number];
   /** Between two signs of life of a running body; 0: none are sent. */
   readonly heartbeatMs: number;
+  /** A backend of lanes: takes attempts ahead, and back. Another that offers to take them ahead must not be sent any. */
+  readonly lanes?: boolean;
 }
 
 /** Probabilities of what goes wrong, per launch or per report. */
@@ -96,6 +99,7 @@ export class SimulatedSite {
   #silentUntil = -1;
   #held: (() => void)[] = [];
   #handles = 0;
+  readonly #lanes: SimulatedLanes | undefined;
 
   constructor(options: SimulatedSiteOptions) {
     this.profile = options.profile;
@@ -105,6 +109,22 @@ export class SimulatedSite {
     this.#watcher = options.watcher;
     this.#faults = options.faults;
     this.#places = options.profile.places;
+    if (options.profile.lanes === true) this.#lanes = this.#makeLanes();
+  }
+
+  #makeLanes(): SimulatedLanes {
+    const named = (places: readonly Place[], name: string) => places.find((place) => place.name === name);
+    return new SimulatedLanes({
+      dice: this.#world.dice(`lanes ${this.profile.name}`),
+      placeNow: (name) => named(this.#places, name),
+      placeAtMost: (name) => named(this.profile.places, name),
+      starts: (body) => this.#world.after(body.behaviour.startMs, () => this.#start(body)),
+      overfull: ({ order }, taken) =>
+        this.#world.fail(
+          'I1',
+          `${order.job}#${order.fence} is granted room in lanes that are full: ${taken} are taken`,
+        ),
+    });
   }
 
   get places(): readonly Place[] {
@@ -169,7 +189,9 @@ export class SimulatedSite {
       if (dice.chance(0.6)) this.#create(order, listener);
       return { kind: 'unknown', why: 'the submission timed out' };
     }
-    return { kind: 'accepted', handle: this.#create(order, listener).handle };
+    const body = this.#create(order, listener);
+    body.toldTo = listener.process;
+    return { kind: 'accepted', handle: body.handle };
   }
 
   /** Says what it knows of an attempt, and fences what is not there. */
@@ -182,10 +204,12 @@ export class SimulatedSite {
     }
     if (isAlive(body)) {
       this.#subscribe(body, listener);
+      body.toldTo = listener.process;
       return {
         kind: 'running',
         handle: body.handle,
         ...(body.state === 'running' ? { phase: 'active' as const } : {}),
+        ...(this.#lanes?.isInLine(body) === true ? { phase: 'starting' as const } : {}),
       };
     }
     if (body.state === 'ended' && body.outcome !== undefined) return { kind: 'ended', outcome: body.outcome };
@@ -204,6 +228,13 @@ export class SimulatedSite {
       } else {
         this.#world.after(graceMs, () => this.#end(body, { kind: 'signal', signal: 'SIGKILL' }));
       }
+    });
+  }
+
+  /** Takes back what has not begun, where that comes in time. */
+  recall(attempts: readonly AttemptId[]): void {
+    this.#whenReachable(() => {
+      for (const body of this.#lanes?.recall(attempts) ?? []) this.#die(body, 'it was taken back');
     });
   }
 
@@ -240,6 +271,7 @@ export class SimulatedSite {
     const names = new Set(places.map((place) => place.name));
     this.#places = places;
     this.#changedAt = this.#world.mono;
+    this.#lanes?.refill();
     for (const listener of this.#open) listener.hear({ kind: 'places', places });
     for (const body of this.#bodies()) {
       if (isAlive(body) && !names.has(body.order.grant.place)) {
@@ -267,13 +299,22 @@ export class SimulatedSite {
       endedAt: -1,
       outcome: undefined,
       cancelled: false,
+      toldTo: undefined,
       why: isFenced ? 'fenced before it came' : '',
     };
     this.ledger.add(body);
     this.#subscribe(body, listener);
     if (isFenced) this.#tell(body, { kind: 'gone', attempt: order.attempt, why: body.why, neverStarted: true });
-    else this.#world.after(behaviour.startMs, () => this.#start(body));
+    else if (this.#lanes !== undefined) this.#lanes.add(body);
+    else this.#begin(body);
     return body;
+  }
+
+  #begin(body: Body): void {
+    const { order, behaviour } = body;
+    if (order.grant.ahead === true)
+      this.#world.fail('ahead', `${order.job} is sent ahead, and could not be taken back`);
+    this.#world.after(behaviour.startMs, () => this.#start(body));
   }
 
   #start(body: Body): void {
@@ -308,6 +349,7 @@ export class SimulatedSite {
     body.state = 'ended';
     body.endedAt = this.#world.mono;
     body.outcome = outcome;
+    this.#lanes?.remove(body);
     this.#world.trace(
       () => `body of ${body.order.job}#${body.order.fence} ends: ${outcome.kind} (${body.order.attempt})`,
     );
@@ -323,6 +365,7 @@ export class SimulatedSite {
     body.state = body.state === 'waiting' ? 'fenced' : 'dead';
     body.endedAt = this.#world.mono;
     body.why = why;
+    this.#lanes?.remove(body);
     this.#world.trace(() => `body of ${body.order.job}#${body.order.fence} dies: ${why} (${body.order.attempt})`);
     const neverStarted = body.startedAt < 0;
     const placeDied = body.behaviour.poisonous === true && !neverStarted;

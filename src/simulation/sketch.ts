@@ -63,6 +63,15 @@ export const CLUSTER_SITE: SiteProfile = {
   reportMs: [0, 100],
 };
 
+/** Lanes in the engine's own process: two at work, and as many calls sent ahead to each. */
+export const LANES_SITE: SiteProfile = {
+  ...LOCAL_SITE,
+  name: 'lanes',
+  places: [{ name: 'pool', cpus: 2, ahead: 4 }],
+  recoverable: false,
+  lanes: true,
+};
+
 /** A scenario in which nothing goes wrong by chance, to which a test adds what is to go wrong. */
 export function calmScenario(jobs: readonly JobPlan[], changes: Partial<Scenario> = {}): Scenario {
   return {

@@ -4,6 +4,7 @@ import {
   CLUSTER_SITE,
   job,
   type JobPlan,
+  LANES_SITE,
   LOCAL_SITE,
   NO_SITE_FAULTS,
   type Scenario,
@@ -266,6 +267,46 @@ describe('the outside world', () => {
       expect.soft(verdict.runs[0]?.status).toBe('done');
       expect.soft(verdict.bodies, 'bodies, two of them probes').toBe(8 + 2);
     }
+  });
+});
+
+describe('lanes that are sent calls ahead', () => {
+  const calls = (count: number, durationMs = 20): readonly JobPlan[] =>
+    Array.from({ length: count }, (_, i) => job(i, { durationMs, ...on('lanes') }));
+  const LANES = { sites: [LANES_SITE] } as const;
+
+  test('F20: die with the engine: of what stood in line nothing is charged', async () => {
+    for (let ms = 5; ms < 100; ms += 5) {
+      const actions = [at(ms, { kind: 'crash' })];
+      const verdict = await play(calmScenario(calls(16), { ...LANES, actions }));
+      expect.soft(verdict.runs[0]?.status, `killed at ${ms} ms`).toBe('done');
+      // No more than two were at work, and no more than four stood in line.
+      expect.soft(Math.max(...attemptsOf(verdict))).toBeLessThanOrEqual(2);
+      expect.soft(attemptsOf(verdict).filter((attempts) => attempts > 1).length).toBeLessThanOrEqual(6);
+    }
+  });
+
+  test('are fewer for a while: who stood too far behind is sent again', async () => {
+    for (let ms = 5; ms < 60; ms += 5) {
+      const fewer = at(ms, { kind: 'lanes', site: 'lanes', cpus: 1, ahead: 0, forMs: 100 });
+      const verdict = await play(calmScenario(calls(16), { ...LANES, actions: [fewer] }));
+      expect.soft(verdict.runs[0]?.status, `fewer at ${ms} ms`).toBe('done');
+    }
+  });
+
+  test('are asked back what they were sent when the run is paused: it waits, and nothing is charged', async () => {
+    const scenario = calmScenario(calls(6, 3000), {
+      ...LANES,
+      actions: [at(1000, { kind: 'pause', run: 0, forMs: 30_000 })],
+      faultsUntilMs: 60_000,
+    });
+    const lines: string[] = [];
+    const verdict = await simulate(scenario, { trace: (line) => lines.push(line) });
+
+    expect(verdict.violation).toBeUndefined();
+    expect(lines.filter((line) => line.includes('pending (paused) #1')).length).toBeGreaterThan(0);
+    expect(jobsOf(verdict)).toEqual(Array(6).fill('done'));
+    expect(verdict.virtualMs).toBeGreaterThan(31_000);
   });
 });
 
