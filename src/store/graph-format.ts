@@ -118,8 +118,8 @@ class Assembler {
 
   *add(bytes: Uint8Array): Generator<GraphPart> {
     for (let from = 0; from < bytes.length; ) {
-      if (this.#part.length === 0) this.#part = new Uint8Array(PART_BYTES);
       const piece = bytes.subarray(from, from + PART_BYTES - this.#filled);
+      this.#makeRoom(piece.length + 8);
       this.#part.set(piece, this.#filled);
       this.#advance(piece.length);
       from += piece.length;
@@ -137,6 +137,15 @@ class Assembler {
     yield part(this.position - this.#filled, data);
     this.#part = new Uint8Array(0);
     this.#filled = 0;
+  }
+
+  /** Room for so many more bytes: a graph of one job must not cost a part of 1 MiB. */
+  #makeRoom(bytes: number): void {
+    const needed = Math.min(this.#filled + bytes, PART_BYTES);
+    if (needed <= this.#part.length) return;
+    const larger = new Uint8Array(Math.min(Math.max(needed, 2 * this.#part.length, 1024), PART_BYTES));
+    larger.set(this.#part.subarray(0, this.#filled));
+    this.#part = larger;
   }
 
   #advance(bytes: number): void {
