@@ -1,3 +1,4 @@
+export { type Described, describeFunction, referenceTo } from './describe-function.ts';
 export { encodeArguments, type PlaceOf } from './encode-arguments.ts';
 export { decodeValue } from '../model/index.ts';
 export { encodeValue } from './encode-value.ts';
@@ -5,3 +6,16 @@ export { reviveError, serializeError } from './error-data.ts';
 export { type AnyFunction, dropLocal, heldLocal, holdLocal } from './local-functions.ts';
 export { referenceOfTask, registeredTask, registerTask } from './task-registry.ts';
 export { registerResolver } from './resolver.ts';
+export {
+  type AttemptContext,
+  attemptContext,
+  becomeLane,
+  CallContext,
+  type ContextFacts,
+  currentCall,
+  isInsideLane,
+  withinCall,
+} from './context.ts';
+export { type LoadOptions, loadFunction } from './load.ts';
+export { type Call, type CallOptions, type CallOutcome, runCall } from './run-call.ts';
+export { type CallSurroundings, enterSurroundings } from './surroundings.ts';
