@@ -1,3 +1,16 @@
+export {
+  type CallCommand,
+  type CallCommandOptions,
+  type CallFile,
+  functionCallToCommand,
+  located,
+  portable,
+  readCallFile,
+  readCallResult,
+  type ResultFile,
+  type ResultContent,
+  writeWhole,
+} from './call-file.ts';
 export { type Described, describeFunction, referenceTo } from './describe-function.ts';
 export { encodeArguments, type PlaceOf } from './encode-arguments.ts';
 export { decodeValue } from '../model/index.ts';

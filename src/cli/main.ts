@@ -191,6 +191,11 @@ const COMMANDS: readonly Declared[] = [
     ],
   },
   {
+    usage: 'exec <call> <result>',
+    help: 'make the call that stands in a file, and write what became of it to another',
+    action: async () => (await import('./commands/exec.ts')).exec,
+  },
+  {
     usage: 'doctor',
     help: 'is everything well here: Node, machine, store, owners, stuck jobs',
     action: async () => (await import('./commands/doctor.ts')).doctor,

@@ -21,5 +21,5 @@ export * from './status.ts';
 export * from './store.ts';
 export * from './task.ts';
 export * from './template.ts';
-export { resolveArgument, resolveContext, staysInside } from './template-data.ts';
+export { decodeData, resolveArgument, resolveContext, staysInside } from './template-data.ts';
 export * from './value.ts';

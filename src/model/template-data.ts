@@ -101,6 +101,18 @@ export function resolveArgument(data: Json, context: ResolveContext): unknown {
   return Object.fromEntries(entries.map(([key, value]) => [key, resolveArgument(value, context)]));
 }
 
+/**
+ * Reads data that was written as the arguments of a call are, without refs.
+ *
+ * @throws {HeddleError} TEMPLATE_INVALID when there is one
+ */
+export function decodeData(data: Json): unknown {
+  return resolveArgument(
+    data,
+    resolveContext(() => undefined, { project: '', clones: true }),
+  );
+}
+
 /** `Array.isArray` narrows away readonly arrays. */
 function isArray(data: Json | undefined): data is readonly Json[] {
   return Array.isArray(data);
