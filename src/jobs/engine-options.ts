@@ -6,7 +6,7 @@ import { inlineBackend } from '../backends/inline/index.ts';
 import { threadsBackend } from '../backends/threads/index.ts';
 import type { EngineOptions, Limits } from '../engine/index.ts';
 import { type Backend, type Durability, HeddleError, type Logger, type Store } from '../model/index.ts';
-import { SqliteStore, VolatileStore } from '../store/index.ts';
+import { SqliteStore, type StoreNotice, VolatileStore } from '../store/index.ts';
 import { openStoreAt } from './open-store.ts';
 
 /** What can be changed while the engine goes. */
@@ -59,7 +59,7 @@ export async function openPlace(options: EngineOpenOptions, resources: AsyncDisp
     const store = resources.use(
       await openStoreAt(options.store, {
         ...(durability === undefined ? {} : { durability }),
-        ...(logger === undefined ? {} : { onNotice: ({ code, message }) => logger.warn({ code }, message) }),
+        ...(logger === undefined ? {} : { onNotice: (notice) => logNotice(logger, notice) }),
       }),
     );
     return { store, directory: store.directory, socket: store.socket };
@@ -70,6 +70,12 @@ export async function openPlace(options: EngineOpenOptions, resources: AsyncDisp
   const directory = await mkdtemp(join(tmpdir(), 'heddle-'));
   resources.defer(async () => rm(directory, { recursive: true, force: true }));
   return { store, directory, socket: '' };
+}
+
+/** That the writer has a thread is good to know, and nothing to mend. */
+function logNotice(logger: Logger, { code, message }: StoreNotice): void {
+  if (code === 'STORE_THREAD') logger.info({ code }, message);
+  else logger.warn({ code }, message);
 }
 
 /** What every engine has, and what it was given beside or instead. */

@@ -22,8 +22,8 @@ export function connectWriter(options: ConnectionOptions): DatabaseSync {
   return opened(new DatabaseSync(options.path, { timeout: 0 }), (db) => {
     // Before anything is read: in this mode SQLite keeps the index of the WAL on its own heap.
     if (options.exclusive) db.exec('PRAGMA locking_mode = EXCLUSIVE');
-    // Only a database without pages heeds it.
-    db.exec('PRAGMA auto_vacuum = INCREMENTAL');
+    // Only a database without pages heeds it; asking for it takes the lock for writing.
+    if (db.prepare('PRAGMA auto_vacuum').get()?.['auto_vacuum'] !== 2) db.exec('PRAGMA auto_vacuum = INCREMENTAL');
     db.exec('PRAGMA journal_mode = WAL');
     db.exec(`PRAGMA synchronous = ${options.durability === 'full' ? 'FULL' : 'NORMAL'}`);
     db.exec(`PRAGMA journal_size_limit = ${WAL_BYTES}`);

@@ -1,34 +1,38 @@
 import { MainPort, type MainPortOptions, type Port, type PortCall } from './port.ts';
 import { ThreadPort } from './thread-port.ts';
 
-/** The writer moves when half of so many commits held the loop longer than that. */
-const COMMITS_WATCHED = 15;
-const SLOW_COMMIT_MS = 8;
+/** The writer moves when writing held the loop for so much of so long a time, or once for so long. */
+const WATCHED_MS = 50;
+const LARGEST_SHARE = 0.2;
+const LONGEST_HOLD_MS = 15;
 
 export interface MovingPortOptions extends Omit<MainPortOptions, 'onCommit'> {
-  /** `auto` begins on the main thread and moves where commits are slow. */
+  /** `auto` begins on the main thread and moves where there is much to write, or where writing is slow. */
   readonly begin: 'auto' | 'main' | 'thread';
-  /** Told when it has moved, and how slow commits were. */
-  readonly onMoved: (medianMs: number) => void;
+  /** Told when it has moved. */
+  readonly onMoved: () => void;
 }
 
 /**
- * Writes on the main thread as long as that is fast, then on one of its own. Moving loses nothing and lets nothing
- * overtake: what was called before ends first, what comes meanwhile is held and passed on in order.
+ * Writes on the main thread as long as there is little to write and the disk is fast, since a thread costs more than
+ * a small run does; then on one of its own. Moving loses nothing and lets nothing overtake: the thread opens while
+ * the main thread writes on; then what was called before ends first, and what comes meanwhile is held and passed on.
  *
- * States: main, moving (calls are held), thread. It never goes back.
+ * States: main, opening (the main thread still writes), moving (calls are held), thread. It never goes back.
  */
 export class MovingPort implements Port {
   readonly #options: MovingPortOptions;
   #port: Port;
   #held: (() => void)[] | undefined;
-  #moving: Promise<void> = Promise.resolve();
-  #commitMs: number[] = [];
+  #moving: Promise<void> | undefined;
+  #watchedFrom: number;
+  #holdMs = 0;
   #isClosing = false;
 
   private constructor(options: MovingPortOptions, port: Port) {
     this.#options = options;
     this.#port = port;
+    this.#watchedFrom = options.clock.now().mono;
   }
 
   static async open(options: MovingPortOptions): Promise<MovingPort> {
@@ -40,6 +44,12 @@ export class MovingPort implements Port {
 
   get place(): 'main' | 'thread' {
     return this.#port.place;
+  }
+
+  /** There will be much to write: it is not waited until that shows. */
+  expectMuch(): void {
+    if (this.#options.begin !== 'auto' || this.#isClosing || this.place === 'thread') return;
+    this.#moving ??= this.#move();
   }
 
   carry(call: PortCall): Promise<unknown> {
@@ -56,23 +66,29 @@ export class MovingPort implements Port {
   }
 
   #watch(ms: number): void {
-    if (this.#options.begin !== 'auto' || this.#isClosing || this.#held !== undefined || this.place === 'thread')
-      return;
-    this.#commitMs.push(ms);
-    if (this.#commitMs.length < COMMITS_WATCHED) return;
-    const median = this.#commitMs.toSorted((a, b) => a - b)[COMMITS_WATCHED >> 1] as number;
-    this.#commitMs.shift();
-    if (median > SLOW_COMMIT_MS) this.#moving = this.#move(median);
+    if (this.#moving !== undefined) return;
+    this.#holdMs += ms;
+    if (ms > LONGEST_HOLD_MS) return this.expectMuch();
+    const now = this.#options.clock.now().mono;
+    const watchedMs = now - this.#watchedFrom;
+    if (watchedMs < WATCHED_MS) return;
+    if (this.#holdMs > watchedMs * LARGEST_SHARE) this.expectMuch();
+    this.#watchedFrom = now;
+    this.#holdMs = 0;
   }
 
-  async #move(medianMs: number): Promise<void> {
+  async #move(): Promise<void> {
+    const { writer } = this.#options;
+    // In exclusive mode there is one connection at a time: the thread opens when the other has closed.
+    const early = writer.connection.exclusive ? undefined : await ThreadPort.open(writer).catch(() => null);
+    // No thread to be had (memory, a limit): better slow than not at all.
+    if (early === null) return;
     this.#held = [];
     await this.#port.close();
     try {
-      this.#port = await ThreadPort.open(this.#options.writer);
-      this.#options.onMoved(medianMs);
+      this.#port = early ?? (await ThreadPort.open(writer));
+      this.#options.onMoved();
     } catch {
-      // No thread to be had (memory, a limit): better slow than not at all.
       this.#port = await MainPort.open({ ...this.#options, onCommit: () => undefined }).catch(brokenPort);
     }
     const held = this.#held;

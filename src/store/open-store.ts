@@ -12,7 +12,7 @@ export interface StoreOptions {
   readonly random: Random;
   /** `normal` survives a killed process, `full` power loss too. @default 'normal' */
   readonly durability?: 'normal' | 'full';
-  /** Where commits are made; `auto` moves them to a thread when the disk is slow. @default 'auto' */
+  /** Where commits are made; `auto` moves them to a thread where there is much to write or the disk is slow. @default 'auto' */
   readonly writer?: 'auto' | 'main' | 'thread';
   /** One process only, without shared memory or locks between machines. @default true on a network file system */
   readonly exclusive?: boolean;

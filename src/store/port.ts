@@ -70,6 +70,8 @@ export function isWork(answer: unknown): answer is Generator<undefined, unknown>
   return typeof answer === 'object' && answer !== null && 'next' in answer && Symbol.iterator in answer;
 }
 
+const LONG_HOLD_MS = 4;
+
 export interface MainPortOptions {
   readonly writer: WriterOptions;
   readonly clock: Clock;
@@ -85,6 +87,7 @@ export class MainPort implements Port {
   readonly #options: MainPortOptions;
   readonly #hands: Hands;
   #last: Promise<unknown> = Promise.resolve();
+  #heldMs = 0;
 
   private constructor(options: MainPortOptions, hands: Hands) {
     this.#options = options;
@@ -98,13 +101,20 @@ export class MainPort implements Port {
 
   carry(call: PortCall): Promise<unknown> {
     const answer = this.#last.then(() => this.#perform(call));
-    this.#last = answer.catch(() => undefined);
+    this.#last = answer.catch(() => undefined).then(() => this.#pause());
     return answer;
   }
 
   async close(): Promise<void> {
     await this.#last;
     this.#hands.writer.close();
+  }
+
+  /** After what held the loop for long others come first. */
+  async #pause(): Promise<void> {
+    const isLong = this.#heldMs > LONG_HOLD_MS;
+    this.#heldMs = 0;
+    if (isLong) await turn(this.#options.clock);
   }
 
   #perform(call: PortCall): Promise<unknown> {
@@ -116,7 +126,8 @@ export class MainPort implements Port {
         if (!isWork(answer)) return answer;
         let step = answer.next();
         // Only what was done in one go says how long a commit holds the loop.
-        if (step.done === true) this.#options.onCommit(clock.now().mono - before);
+        this.#heldMs = clock.now().mono - before;
+        if (step.done === true) this.#options.onCommit(this.#heldMs);
         for (; step.done !== true; step = answer.next()) await turn(clock);
         return step.value;
       },

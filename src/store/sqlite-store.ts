@@ -64,6 +64,8 @@ const SUBMISSIONS_A_BATCH = 4096;
 const PARTS_A_WRITE = 2;
 /** One is being written, the next gather for one transaction. */
 const COMMITS_AHEAD = 4;
+/** Runs of so many jobs have their writes on a thread from the first on. */
+const LARGE_RUN = 5000;
 
 /**
  * The store in a directory, kept by SQLite. One connection writes, on this thread or on its own; another reads, so
@@ -103,7 +105,7 @@ export class SqliteStore implements Store {
   /** @internal `openStore` is the way in. */
   static async open(parts: SqliteStoreParts): Promise<SqliteStore> {
     const { writer, clock, random, place, hook } = parts;
-    const onMoved = (medianMs: number): void => notify(parts.onNotice, movedNotice(medianMs));
+    const onMoved = (): void => notify(parts.onNotice, MOVED);
     const opening = { writer, clock, random, begin: place, onMoved, ...(hook === undefined ? {} : { hook }) };
     const port = await MovingPort.open(opening);
     try {
@@ -130,6 +132,7 @@ export class SqliteStore implements Store {
   }
 
   async createRun(run: NewRun, graph: Graph): Promise<void> {
+    if (graph.size >= LARGE_RUN) this.#access.expectMuch();
     await this.#own();
     const parts = batched(graphParts(graph), PARTS_A_WRITE);
     const first = parts.next();
@@ -368,10 +371,10 @@ function notify(onNotice: (notice: StoreNotice) => void, notice: StoreNotice): v
   }
 }
 
-function movedNotice(medianMs: number): StoreNotice {
-  const message = `commits take ${medianMs.toFixed(1)} ms on this disk; they go on in a thread of their own`;
-  return { code: 'STORE_THREAD', message };
-}
+const MOVED: StoreNotice = {
+  code: 'STORE_THREAD',
+  message: 'commits take so much of this thread that they go on in one of their own',
+};
 
 function* batched(parts: Iterable<GraphPart>, size: number): Generator<GraphPart[]> {
   let batch: GraphPart[] = [];

@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock, Random } from '../model/index.ts';
 import { connectReader } from './connection.ts';
-import type { Port, ReaderMethod, WriterAnswer, WriterMethod } from './port.ts';
+import type { MovingPort } from './moving-port.ts';
+import type { ReaderMethod, WriterAnswer, WriterMethod } from './port.ts';
 import { retryBusy, turn } from './port.ts';
 import { SqliteReader } from './sqlite-reader.ts';
 import type { SqliteWriter, WriterOptions } from './sqlite-writer.ts';
@@ -18,10 +19,10 @@ export interface AccessParts {
  */
 export class StoreAccess {
   readonly #parts: AccessParts;
-  readonly #port: Port;
+  readonly #port: MovingPort;
   readonly #reading: { readonly db: DatabaseSync; readonly reader: SqliteReader } | undefined;
 
-  constructor(parts: AccessParts, port: Port) {
+  constructor(parts: AccessParts, port: MovingPort) {
     const { connection, judge } = parts.writer;
     this.#parts = parts;
     this.#port = port;
@@ -33,6 +34,11 @@ export class StoreAccess {
   /** Where commits are made. */
   get place(): 'main' | 'thread' {
     return this.#port.place;
+  }
+
+  /** There will be much to write. */
+  expectMuch(): void {
+    this.#port.expectMuch();
   }
 
   write<Method extends WriterMethod>(

@@ -214,13 +214,40 @@ test('F17: a store whose commits are slow moves its writer to a thread; nothing 
 
   const commits = Array.from({ length: 60 }, (_, i) => numberedCommit(store, run, { epoch: 1, number: i + 1 }));
   await Promise.all(commits.map((commit) => store.commit([commit])));
-  for (let number = 61; number <= 100; number += 1) {
-    await store.commit([numberedCommit(store, run, { epoch: 1, number })]);
-  }
+  let last = 60;
+  const commitOne = async (): Promise<void> => {
+    last += 1;
+    await store.commit([numberedCommit(store, run, { epoch: 1, number: last })]);
+  };
+  while (store.writerPlace !== 'thread') await commitOne();
+  for (let i = 0; i < 40; i += 1) await commitOne();
 
-  expect(store.writerPlace).toBe('thread');
   expect(notices.map((notice) => notice.code)).toEqual(['STORE_THREAD']);
-  expect(await lastNumber(store, run)).toBe(100);
+  expect(await lastNumber(store, run)).toBe(last);
+});
+
+test('F17: on a thread, what was handed over behind a commit that fails fails with it, and goes on afterwards', async () => {
+  await using place = await scratch();
+  const store = await place.open({ writer: 'thread' });
+  const run = await addSample(store);
+  const numbered = (number: number): Promise<void> => store.commit([numberedCommit(store, run, { epoch: 1, number })]);
+  const patch = (name: 'running' | 'pending'): Promise<void> =>
+    store.commit([sampleCommit(store, run, { patch: { status: name, detail: '' } })]);
+  expect(store.commitsAhead).toBeGreaterThan(2);
+  await Promise.all([numbered(1), numbered(2)]);
+
+  // The fourth would be taken by itself: it has nothing that must follow.
+  const answers = await Promise.allSettled([numbered(3), numbered(5), numbered(4), patch('running')]);
+
+  const failed = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason as unknown] : []));
+  expect(failed.length).toBeGreaterThanOrEqual(3);
+  for (const reason of failed) expect(reason).toMatchObject({ code: 'STATE_CONFLICT' });
+  expect(answers[3]?.status).toBe('rejected');
+  expect((await store.run(run))?.status).toBe('pending');
+  const kept = answers[0]?.status === 'fulfilled' ? 3 : 2;
+  expect(await lastNumber(store, run)).toBe(kept);
+  await Promise.all([numbered(kept + 1), patch('running')]);
+  expect((await store.run(run))?.status).toBe('running');
 });
 
 test('F18: a row that says what nothing says is named', async () => {
