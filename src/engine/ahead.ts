@@ -41,9 +41,12 @@ export function leaveLine(attempt: LiveAttempt): void {
   place.aheadCount -= 1;
 }
 
-/** Gives what is free on a place to those who stand in its line, the oldest first; the time they have to start begins. */
+/**
+ * Gives what is free on a place to those who stand in its line, the oldest first; the time they have to start begins. While
+ * runs are taken over nobody knows what is free.
+ */
 export function promote(core: Core, place: PlaceState): void {
-  for (;;) {
+  while (core.takingOver === 0) {
     const attempt = place.firstAhead;
     if (attempt === undefined || attempt.grant.cpus > place.freeCpus + SLACK) return;
     leaveLine(attempt);
@@ -58,7 +61,7 @@ export function promote(core: Core, place: PlaceState): void {
 
 /**
  * Takes back what an attempt of an earlier engine holds. One that was sent ahead may have been promoted since, which
- * nothing tells: it stands in line again, and `promote` gives it what the others leave.
+ * nothing tells: it stands in line again, and `promoteAll` gives it what the others leave.
  */
 export function adopt(core: Core, attempt: LiveAttempt): void {
   const { place, grant } = attempt;
@@ -67,6 +70,11 @@ export function adopt(core: Core, attempt: LiveAttempt): void {
   core.holding += 1;
   for (const [name, count] of Object.entries(grant.tokens ?? {}))
     core.tokens.set(name, (core.tokens.get(name) ?? 0) - count);
+}
+
+/** All that is held has been counted: what is left is for those in line. */
+export function promoteAll(core: Core): void {
+  for (const backend of core.backends.values()) for (const place of backend.places) promote(core, place);
 }
 
 /** Asks for an attempt to be taken back, if it stands in line. Whether that came in time its backend says. */

@@ -186,6 +186,12 @@ export interface EngineApi extends AsyncDisposable {
   /** Makes these final jobs pending again, and the finished ones that took their values. */
   rerun(run: RunId, jobs: readonly number[]): Promise<void>;
 
+  /**
+   * Drops what is kept in memory of a run that has ended: of an engine that lives for months not every run can be kept. It is
+   * not known here any more, but `retry` and `rerun` take it from the store again, if that keeps jobs.
+   */
+  forget(run: RunId): Promise<void>;
+
   view(run: RunId): RunView;
   job(run: RunId, index: number): JobView;
   /** Index of a job by its id; undefined when there is none. */

@@ -71,6 +71,8 @@ export class Core {
   grantable = false;
   /** No more attempts than these at a time, over all backends. */
   mostAttempts: number = Infinity;
+  /** Runs being taken over: what their attempts hold has to be counted before anything new is granted. */
+  takingOver = 0;
   /** Attempts that hold something: those sent ahead do not until there is room. */
   holding = 0;
   /** Grants nothing at all: the engine drains or has stopped. */
@@ -116,7 +118,7 @@ export class Core {
       this.longConditions.length > 0 ||
       this.finalsTaken < this.finals.length ||
       this.notices.length > 0 ||
-      (this.grantable && !this.draining)
+      (this.grantable && !this.draining && this.takingOver === 0)
     );
   }
 }

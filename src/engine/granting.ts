@@ -22,7 +22,7 @@ import { passes } from './waiting.ts';
  * reservations: one stepped over for `reserveAfterMs` gets a place kept for it. Returns how many were granted.
  */
 export function grantAll(core: Core, budget: number): number {
-  if (core.draining || !core.grantable) return 0;
+  if (core.draining || !core.grantable || core.takingOver > 0) return 0;
   let granted = 0;
   core.grantable = false;
   for (const backend of core.backends.values()) {

@@ -14,7 +14,8 @@ import {
   type Store,
   type TimeoutKind,
 } from '../model/index.ts';
-import { adopt, promote } from './ahead.ts';
+import type { ActorHost } from './acting.ts';
+import { adopt, promoteAll } from './ahead.ts';
 import { abandon, type LiveAttempt, noteFatal, retryDelayMs } from './attempts.ts';
 import { CANCEL_REQUESTED, detailCode, PENDING, RUNNING, STOP_REQUESTED, statusCode, TOLD } from './codes.ts';
 import type { Core } from './core.ts';
@@ -33,6 +34,27 @@ interface LoadFrom {
   readonly id: RunId;
   readonly defaults: DefaultBackends;
   readonly breathe: () => Promise<void>;
+}
+
+/**
+ * Takes a run over while nothing new is granted. Of several that are resumed together each then counts what its attempts
+ * hold before any of them grants, so that what lives is never more than there is room for.
+ */
+export async function countFirst<Result>(
+  host: Pick<ActorHost, 'core' | 'input'>,
+  takeOver: () => Promise<Result>,
+): Promise<Result> {
+  const { core } = host;
+  core.takingOver += 1;
+  try {
+    return await takeOver();
+  } finally {
+    host.input(() => {
+      core.takingOver -= 1;
+      promoteAll(core);
+      core.grantable = true;
+    });
+  }
 }
 
 /** Claims a run and rebuilds its state: graph, statuses, budgets, wake-ups, and what its attempts hold. */
@@ -94,7 +116,6 @@ async function rebuild(
     }
   }
   for (const { job } of running) settleWaits(core, run, job);
-  for (const { place } of running) promote(core, place);
   // Nobody is left to add to a run that was open.
   run.close();
   run.told.takeAll(run);

@@ -30,8 +30,9 @@ import type { LiveAttempt } from './attempts.ts';
 import { FAILED, RUNNING } from './codes.ts';
 import type { Core } from './core.ts';
 import { Entrance } from './entrance.ts';
+import { forgetRun } from './forgetting.ts';
 import { explain, stuckJobs, viewJob, viewRun } from './explaining.ts';
-import { armWakeUps, giveUp, loadRun } from './loading.ts';
+import { armWakeUps, countFirst, giveUp, loadRun } from './loading.ts';
 import { EngineLoop } from './loop.ts';
 import * as openRuns from './open-runs.ts';
 import { overrideFailed } from './overriding.ts';
@@ -126,7 +127,7 @@ export class EngineShell implements EngineApi {
   }
 
   async #takeOver(id: RunId, paused: boolean): Promise<readonly LiveAttempt[]> {
-    const { run, running } = await this.#load(id);
+    const { run, running } = await countFirst(this.#loop, () => this.#load(id));
     if (run.endedAt !== 0) {
       await this.store.releaseRun(id, run.epoch);
       throw new HeddleError('STATE_CONFLICT', `run ${id} is finished: it is ${run.status}`, {
@@ -285,6 +286,10 @@ export class EngineShell implements EngineApi {
     });
   }
 
+  forget(id: RunId): Promise<void> {
+    return this.#enter(id, () => forgetRun(this.#loop, this.#run(id)));
+  }
+
   /** A run that is final, loaded and owned; anything else is refused. */
   async #finished(id: RunId): Promise<RunState> {
     const held = this.core.runs.get(id);
@@ -396,8 +401,10 @@ export class EngineShell implements EngineApi {
 
   #run(id: RunId): RunState {
     const run = this.core.runs.get(id);
-    if (run === undefined) throw new HeddleError('RUN_NOT_FOUND', `run ${id} is not executed by this engine`);
-    return run;
+    if (run !== undefined) return run;
+    throw new HeddleError('RUN_NOT_FOUND', `run ${id} is not executed by this engine`, {
+      hint: 'resume it, or retry or rerun it when it has ended: that takes it from the store, where also show reads it',
+    });
   }
 
   #withJob(id: RunId, index: number): RunState {

@@ -27,6 +27,8 @@ export interface CommitChecksOptions {
   readonly tokens: Readonly<Record<string, number>>;
   /** Since when the owner of a run has it, by its own word; undefined while it is still taking it over. */
   readonly heldSince: (run: string, owner: OwnerId | '') => number | undefined;
+  /** When the owner of a run was asked to start or take it over; undefined when it did not. */
+  readonly takenAt: (run: string, owner: OwnerId | '') => number | undefined;
   /** Wall clock from which the custom condition is true. */
   readonly isGateOpen: () => boolean;
 }
@@ -107,12 +109,16 @@ export class CommitChecks implements DiskWatcher {
   }
 
   onTransaction(commits: readonly RunCommit[]): void {
-    const granted = commits.flatMap(({ jobs, transitions }) => {
+    const granted: JobRow[] = [];
+    let since = Number.POSITIVE_INFINITY;
+    for (const { run, owner, jobs, transitions } of commits) {
       const isNew = new Set(transitions.filter(isGrant).map(({ job, fence }) => `${job} ${fence}`));
-      return jobs.filter((row) => row.grant !== '' && isNew.has(`${row.job} ${row.fence}`));
-    });
+      const rows = jobs.filter((row) => row.grant !== '' && isNew.has(`${row.job} ${row.fence}`));
+      granted.push(...rows);
+      if (rows.length > 0) since = Math.min(since, this.#options.takenAt(run, owner) ?? -1);
+    }
     const owner = commits[0]?.owner;
-    if (granted.length > 0 && owner !== undefined) this.#checkCapacity(granted, owner);
+    if (granted.length > 0 && owner !== undefined) this.#checkCapacity(granted, { owner, since });
   }
 
   /** With another policy than `continue` nothing starts after the commit that holds the first failure. */
@@ -265,7 +271,10 @@ export class CommitChecks implements DiskWatcher {
    * I1: what is in use of a place where something was granted, over all runs of its owner. What was sent ahead holds nothing
    * until there is room, so that all may be as many over. Room is granted, before more is sent ahead, where nobody is over.
    */
-  #checkCapacity(granted: readonly JobRow[], owner: OwnerId): void {
+  #checkCapacity(
+    granted: readonly JobRow[],
+    { owner, since }: { readonly owner: OwnerId; readonly since: number },
+  ): void {
     const { ledger, placeOf } = this.#options;
     const places = new Set<string>();
     const withRoom = new Set<string>();
@@ -282,7 +291,7 @@ export class CommitChecks implements DiskWatcher {
     for (const stored of this.#options.stored()) {
       if (stored.row.owner !== owner) continue;
       for (const row of stored.jobs.values()) {
-        if (row.grant === '' || !isHolding(row, ledger) || !this.#isCounted(row, stored)) continue;
+        if (row.grant === '' || !isHolding(row, ledger) || !this.#isCounted(row, { stored, since })) continue;
         const grant = JSON.parse(row.grant) as Grant;
         const key = `${row.backend}\n${grant.place}`;
         const sum = used.get(key) ?? { cpus: 0, ahead: 0, memory: 0, gpus: [], by: [] };
@@ -317,10 +326,15 @@ export class CommitChecks implements DiskWatcher {
     }
   }
 
-  /** An engine knows what it granted, and what it took over once that is done; grants under way do not know of that. */
-  #isCounted(row: JobRow, stored: StoredRun): boolean {
+  /**
+   * An engine knows what it granted, what it was asked to take over no later than the runs it grants for, and what it took
+   * over since once that is done; grants under way do not know of that.
+   */
+  #isCounted(row: JobRow, { stored, since: asked }: { readonly stored: StoredRun; readonly since: number }): boolean {
     const { owner, id } = stored.row;
     if (this.#granter.get(row.attempt) === owner) return true;
+    const taken = this.#options.takenAt(id, owner);
+    if (taken !== undefined && taken <= asked) return true;
     const since = this.#options.heldSince(id, owner);
     return since !== undefined && this.#options.world.mono > since + LONGEST_COMMIT_MS;
   }

@@ -17,6 +17,8 @@ export interface Life {
   engine: EngineApi | undefined;
   /** Runs it has started or taken over, as it said, and since when. */
   readonly holds: Map<string, number>;
+  /** When it was last asked to start or take over each run. */
+  readonly takenAt: Map<string, number>;
   /** Wishes that it has not answered. */
   asked: number;
   /** The others take it for dead: what it believes may be old, until it hears of it. */
@@ -85,6 +87,7 @@ export function newLife(process: SimulatedProcess, context: LifeContext): Life {
     options,
     engine: undefined,
     holds: new Map(),
+    takenAt: new Map(),
     asked: 0,
     disowned: false,
     closing: false,

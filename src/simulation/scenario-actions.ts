@@ -13,6 +13,7 @@ export type UserAction =
   | { readonly kind: 'retry'; readonly run: number; readonly cpus: number }
   | { readonly kind: 'rerun'; readonly run: number; readonly jobs: readonly number[]; readonly whileRunning: boolean }
   | { readonly kind: 'append'; readonly run: number; readonly segment: number }
+  | { readonly kind: 'forget'; readonly run: number }
   | { readonly kind: 'start-again'; readonly run: number };
 
 /** What operators and the world do to it. */
@@ -87,6 +88,7 @@ function userActions(dice: Dice, plan: RunPlan, run: number): UserAction[] {
   if (dice.chance(0.15)) actions.push({ kind: 'pause', run, forMs: dice.int(1, 5000) });
   if (dice.chance(0.15)) actions.push({ kind: 'hold', run, jobs: some(), forMs: dice.int(1, 5000) });
   if (dice.chance(0.2)) actions.push({ kind: 'retry', run, cpus: dice.pick([0, 0, 1, 2, 99]) });
+  if (dice.chance(0.15)) actions.push({ kind: 'forget', run });
   if (dice.chance(0.15)) actions.push({ kind: 'rerun', run, jobs: some(), whileRunning: dice.chance(0.5) });
   return actions;
 }

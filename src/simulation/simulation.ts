@@ -346,6 +346,7 @@ class Simulation {
         sites.find((site) => site.name === backend)?.places.find((place) => place.name === name),
       tokens,
       heldSince: (run, owner) => this.#lives.all.find((life) => life.owner === owner)?.holds.get(run),
+      takenAt: (run, owner) => this.#lives.all.find((life) => life.owner === owner)?.takenAt.get(run),
       isGateOpen: () => this.#isGateOpen(),
     });
   }

@@ -102,7 +102,7 @@ export class Users {
 
   act(action: UserAction): void {
     const waits = action.kind === 'rerun' && !action.whileRunning && !this.#isFinal(action.run);
-    if (action.kind === 'retry' || waits) {
+    if (action.kind === 'retry' || action.kind === 'forget' || waits) {
       this.#whenOver.push(action);
       return;
     }
@@ -136,6 +136,7 @@ export class Users {
     if (engine === undefined || this.#taking.get(facts.id) === life || life.holds.has(facts.id)) return;
     if (stored !== undefined && isFinal(stored.row.status)) return;
     this.#taking.set(facts.id, life);
+    life.takenAt.set(facts.id, this.#world.mono);
     const what = stored === undefined ? 'start' : 'resume';
     const asked = () =>
       stored === undefined
@@ -155,6 +156,7 @@ export class Users {
       },
       otherwise: () => {
         this.#taking.delete(facts.id);
+        life.takenAt.delete(facts.id);
         this.tendSoon();
       },
     });
@@ -233,6 +235,9 @@ export class Users {
         return;
       case 'rerun':
         this.#again(life, facts, () => engine.rerun(id, this.#finalOf(facts, action.jobs)));
+        return;
+      case 'forget':
+        this.#ask(life, `forget ${plan.name}`, () => engine.forget(id), { then: () => life.holds.delete(id) });
         return;
       case 'append':
         facts.wishSegment(action.segment);

@@ -118,4 +118,10 @@ export const MUTANTS: readonly Mutant[] = [
     find: '  if (attempt.isAhead) return leaveLine(attempt);',
     replace: '  if (attempt.isAhead) return;',
   },
+  {
+    name: 'granted while another run is taken over: what that holds is not counted',
+    file: 'engine/granting.ts',
+    find: 'core.draining || !core.grantable || core.takingOver > 0',
+    replace: 'core.draining || !core.grantable',
+  },
 ];
