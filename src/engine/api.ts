@@ -21,6 +21,9 @@ import type {
   Value,
 } from '../model/index.ts';
 
+/** User code that says whether jobs may start: its word holds for the pace of its condition, a promise's for the look after it. */
+export type CustomCondition = () => boolean | Promise<boolean>;
+
 /** Everything the engine does not have of its own: it reads no clock, draws no chance, and touches no disk. */
 export interface EngineOptions {
   readonly store: Store;
@@ -51,7 +54,7 @@ export interface EngineOptions {
   /** How long an unreachable attempt is waited for between looks. @default 15000 */
   readonly recheckMs?: number;
   /** Custom conditions by name: user code, contained. Looked up when wanted: it may grow. */
-  readonly conditions?: Readonly<Record<string, () => boolean>>;
+  readonly conditions?: Readonly<Record<string, CustomCondition>>;
   /** Captured output a stream. @default 64 MiB */
   readonly outputBytes?: number;
 }
@@ -115,15 +118,25 @@ export interface JobView {
   readonly losses: number;
 }
 
+/** A job that another waits for. */
+export interface WaitedFor {
+  readonly job: JobId;
+  /** `created` also where a condition names a job that is not there yet. */
+  readonly status: Status;
+  readonly edge: 'data' | 'order' | 'condition';
+}
+
 /** Why a job is where it is, as facts; the command line puts them into sentences. */
 export interface Explanation {
   readonly job: JobView;
-  /** Upstream jobs it waits for, at most 20 of them. */
-  readonly waitsFor: readonly { readonly job: JobId; readonly status: Status; readonly edge: 'data' | 'order' }[];
+  /** Jobs it waits for, at most 20 of them: upstream ones, and those its condition names. */
+  readonly waitsFor: readonly WaitedFor[];
   readonly waitsForCount: number;
   /** What it asks for and what is free, when it is queued or reserved. */
   readonly request?: ResourceRequest;
   readonly free?: readonly { readonly place: string; readonly cpus: number; readonly memoryBytes?: number }[];
+  /** How many attempts may run at a time over all backends, when it waits for that. */
+  readonly limit?: number;
   /** The job for which what is free is being kept. */
   readonly reservedFor?: JobId;
   /** Epoch milliseconds of its dated wake-up. */

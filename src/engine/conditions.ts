@@ -56,7 +56,9 @@ export function judge(core: Core, run: RunState, { condition, isSealed }: Questi
     case 'before-weekday':
       return judgeClock(core.now.wall, condition);
     case 'custom':
-      return core.settings.judge(condition.name) ? TRUE : { ...FALSE, pollMs: condition.everyMs };
+      return core.settings.judge(condition.name, condition.everyMs)
+        ? TRUE
+        : { ...FALSE, pollMs: Math.max(1, condition.everyMs) };
     case 'all':
     case 'any':
       return judgeMany(core, run, { condition, isSealed });

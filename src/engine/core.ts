@@ -28,8 +28,8 @@ export interface CoreSettings {
   readonly keepRows: boolean;
   readonly random: Random;
   readonly newAttemptId: () => AttemptId;
-  /** Looks at a custom condition; contains what user code throws. */
-  readonly judge: (name: string) => boolean;
+  /** The word of a custom condition, asked for at its pace; contains what user code throws. */
+  readonly judge: (name: string, everyMs: number) => boolean;
 }
 
 /** A job whose end is to be told, and how far that got: the next edge, then the next gate. */

@@ -1,13 +1,14 @@
-import { DATA_EDGE, type Detail, type JobId, isFinal, type Status } from '../model/index.ts';
-import type { Explanation, JobView, RunView } from './api.ts';
+import { asJobId, type Condition, DATA_EDGE, type Detail, type JobId, isFinal } from '../model/index.ts';
+import type { Explanation, JobView, RunView, WaitedFor } from './api.ts';
 import { detailOf, GATED, HELD, PENDING, QUEUED, RUNNING, statusOf, TOLD } from './codes.ts';
+import { isLong, jobsOf } from './conditions.ts';
 import type { Core } from './core.ts';
 import { namedIn } from './deadlock.ts';
 import type { PlaceState } from './places.ts';
 import type { RunState } from './run-state.ts';
 import { isSatisfied } from './waiting.ts';
 
-const MOST_UPSTREAM = 20;
+const MOST_NAMED = 20;
 
 /** A run as the last commit left it. */
 export function viewRun({ id, name, told }: RunState): RunView {
@@ -65,19 +66,22 @@ function keptFor(run: RunState, job: number): JobId | undefined {
   return kept === undefined || head === -1 || (kept.run === run && head === job) ? undefined : kept.run.nameOf(head);
 }
 
-export function explain(run: RunState, job: number): Explanation {
+export function explain(core: Core, run: RunState, job: number): Explanation {
   const view = viewJob(run, job);
-  const upstream = unsatisfied(run, job);
+  const waitsFor = new WaitedForList();
+  addUpstream(run, job, waitsFor);
+  addNamed(run, job, waitsFor);
   const queue = run.queueOf(job);
   const isQueued = view.detail === 'queued' || view.detail === 'reserved';
   const reservedFor = isQueued ? keptFor(run, job) : undefined;
   const outcome = run.outcomes.get(job);
-  const wakeAt = run.wakeAt.get(job);
+  const wakeAt = run.wakeAt.get(job) ?? nextLook(core, run, job);
   const because = view.status === 'cancelled' && view.detail === 'upstream' ? rootOf(run, job) : undefined;
   return {
     job: view,
-    waitsFor: upstream.slice(0, MOST_UPSTREAM),
-    waitsForCount: upstream.length,
+    waitsFor: waitsFor.first,
+    waitsForCount: waitsFor.count,
+    ...(isQueued && core.holding >= core.mostAttempts ? { limit: core.mostAttempts } : {}),
     ...(isQueued ? { request: queue.request, free: freeOn(queue.backend.places) } : {}),
     ...(reservedFor === undefined ? {} : { reservedFor }),
     ...(wakeAt === undefined ? {} : { wakeAt }),
@@ -95,15 +99,49 @@ function freeOn(places: readonly PlaceState[]): NonNullable<Explanation['free']>
   }));
 }
 
-function unsatisfied(run: RunState, job: number): { job: JobId; status: Status; edge: 'data' | 'order' }[] {
-  const waitsFor: { job: JobId; status: Status; edge: 'data' | 'order' }[] = [];
-  if (run.table.status[job] !== PENDING) return waitsFor;
+/** When a condition that waits for a point in time is looked at next. */
+function nextLook(core: Core, run: RunState, job: number): number | undefined {
+  const due = run.timeGated.has(job) ? run.looks.get(job) : undefined;
+  return due === undefined ? undefined : Math.round(core.now.wall + due - core.now.mono);
+}
+
+/** What a job waits for: the first ones, and how many there are. */
+class WaitedForList {
+  readonly first: WaitedFor[] = [];
+  count = 0;
+
+  add(made: () => WaitedFor): void {
+    this.count += 1;
+    if (this.first.length < MOST_NAMED) this.first.push(made());
+  }
+}
+
+function addUpstream(run: RunState, job: number, list: WaitedForList): void {
+  if (run.table.status[job] !== PENDING) return;
   run.eachUpstream(job, (from, accept) => {
     const status = statusOf(run.told.statusOf(from));
     if (isFinal(status) && isSatisfied(accept, status) === 'yes') return;
-    waitsFor.push({ job: run.nameOf(from), status, edge: accept === DATA_EDGE ? 'data' : 'order' });
+    list.add(() => ({ job: run.nameOf(from), status, edge: accept === DATA_EDGE ? 'data' : 'order' }));
   });
-  return waitsFor;
+}
+
+function addNamed(run: RunState, job: number, list: WaitedForList): void {
+  if (run.table.status[job] !== PENDING || ((run.table.flags[job] as number) & GATED) === 0) return;
+  const condition = run.conditions.get(run.table.definition[job] as number);
+  // One whose names are being looked up says what it waits for when that is done.
+  if (condition !== undefined && !isLong(run, condition)) addNamedBy(run, condition, list);
+}
+
+function addNamedBy(run: RunState, condition: Condition, list: WaitedForList): void {
+  if (condition.kind === 'all' || condition.kind === 'any') {
+    for (const part of condition.conditions) addNamedBy(run, part, list);
+  } else if (condition.kind === 'after') {
+    for (const [at, upstream] of jobsOf(run, condition).entries()) {
+      const status = upstream === -1 ? 'created' : statusOf(run.told.statusOf(upstream));
+      if (isFinal(status)) continue;
+      list.add(() => ({ job: asJobId(condition.jobs[at] as string), status, edge: 'condition' }));
+    }
+  }
 }
 
 /** The job whose end began the cascade that cancelled this one. */

@@ -18,6 +18,7 @@ import { Core } from './core.ts';
 import { viewRun } from './explaining.ts';
 import { headsBefore } from './granting.ts';
 import { BackendLimits } from './limits.ts';
+import { CustomConditions } from './custom-conditions.ts';
 import type { Outbox } from './outbox.ts';
 import type { RunState } from './run-state.ts';
 import { addChore, turn, type TurnBudget, wallJumped } from './turn.ts';
@@ -71,6 +72,7 @@ export class EngineLoop implements ActorHost {
     this.options = options;
     this.store = options.store;
     this.#clock = options.clock;
+    const customConditions = new CustomConditions(this, (name) => options.conditions?.[name]);
     this.core = new Core(
       {
         strategy: options.strategy ?? 'priority',
@@ -80,7 +82,7 @@ export class EngineLoop implements ActorHost {
         keepRows: options.store.keepsJobs,
         random: options.random,
         newAttemptId: attemptIds(options.random),
-        judge: (name) => this.#judge(name),
+        judge: (name, everyMs) => customConditions.holds(name, everyMs),
       },
       options.tokens ?? {},
     );
@@ -257,15 +259,6 @@ export class EngineLoop implements ActorHost {
       this.#timerDue = Infinity;
       this.#poke();
     });
-  }
-
-  #judge(name: string): boolean {
-    try {
-      return this.options.conditions?.[name]?.() ?? false;
-    } catch (thrown) {
-      this.core.notice('condition-threw', `condition "${name}" threw and counts as false: ${asError(thrown).message}`);
-      return false;
-    }
   }
 
   /** Decides nothing more, and tells everybody who waits. */

@@ -340,7 +340,7 @@ export class EngineShell implements EngineApi {
   }
 
   why(id: RunId, index: number): Explanation {
-    return explain(this.#withJob(id, index), index);
+    return explain(this.core, this.#withJob(id, index), index);
   }
 
   /** Jobs that nothing would ever wake: there must be none. */

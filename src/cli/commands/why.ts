@@ -198,6 +198,8 @@ function pendingReasons(known: Known, found: FoundRun, context: Context): readon
     lines.push(`it waits for ${names}${more}`);
   }
   if (explanation?.request !== undefined) lines.push(requestText(explanation));
+  if (explanation?.limit !== undefined)
+    lines.push(`as many attempts run as may at a time, over all backends: ${explanation.limit}`);
   if (explanation?.reservedFor !== undefined)
     lines.push(`what is free is kept for '${explanation.reservedFor}', which has waited longer`);
   if (explanation?.wakeAt !== undefined && explanation.wakeAt > 0) {
