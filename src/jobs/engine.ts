@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { isInsideLane } from '../calls/index.ts';
 import { type EngineApi, EngineShell, type RunSettings } from '../engine/index.ts';
 import {
   asRunId,
@@ -114,8 +115,9 @@ export class Engine implements AsyncDisposable {
     this.jobs = new Jobs(this.#session);
   }
 
-  /** @throws {HeddleError} STORE_UNAVAILABLE, STORE_NEWER, STORE_CORRUPT, STORE_LOCKED, BACKEND_UNAVAILABLE */
+  /** @throws {HeddleError} STORE_UNAVAILABLE, STORE_NEWER, STORE_CORRUPT, STORE_LOCKED, BACKEND_UNAVAILABLE, NESTED_ENGINE */
   static async open(options: EngineOpenOptions = {}): Promise<Engine> {
+    if (isInsideLane()) throw nestedEngine();
     await using resources = new AsyncDisposableStack();
     const closed = new AbortController();
     const project = resolve(options.project ?? '.');
@@ -189,7 +191,7 @@ export class Engine implements AsyncDisposable {
   }
 
   /** As `wait`, for these jobs. */
-  join(jobs: Iterable<AnyJob>, options: WaitOptions = {}): Promise<boolean> {
+  async join(jobs: Iterable<AnyJob>, options: WaitOptions = {}): Promise<boolean> {
     const states = [...jobs].map(stateOf);
     for (const state of states) if (!state.isFinal) state.mustBeSubmitted();
     return this.#session.wait(options, () => states);
@@ -287,6 +289,12 @@ export class Engine implements AsyncDisposable {
 
 function isGraph(source: GraphSource): source is Graph {
   return 'edgeOffsets' in source;
+}
+
+function nestedEngine(): HeddleError {
+  return new HeddleError('NESTED_ENGINE', 'an engine was opened inside a call of another engine', {
+    hint: 'a lane loads the module of the function it calls: put what starts the engine under `if (import.meta.main) { ... }`',
+  });
 }
 
 /** A run's id becomes a directory's name. */
