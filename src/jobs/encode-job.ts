@@ -12,13 +12,7 @@ import {
   HeddleError,
   type Ref,
 } from '../model/index.ts';
-import {
-  AfterAnother,
-  AfterOthers,
-  AllSatisfied,
-  type AnyCondition,
-  type ConditionScope,
-} from './conditions.ts';
+import { AfterAnother, AfterOthers, AllSatisfied, type AnyCondition, type ConditionScope } from './conditions.ts';
 import type { HeldFunctions } from './held-functions.ts';
 import { asJob, type Job } from './job.ts';
 import { hasPolicies, jobDefinition, type JobOptions } from './job-options.ts';

@@ -70,7 +70,8 @@ export class CallbackRunner {
     const { job } = state;
     if (onAttemptFailed !== undefined && outcome !== undefined && outcome.kind !== 'ok' && outcome.kind !== 'cancelled')
       this.#call(state, 'onAttemptFailed', () => onAttemptFailed(bodyError(state, outcome), job));
-    if (status === 'done' && onDone !== undefined) this.#call(state, 'onDone', () => onDone(valueIn(outcome), job));
+    if (status === 'done' && onDone !== undefined)
+      this.#call(state, 'onDone', () => onDone(state.fixedResult?.value ?? valueIn(outcome), job));
     if (status === 'failed') this.failed(state);
     if (status === 'cancelled' && onCancelled !== undefined) this.#call(state, 'onCancelled', () => onCancelled(job));
   }

@@ -37,6 +37,8 @@ export type JobWork =
       readonly backend: string;
       readonly task: string;
       readonly payload: CommandPayload;
+      /** What `result()` gives once it is done. */
+      readonly result: unknown;
     };
 
 /** What a job asks of the session that has it. */
@@ -76,6 +78,8 @@ export class JobState {
   /** Given up once it is encoded: what a rerun needs the engine has. */
   work: JobWork | undefined;
   readonly isStream: boolean;
+  /** Of a command, whose value is what lies in its directory. */
+  readonly fixedResult: { readonly value: unknown } | undefined;
   /** The session it was submitted to. */
   home: JobHome | undefined;
   /** In the session's run; -1 before it is submitted. */
@@ -113,6 +117,7 @@ export class JobState {
     this.id = init.id;
     this.work = init.work;
     this.isStream = init.work.kind === 'call' && init.work.stream;
+    this.fixedResult = init.work.kind === 'command' ? { value: init.work.result } : undefined;
     this.options = init.options;
     this.createdAt = systemClock.now().wall;
   }

@@ -1,6 +1,7 @@
 import { decodeValue } from '../calls/index.ts';
 import type { EngineApi } from '../engine/index.ts';
 import {
+  describeOutcome,
   type EngineEvent,
   HeddleError,
   isFinal,
@@ -150,6 +151,7 @@ export class Session implements JobHome {
 
   async resultOf(state: JobState): Promise<unknown> {
     if (state.isStream) return this.#streamOf(state);
+    if (state.fixedResult !== undefined) return state.fixedResult.value;
     const value = state.value ?? (await this.#storedValue(state));
     return value === undefined ? undefined : decodeValue(value);
   }
@@ -229,9 +231,11 @@ export class Session implements JobHome {
   }
 
   #logFailure(state: JobState): void {
-    const error = bodyError(state);
-    const told = this.#init.logsTracebacks() ? { job: state.id, error } : { job: state.id };
-    this.#init.logger.error(told, `job '${state.id}' failed (${state.detail}): ${error.message}`);
+    const { id, detail, outcome, refusal } = state;
+    const why = refusal?.message ?? (outcome === undefined ? detail : describeOutcome(outcome));
+    const error = refusal ?? (outcome?.kind === 'error' ? bodyError(state) : undefined);
+    const withStack = error !== undefined && this.#init.logsTracebacks();
+    this.#init.logger.error({ job: id, cause: detail, ...(withStack ? { error } : {}) }, `job '${id}' failed: ${why}`);
   }
 
   /** Nothing more is heard: everybody who waits is told. */

@@ -14,8 +14,8 @@ import { systemClock } from '../process/index.ts';
 import type { JobNode } from './encode-job.ts';
 import type { JobState } from './job-state.ts';
 
-/** What has such a condition is cancelled at once: nobody looks. */
-const SELDOM_MS = 2 ** 31;
+/** What has such a condition is cancelled at once: it is looked at only when it runs again. */
+const GATE_EVERY_MS = 1;
 
 const RUN_NAME = 'session';
 
@@ -191,7 +191,7 @@ function gateName({ id }: JobState): string {
 
 /** The definition behind one more condition; of a refused one what can't be refused. */
 function gatedBy(name: string, definition: Definition, isRefused: boolean): Definition {
-  const gate: Condition = { kind: 'custom', name, everyMs: SELDOM_MS };
+  const gate: Condition = { kind: 'custom', name, everyMs: GATE_EVERY_MS };
   const { condition } = definition;
   if (!isRefused)
     return {
