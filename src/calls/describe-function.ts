@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { createRequire, stripTypeScriptTypes } from 'node:module';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
 import type { AnyNode, Program } from 'acorn';
@@ -9,7 +9,7 @@ import { type FunctionFacts, inspectFunction, type ScriptText } from './function
 import { builtinExport, GLOBAL_NAMES, globalPath } from './global-names.ts';
 import type { AnyFunction } from './local-functions.ts';
 import { type StaticExport, staticExports } from './module-exports.ts';
-import { COMMONJS, MODULE, parseScript } from './parse-script.ts';
+import { COMMONJS, MODULE, parseScript, stripTypes } from './parse-script.ts';
 import { type FoundFunction, findFunction } from './scopes.ts';
 import { sourceOf } from './function-source.ts';
 import { referenceOfTask } from './task-registry.ts';
@@ -187,7 +187,7 @@ function originalProgram(url: string): Program | undefined {
   const path = fileURLToPath(module);
   try {
     const text = readFileSync(path, 'utf8');
-    return tryParse(/\.[cm]?ts$/.test(path) ? stripTypeScriptTypes(text) : text, true);
+    return tryParse(/\.[cm]?ts$/.test(path) ? stripTypes(text) : text, true);
   } catch {
     return undefined;
   }

@@ -19,6 +19,7 @@ export { reviveError, serializeError } from './error-data.ts';
 export { type AnyFunction, dropLocal, heldLocal, holdLocal } from './local-functions.ts';
 export { referenceOfTask, registeredTask, registerTask } from './task-registry.ts';
 export { registerResolver } from './resolver.ts';
+export { whyNoWait } from './builtin.ts';
 export {
   type AttemptContext,
   attemptContext,
@@ -32,3 +33,4 @@ export {
 export { type LoadOptions, loadFunction } from './load.ts';
 export { type Call, type CallOptions, type CallOutcome, runCall } from './run-call.ts';
 export { type CallSurroundings, enterSurroundings } from './surroundings.ts';
+export { codeOf, moduleCode } from './module-code.ts';

@@ -1,6 +1,5 @@
-import { hash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, relative, resolve } from 'node:path';
+import { dirname } from 'node:path';
+import { moduleCode } from '../calls/index.ts';
 import { HeddleError, type Json, type RunRow } from '../model/index.ts';
 
 /** What a run was started from, kept with it. */
@@ -10,28 +9,8 @@ export interface Origin {
   readonly file: string;
   /** The project's directory, absolute. */
   readonly project: string;
-  /** sha256 of the workflow's file and of all it imports by relative paths, by path from the file's folder. */
+  /** What decides what the workflow's file does, as `moduleCode` has it: hashes by file and package. */
   readonly code?: Readonly<Record<string, string>>;
-}
-
-/** `from './x.ts'`, `import './x.ts'`, `import('./x.ts')`, `new URL('./x.ts', ...)`. A mention too many only adds a file. */
-const RELATIVE_IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*|\bnew\s+URL\(\s*)(["'])(\.{1,2}\/[^"'\n]+)\1/g;
-
-/** Hashes a module and, by their text, the modules it imports by relative paths, at any depth. */
-export function hashModules(file: string): Readonly<Record<string, string>> {
-  const folder = dirname(file);
-  const hashes = new Map<string, string>();
-  const waiting = [file];
-  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
-    const name = relative(folder, path);
-    if (hashes.has(name) || !existsSync(path)) continue;
-    const text = readFileSync(path, 'utf8');
-    hashes.set(name, hash('sha256', text));
-    if (!/\.[cm]?[jt]s$/.test(path)) continue;
-    for (const [, , specifier] of text.matchAll(RELATIVE_IMPORT))
-      waiting.push(resolve(dirname(path), specifier as string));
-  }
-  return Object.fromEntries([...hashes].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Reads what a run was started from; undefined when a program started it. */
@@ -50,7 +29,7 @@ export function originOf(row: RunRow): Origin | undefined {
 export function assertCodeUnchanged(row: RunRow): void {
   const origin = originOf(row);
   if (origin?.code === undefined) return;
-  const now = hashModules(origin.file);
+  const now = moduleCode(origin.file);
   const names = [...new Set([...Object.keys(origin.code), ...Object.keys(now)])].sort();
   const changes = names.flatMap((name) => describeChange(name, origin.code?.[name], now[name]));
   if (changes.length === 0) return;

@@ -3,9 +3,10 @@ import { open, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
+import { moduleCode } from '../calls/index.ts';
 import { asError, type Graph, HeddleError, type Json, nearestName } from '../model/index.ts';
 import { graphFromJson, graphFromLines, isWorkflow, parseParameters } from '../workflow/index.ts';
-import { hashModules, type Origin } from './code-origin.ts';
+import type { Origin } from './code-origin.ts';
 import { watchParameters } from './watched-parameters.ts';
 
 /** What a FILE holds, ready to be started. */
@@ -97,7 +98,7 @@ function dataOrigin(file: string, kind: 'wfformat' | 'graph'): { readonly origin
 
 async function loadModule(path: string, parameters: Readonly<Record<string, Json>>): Promise<Loaded> {
   const exported = (await importModule(path)).default;
-  const origin: Origin = { kind: 'module', file: path, project: projectOf(path), code: hashModules(path) };
+  const origin: Origin = { kind: 'module', file: path, project: projectOf(path), code: moduleCode(path) };
   if (isGraph(exported)) return { graph: exported, parameters, origin };
   if (!isWorkflow(exported)) {
     throw new HeddleError('INPUT_INVALID', `'${basename(path)}' does not export a workflow by default`, {

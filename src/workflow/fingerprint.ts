@@ -1,5 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import { type Definition, type Graph, type Json, type ResolvedWork, textAt } from '../model/index.ts';
+import { codeOf, encodeArguments } from '../calls/index.ts';
 import { canonicalJson, hashOf, mapRefs } from './canonical.ts';
 
 /** Part of every fingerprint: raised when what goes into them changes, so that old ones match nothing. */
@@ -78,15 +79,17 @@ export interface TaskContent {
 
 /**
  * What one task is, as a sha256 in hex: its name, its rendered command and declared outputs (not where
- * they are published), its inputs by content, its environment. The same task in another run, directory or
- * backend has the same. Undefined when an input's content is not known.
+ * they are published), its inputs by content, its environment; of a call what its code is (`codeOf`), and its
+ * arguments. The same task in another run, directory or backend has the same. Undefined when an input's content, or
+ * the code of a function, is not known.
  */
 export function taskFingerprint({ definition: { name, kind }, work, imageDigest }: TaskContent): string | undefined {
   const image = imageDigest === undefined ? {} : { imageDigest };
   if (work.kind === 'call') {
-    // Arguments are fingerprinted as the data they came from: JSON.
-    const args = work.args as readonly Json[];
-    return hashOf({ version: VERSION, name, kind, call: { ...work.call }, args, ...image });
+    const call = codeOf(work.call);
+    if (call === undefined) return undefined;
+    const args = encodeArguments(work.args, () => undefined) as readonly Json[];
+    return hashOf({ version: VERSION, name, kind, call, args, environment: work.environment ?? {}, ...image });
   }
   const inputs: Json[] = [];
   for (const input of work.inputs) {

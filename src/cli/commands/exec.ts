@@ -37,7 +37,7 @@ export async function exec(_context: Context, [callFile = '', resultFile = '']: 
     { reference: located(call, resolve(project)), args: args.map(decodeData) },
     { context, project: resolve(project), valueBytes: MAX_VALUE_BYTES },
   );
-  if (outcome.kind === 'cancelled') return asked.dieOfIt();
+  if (outcome.kind === 'cancelled') return await asked.dieOfIt();
   const base = { format: 'heddle-result/1', directory, started, ended: clock.now().wall } as const;
   writeResult(resultFile, { ...base, ...contentOf(outcome) });
   return outcome.kind === 'ok' ? 0 : 1;

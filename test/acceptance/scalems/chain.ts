@@ -9,7 +9,8 @@ export function bonds(
   const pairs = new Map<string, number>();
   for (let i = 0; i < lengths.length; i += 1) {
     lengths[i] = Math.abs((positions[i + 1] as number) - (positions[i] as number));
-    const pair = [species[i], species[i + 1]].sort().join('-');
+    const [one = '', other = ''] = species.slice(i);
+    const pair = one < other ? `${one}-${other}` : `${other}-${one}`;
     pairs.set(pair, (pairs.get(pair) ?? 0) + 1);
   }
   return { lengths, pairs };

@@ -1,3 +1,4 @@
+/* oxlint-disable no-eval, typescript/no-implied-eval -- what was evaluated is described too */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeFunction, task } from './described.ts';

@@ -1,0 +1,183 @@
+import { hash } from 'node:crypto';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { createRequire, isBuiltin } from 'node:module';
+import { dirname, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { AnyNode, Program } from 'acorn';
+import type { CallReference } from '../model/index.ts';
+import { packageCode } from './package-code.ts';
+import { COMMONJS, MODULE, stripTypes, tokenize } from './parse-script.ts';
+import { childrenOf } from './scopes.ts';
+
+/**
+ * What decides what a module does, as hashes by name: its own file and all it imports by relative paths, at any depth, by
+ * path from its folder; and the packages these import, `npm:<name>`, by what the lock file says of them. Of
+ * JavaScript and TypeScript the tokens count, so comments, white space and types do not; of other files every byte.
+ */
+export function moduleCode(file: string): Readonly<Record<string, string>> {
+  const folder = dirname(file);
+  const hashes = new Map<string, string>();
+  const waiting = [file];
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    const name = relative(folder, path);
+    if (hashes.has(name)) continue;
+    const facts = readModule(path);
+    if (facts === undefined) continue;
+    hashes.set(name, facts.hash);
+    for (const specifier of facts.imports) {
+      const target = locate(specifier, path);
+      if (target.kind === 'file') waiting.push(target.path);
+      else if (target.kind === 'package') packageCode(target.name, path, hashes);
+    }
+  }
+  return Object.fromEntries([...hashes].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** What decides what a called function does, as a sha256 in hex. Undefined where that can't be known: a function held in memory. */
+export function codeOf(reference: CallReference): string | undefined {
+  switch (reference.kind) {
+    case 'builtin':
+    case 'global':
+      return hash('sha256', `${reference.kind} ${reference.name}`);
+    case 'source':
+      return hash('sha256', `source\n${codeTokens(`(${reference.source}\n)`).join('\n')}`);
+    case 'module':
+      return moduleReferenceCode(reference);
+    case 'local':
+      return undefined;
+  }
+}
+
+function moduleReferenceCode({ module, name, task }: Extract<CallReference, { kind: 'module' }>): string | undefined {
+  const exported = `${task === true ? 'task' : 'export'} ${name}`;
+  if (isBuiltin(module) || module.startsWith('data:')) return hash('sha256', `${exported}\n${module}`);
+  if (!module.startsWith('file:')) return undefined;
+  const path = fileURLToPath(module);
+  if (!existsSync(path)) return undefined;
+  const code = Object.entries(moduleCode(path)).map(([file, sha256]) => `${file} ${sha256}`);
+  return hash('sha256', `${exported}\n${code.join('\n')}`);
+}
+
+function codeTokens(source: string): readonly string[] {
+  try {
+    return tokenize(source, COMMONJS).tokens;
+  } catch {
+    return [source];
+  }
+}
+
+/** What is known of a file, as long as it is this file. */
+interface ModuleFacts {
+  readonly hash: string;
+  readonly imports: readonly string[];
+}
+
+const known = new Map<string, { readonly identity: string; readonly facts: ModuleFacts }>();
+
+function readModule(path: string): ModuleFacts | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
+  if (stat?.isFile() !== true) return undefined;
+  const identity = `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`;
+  const earlier = known.get(path);
+  if (earlier?.identity === identity) return earlier.facts;
+  const facts = factsOf(path);
+  known.set(path, { identity, facts });
+  return facts;
+}
+
+function factsOf(path: string): ModuleFacts {
+  const bytes = readFileSync(path);
+  if (!/\.[cm]?[jt]s$/.test(path)) return { hash: hash('sha256', bytes), imports: [] };
+  const text = bytes.toString();
+  const parsed = parseModule(path, text);
+  if (parsed === undefined) return { hash: hash('sha256', bytes), imports: mentionedImports(text) };
+  const imports = new Set<string>();
+  gatherImports(parsed.program, imports);
+  return { hash: hash('sha256', parsed.tokens.join('\n')), imports: [...imports] };
+}
+
+/** Undefined for what is more than JavaScript with types. */
+function parseModule(path: string, text: string): ReturnType<typeof tokenize> | undefined {
+  try {
+    const source = path.endsWith('ts') ? stripTypes(text) : text;
+    if (path.endsWith('.cjs') || path.endsWith('.cts')) return tokenize(source, COMMONJS);
+    try {
+      return tokenize(source, MODULE);
+    } catch {
+      return tokenize(source, COMMONJS);
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+/** `from './x.ts'`, `import './x.ts'`, `import('./x.ts')`, `new URL('./x.ts', ...)`. A mention too many only adds a file. */
+const MENTION = /(?:\bfrom\s*|\bimport\s*\(?\s*|\bnew\s+URL\(\s*)(["'])([^"'\n]+)\1/g;
+
+function mentionedImports(text: string): readonly string[] {
+  return [...text.matchAll(MENTION)].map(([, , specifier]) => specifier as string);
+}
+
+function gatherImports(program: Program, into: Set<string>): void {
+  const visit = (node: AnyNode): void => {
+    const specifier = specifierOf(node);
+    if (specifier?.type === 'Literal' && typeof specifier.value === 'string') into.add(specifier.value);
+    for (const child of childrenOf(node)) visit(child);
+  };
+  visit(program);
+}
+
+/** Where a node names another module or file, literally or not. */
+function specifierOf(node: AnyNode): AnyNode | null | undefined {
+  switch (node.type) {
+    case 'ImportDeclaration':
+    case 'ExportNamedDeclaration':
+    case 'ExportAllDeclaration':
+    case 'ImportExpression':
+      return node.source;
+    case 'NewExpression':
+      // Files beside the module are named so: new URL('./table.json', import.meta.url).
+      return node.callee.type === 'Identifier' && node.callee.name === 'URL' && node.arguments.length === 2
+        ? node.arguments[0]
+        : undefined;
+    case 'CallExpression':
+      return node.callee.type === 'Identifier' && node.callee.name === 'require' ? node.arguments[0] : undefined;
+    default:
+      return undefined;
+  }
+}
+
+type Target =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'package'; readonly name: string }
+  | { readonly kind: 'none' };
+
+const NONE: Target = { kind: 'none' };
+
+/** What a specifier leads to. Node's own modules, and heddle's, decide nothing of what a study does. */
+function locate(specifier: string, from: string): Target {
+  if (/^\.{1,2}(?:\/|$)/.test(specifier)) return { kind: 'file', path: locateFile(specifier, from) };
+  if (specifier.startsWith('file:')) return { kind: 'file', path: fileURLToPath(specifier) };
+  if (specifier.startsWith('#')) return required(specifier, from);
+  if (isBuiltin(specifier) || /^[a-z]+:/.test(specifier) || specifier.startsWith('/')) return NONE;
+  const [scope = '', rest] = specifier.split('/');
+  const name = scope.startsWith('@') ? `${scope}/${rest ?? ''}` : scope;
+  return name === 'heddle' ? NONE : { kind: 'package', name };
+}
+
+/** CommonJS leaves the ending out. */
+function locateFile(specifier: string, from: string): string {
+  const path = resolve(dirname(from), specifier.replace(/[?#].*$/, ''));
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) return path;
+  const target = required(specifier, from);
+  return target.kind === 'file' ? target.path : path;
+}
+
+function required(specifier: string, from: string): Target {
+  try {
+    const path = createRequire(from).resolve(specifier);
+    return isBuiltin(path) ? NONE : { kind: 'file', path };
+  } catch {
+    return NONE;
+  }
+}
