@@ -1,7 +1,7 @@
 /**
  * What a durable command costs before the engine: 2,000 x `true`, two at a time, through the commands backend alone,
  * beside `make -j2` over the same. Directories on tmpfs where there is one; CPU is that of this process and of all
- * children. `node bench/launcher.ts [--rounds 5] [--count 2000] [--shell bash|dash|busybox]`
+ * children. `node bench/launcher.ts [--rounds 5] [--count 2000] [--shell bash|dash|dash-setsid|dash-bare|busybox]`
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -38,7 +38,8 @@ const root = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 const SHELLS: Readonly<Record<string, LauncherShell>> = {
   bash: { command: ['/bin/bash'], isolation: 'groups' },
-  dash: { command: ['/bin/dash'], isolation: 'setsid' },
+  dash: { command: ['/bin/dash'], isolation: 'shared' },
+  'dash-setsid': { command: ['/bin/dash'], isolation: 'setsid' },
   'dash-bare': { command: ['/bin/dash'], isolation: 'bare' },
   busybox: { command: ['/bin/busybox', 'sh'], isolation: 'setsid' },
 };

@@ -16,13 +16,11 @@ export {
   FENCED_FILE,
   STDERR_FILE,
   STDOUT_FILE,
-} from './launcher-script.ts';
+} from './job-files.ts';
 export { Launcher, type LauncherAnswer, type LauncherOptions, type LauncherOrder } from './launcher.ts';
 export {
   childrenOf,
-  groupTarget,
   listProcesses,
-  sessionTarget,
   signalGroup,
   signalProcess,
 } from './members.ts';
@@ -34,6 +32,6 @@ export {
   type CommandResult,
   runCommand,
 } from './run-command.ts';
-export { findLauncherShell, type Isolation, type LauncherShell, ProgramFinder, which } from './shells.ts';
+export { findLauncherShell, type Isolation, type LauncherShell, ProgramFinder, sharesGroup, which } from './shells.ts';
 export { systemClock, systemRandom } from './system-clock.ts';
 export { ProcessTable, UsageMeter } from './usage.ts';

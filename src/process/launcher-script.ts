@@ -1,20 +1,11 @@
+import { CLAIM_FILE, COMMAND_FILE, EXIT_FILE, FENCED_FILE, STDERR_FILE, STDOUT_FILE } from './job-files.ts';
+import { SHARED_SCRIPT, TRAPPED } from './shared-script.ts';
 import type { Isolation } from './shells.ts';
-
-/**
- * The files a launcher writes into an attempt's directory, and those it reads there.
- * `claim` is taken exclusively before a start; `fenced` forbids start and publication.
- */
-export const CLAIM_FILE = 'claim';
-export const FENCED_FILE = 'fenced';
-export const EXIT_FILE = 'exit.json';
-export const STDOUT_FILE = 'stdout';
-export const STDERR_FILE = 'stderr';
-export const COMMAND_FILE = 'command.sh';
 
 /*
  * What the scripts below hold to, each learnt from a trap:
  * - Orders come as lines on fd 0, `<seq> <kind> <attempt> <fence> <directory>`; answers leave on fd 1; the shell's own
- *   stderr is a file, read back on fd 3. A job has none of the three.
+ *   stderr is a file, read back on fd 3. A job has none of the three. (`shared` orders: see there.)
  * - Signals are trapped with `:` and never `''`: what is ignored stays ignored in the jobs.
  * - A shell gives 128+n both for `exit 128+n` and for death by signal n. It says "Killed" on its own stderr only for
  *   a signal, so what can be read from fd 3 tells them apart. (bash with job control says so of every signal; dash
@@ -65,7 +56,7 @@ if [ -e "$d/${FENCED_FILE}" ]; then echo "$q fenced 0"; continue; fi`;
  */
 const GROUPS = `set -m
 set -C
-trap : HUP INT QUIT PIPE TERM
+trap : ${TRAPPED}
 read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ start _ </proc/$$/stat
 host=$1 boot=$2
 ${SAID}
@@ -103,7 +94,7 @@ case $1 in s) exec /bin/sh ./${COMMAND_FILE};; esac
  */
 function plain(prefix: string): string {
   return `set -C
-trap : HUP INT QUIT PIPE TERM
+trap : ${TRAPPED}
 read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ start _ </proc/$$/stat
 host=$1 boot=$2 since=$3
 ${SAID}
@@ -122,13 +113,15 @@ exit
 }
 
 /**
- * The script of a launcher. Arguments: host name, the kernel's id of this boot, and for all but `groups` the moment of
- * boot in epoch milliseconds.
+ * The script of a launcher; `groups` and `shared` read it from fd 0, before their orders. Arguments: host name, the
+ * kernel's id of this boot, and for all but `groups` the moment of boot in epoch milliseconds.
  */
 export function launcherScript(isolation: Isolation): string {
   switch (isolation) {
     case 'groups':
       return GROUPS;
+    case 'shared':
+      return SHARED_SCRIPT;
     case 'setsid':
       return plain('setsid ');
     case 'bare':

@@ -2,11 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readFileSync, readSync, unlinkSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, HeddleError } from '../model/index.ts';
+import { type Clock, HeddleError, quoteWord } from '../model/index.ts';
 import { bootId, isAlive, type ProcessIdentity, readProcess } from './identity.ts';
 import { launcherScript } from './launcher-script.ts';
-import { signalProcess } from './members.ts';
-import type { LauncherShell } from './shells.ts';
+import type { EndTarget } from './escalation.ts';
+import { leftBy, sessionTarget, signalProcess } from './members.ts';
+import { PidWindow } from './pid-window.ts';
+import { sharedOrder } from './shared-script.ts';
+import { type LauncherShell, sharesGroup } from './shells.ts';
 
 /** One job for a launcher. */
 export interface LauncherOrder {
@@ -16,6 +19,8 @@ export interface LauncherOrder {
   readonly directory: string;
   /** `direct`: `command.sh` ends in one `exec`, so the launcher reads it itself. `shell`: a new `sh` runs it. */
   readonly kind: 'direct' | 'shell';
+  /** What `command.sh` does as one simple command of the shell, environment and all; absent where it is none. */
+  readonly program?: string | undefined;
 }
 
 /** What a launcher says of the order it was given. Times are epoch milliseconds. */
@@ -29,13 +34,15 @@ export type LauncherAnswer =
       readonly pid: number;
       /** False when `exit.json` could not be written: the disk is full. */
       readonly recorded: boolean;
+      /** Bytes at the end of the job's stderr that are not the job's: the shell's word on the signal. */
+      readonly said: number;
     }
   /** Fenced before it started (`pid` 0) or before its end was published. */
   | { readonly kind: 'fenced'; readonly pid: number }
   /** It never started; nothing of it will. */
   | { readonly kind: 'refused' }
-  /** The launcher is dead. What became of the order its directory must say. */
-  | { readonly kind: 'died'; readonly why: string };
+  /** The launcher is dead, by this signal if it was one. What became of the order its directory must say. */
+  | { readonly kind: 'died'; readonly why: string; readonly signal?: string };
 
 export interface LauncherOptions {
   readonly shell: LauncherShell;
@@ -45,6 +52,10 @@ export interface LauncherOptions {
   /** The environment of all its jobs. */
   readonly env: Readonly<Record<string, string>>;
 }
+
+/** Paths that a shell takes for what they are: no option, no sign it gives a meaning. */
+const PLAIN_PATH = /^[\w@%+:,./][\w@%+:,./-]*$/;
+const UPTIME_STEP_MS = 10;
 
 const HOST = hostname().replace(/[^A-Za-z0-9._-]/g, '_');
 
@@ -61,6 +72,8 @@ export class Launcher {
   /** Resolves when its process is gone. */
   readonly gone: Promise<void>;
   readonly #child: ChildProcess;
+  readonly #clock: Clock;
+  readonly #window: PidWindow | undefined;
   /** Our end of the file its shell complains to; -1 once closed. */
   #complaints: number;
   #answer: ((answer: LauncherAnswer) => void) | undefined;
@@ -78,20 +91,21 @@ export class Launcher {
     const [file = '/bin/sh', ...first] = command;
     const script = launcherScript(isolation);
     const facts = [HOST, bootId(), String(bootMoment(options.clock))];
-    const args =
-      isolation === 'groups' ? [...first, '-s', '--', ...facts] : [...first, '-c', script, 'heddle-launcher', ...facts];
+    const reads = isolation === 'groups' || isolation === 'shared';
+    const args = reads ? [...first, '-s', '--', ...facts] : [...first, '-c', script, 'heddle-launcher', ...facts];
     const complaints = openComplaints();
     try {
       const child = spawn(file, args, {
         detached: true,
         cwd: options.cwd,
         env: options.env,
-        stdio: ['pipe', 'pipe', complaints.write, complaints.read],
+        stdio: ['pipe', 'pipe', complaints.write, ...(isolation === 'shared' ? [] : [complaints.read])],
       });
       // Said again with 'exit' or by the missing pid; without a listener it would be thrown.
       child.on('error', () => undefined);
       if (child.pid === undefined) throw unavailable(file);
-      return new Launcher(child, child.pid, { isolation, complaints: complaints.read, script });
+      if (reads) child.stdin?.write(script);
+      return new Launcher(child, child.pid, { isolation, complaints: complaints.read, clock: options.clock });
     } catch (error) {
       closeSync(complaints.read);
       throw HeddleError.is(error) ? error : unavailable(file, error);
@@ -103,25 +117,26 @@ export class Launcher {
   private constructor(
     child: ChildProcess,
     pid: number,
-    init: { readonly isolation: LauncherShell['isolation']; readonly complaints: number; readonly script: string },
+    init: { readonly isolation: LauncherShell['isolation']; readonly complaints: number; readonly clock: Clock },
   ) {
     this.#child = child;
     this.#complaints = init.complaints;
+    this.#clock = init.clock;
     this.isolation = init.isolation;
+    this.#window = init.isolation === 'shared' ? new PidWindow(pid) : undefined;
     this.identity = { pid, start: readProcess(pid)?.start ?? 0 };
     // A write to a launcher that just died breaks the pipe; its exit tells us.
     child.stdin?.on('error', () => undefined);
     child.stdout?.on('error', () => undefined);
     child.stdout?.setEncoding('latin1').on('data', (text: string) => this.#hear(text));
-    if (init.isolation === 'groups') child.stdin?.write(init.script);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.gone = promise;
     // 'close' and not 'exit': answers written before its death are still in the pipe.
     child.once('close', (code, signal) => {
       this.#dead = true;
       const why = `the launcher ended by itself (${signal ?? code})${this.#lastWords()}`;
-      this.#closeComplaints();
-      this.#say({ kind: 'died', why });
+      this.#close();
+      this.#say({ kind: 'died', why, ...(signal === null ? {} : { signal }) });
       resolve();
     });
   }
@@ -134,8 +149,20 @@ export class Launcher {
   give(order: LauncherOrder, answer: (answer: LauncherAnswer) => void): void {
     this.#sequence += 1;
     this.#answer = answer;
-    const { attempt, fence, directory, kind } = order;
-    this.#child.stdin?.write(`${this.#sequence} ${kind === 'shell' ? 's' : 'd'} ${attempt} ${fence} ${directory}\n`);
+    this.#window?.mark(this.#clock.now().mono);
+    this.#child.stdin?.write(this.isolation === 'shared' ? this.#asText(order) : this.#asLine(order));
+  }
+
+  /**
+   * What the job it has waited for, this pid, has left in its group, as something to be ended. Costs microseconds; where
+   * the group is shared and not looked into by pids, milliseconds.
+   */
+  left(pid: number): EndTarget {
+    if (!sharesGroup(this.isolation)) return leftBy(pid);
+    const session = sessionTarget(this.identity.pid);
+    const window = this.#window;
+    if (window === undefined) return session;
+    return { isAlive: () => window.isInhabited(this.#clock.now().mono), signal: (signal) => session.signal(signal) };
   }
 
   /** Lets it finish the job in hand and leave. Its answer is still heard while this process lives. */
@@ -149,7 +176,7 @@ export class Launcher {
     this.stop();
     this.#child.stdout?.destroy();
     this.#child.unref();
-    this.#closeComplaints();
+    this.#close();
   }
 
   /** Ends the shell at once, not its job. For a launcher whose group is not clean. */
@@ -163,8 +190,27 @@ export class Launcher {
       const line = this.#text.slice(0, end);
       this.#text = this.#text.slice(end + 1);
       const [sequence, ...words] = line.split(' ');
-      if (Number(sequence) === this.#sequence) this.#say(parseAnswer(words));
+      if (Number(sequence) === this.#sequence) this.#say(this.#finer(parseAnswer(words)));
     }
+  }
+
+  /** A shell that reads `/proc/uptime` knows the time in steps of 10 ms; our clock says where in the step. */
+  #finer(answer: LauncherAnswer): LauncherAnswer {
+    if (answer.kind !== 'ended' || this.isolation === 'groups') return answer;
+    const latest = answer.endedAt + UPTIME_STEP_MS;
+    return { ...answer, endedAt: Math.max(answer.endedAt, Math.min(this.#clock.now().wall, latest)) };
+  }
+
+  #asLine({ attempt, fence, directory, kind }: LauncherOrder): string {
+    return `${this.#sequence} ${kind === 'shell' ? 's' : 'd'} ${attempt} ${fence} ${directory}\n`;
+  }
+
+  #asText({ attempt, fence, directory, program }: LauncherOrder): string {
+    const startedAt = Math.round(this.#clock.now().wall);
+    const place = PLAIN_PATH.test(directory)
+      ? directory
+      : quoteWord(directory.startsWith('/') ? directory : `./${directory}`);
+    return sharedOrder({ sequence: this.#sequence, attempt, fence, startedAt, directory: place, program });
   }
 
   #say(answer: LauncherAnswer): void {
@@ -182,14 +228,15 @@ export class Launcher {
     return last === '' ? '' : `: ${last}`;
   }
 
-  #closeComplaints(): void {
+  #close(): void {
+    this.#window?.close();
     if (this.#complaints !== -1) closeSync(this.#complaints);
     this.#complaints = -1;
   }
 }
 
 function parseAnswer(words: readonly string[]): LauncherAnswer {
-  const [kind, first = '', second = '', third = '', fourth = '', fifth = ''] = words;
+  const [kind, first = '', second = '', third = '', fourth = '', fifth = '', sixth = ''] = words;
   if (kind === 'fenced') return { kind, pid: Number(first) };
   if (kind !== 'ended') return { kind: 'refused' };
   return {
@@ -199,6 +246,7 @@ function parseAnswer(words: readonly string[]): LauncherAnswer {
     endedAt: Number(third),
     pid: Number(fourth),
     recorded: fifth === '1',
+    said: Number(sixth),
   };
 }
 

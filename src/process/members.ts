@@ -47,15 +47,38 @@ export function groupTarget(group: number): EndTarget {
   return { isAlive: () => isGroupAlive(group), signal: (signal) => void signalGroup(group, signal) };
 }
 
-/** All of a session but its leader, as something to be ended. */
-export function sessionTarget(leader: number): EndTarget {
-  const others = (): readonly ProcessStat[] => sessionMembers(leader).filter(({ pid }) => pid !== leader);
+/**
+ * What a process that was waited for left behind in its group. A pid is not given anew while a group bears it: a
+ * process that has it now is a stranger, and so is the group that it may lead.
+ */
+export function leftBy(leader: number): EndTarget {
+  const group = groupTarget(leader);
+  const isOurs = (): boolean => group.isAlive() && readProcess(leader) === undefined;
   return {
-    isAlive: () => others().length > 0,
+    isAlive: isOurs,
     signal: (signal) => {
-      for (const { pid } of others()) signalProcess(pid, signal);
+      if (isOurs()) group.signal(signal);
     },
   };
+}
+
+/** Says whether anything of a session runs beside its leader. */
+export function isSessionAlive(leader: number): boolean {
+  return othersOf(leader).length > 0;
+}
+
+/** All of a session but its leader, as something to be ended. */
+export function sessionTarget(leader: number): EndTarget {
+  return {
+    isAlive: () => isSessionAlive(leader),
+    signal: (signal) => {
+      for (const { pid } of othersOf(leader)) signalProcess(pid, signal);
+    },
+  };
+}
+
+function othersOf(leader: number): readonly ProcessStat[] {
+  return sessionMembers(leader).filter(({ pid }) => pid !== leader);
 }
 
 /** Signals one process. Of one that is gone: nothing; says whether there was one. */

@@ -13,16 +13,8 @@ import {
   type RecoverAnswer,
   type RecoverQuery,
 } from '../../model/index.ts';
-import {
-  type EndTarget,
-  escalate,
-  groupTarget,
-  type LauncherAnswer,
-  MemoryKills,
-  readProcess,
-  sessionTarget,
-} from '../../process/index.ts';
-import { readClaim, readExitRecord, writeFence } from '../workdir/index.ts';
+import { type EndTarget, escalate, type LauncherAnswer, MemoryKills, sharesGroup } from '../../process/index.ts';
+import { cutShellsWord, readClaim, readExitRecord, writeFence } from '../workdir/index.ts';
 import { judgeEnd } from './judge.ts';
 import { shortest } from './launcher-pool.ts';
 import { LiveAttempt } from './live-attempt.ts';
@@ -39,6 +31,8 @@ interface End {
   readonly status: number | string;
   readonly startedAt: number;
   readonly endedAt: number;
+  /** Bytes at the end of its stderr that are not its own. */
+  readonly said: number;
 }
 
 /** Between two looks at an attempt of an earlier engine. */
@@ -123,14 +117,14 @@ class CommandsBackend implements Backend {
     if (work.kind !== 'command') return never('this backend runs commands only');
     if (directory === '' || /[\n\0]|\s$/.test(directory)) return never(`no command can run in '${directory}'`);
     try {
-      const { kind } = directories.prepare(order, work);
+      const { kind, program } = directories.prepare(order, work);
       const launcher = pool.take();
       const live = new LiveAttempt({
         attempt,
         directory,
         work,
         limits,
-        order: { attempt, fence: order.fence, directory: shortest(directory, cwd), kind },
+        order: { attempt, fence: order.fence, directory: shortest(directory, cwd), kind, program },
         now: this.#now(),
       });
       this.#live.set(attempt, live);
@@ -151,7 +145,7 @@ class CommandsBackend implements Backend {
     if (this.#opened === undefined) return;
     switch (answer.kind) {
       case 'died':
-        this.#orphaned(live, answer.why);
+        this.#orphaned(live, answer.why, answer.signal);
         return;
       case 'refused':
         this.#refused(live);
@@ -190,13 +184,8 @@ class CommandsBackend implements Backend {
   #clear(live: LiveAttempt, { pid }: { readonly pid: number }, then: () => void): void {
     const { launcher } = live;
     // Who is cancelled leaves nothing, not even what made itself a session of its own: that takes a look at everybody.
-    const left =
-      live.cancelling !== undefined
-        ? live.remains({ withLauncher: false })
-        : launcher?.isolation === 'bare'
-          ? sessionTarget(launcher.identity.pid)
-          : leftBy(pid);
-    if (left.isAlive()) this.#escalate(live, left, then);
+    const left = live.cancelling === undefined ? launcher?.left(pid) : live.remains({ withLauncher: false });
+    if (left?.isAlive() === true) this.#escalate(live, left, then);
     else then();
   }
 
@@ -215,17 +204,28 @@ class CommandsBackend implements Backend {
     if (launcher !== undefined) this.#use().pool.put(launcher);
   }
 
-  /** The launcher is dead. Its attempt has a record, or never started, or is lost; what lives of it is ended. */
-  #orphaned(live: LiveAttempt, why: string): void {
+  /**
+   * The launcher is dead. Its attempt has a record, or never started, or is lost; what lives of it is ended. Where the
+   * job shared its group, and a signal has left nothing of either, it was sent to the group: the job died of it.
+   */
+  #orphaned(live: LiveAttempt, why: string, signal?: string): void {
     const found = readExitRecord(live.directory, live.attempt);
     const state = readClaim(live.directory);
     if (found === undefined && state.kind === 'none' && live.cancelling === undefined && live.moves < MAX_MOVES) {
       this.#move(live, why);
       return;
     }
+    const isShared = live.launcher !== undefined && sharesGroup(live.launcher.isolation);
     live.answered = true;
     live.launcher = undefined;
     if (found === undefined) this.#fence(live);
+    if (found === undefined && isShared && signal !== undefined && state.kind === 'claimed') {
+      if (!live.remains({ withLauncher: false }).isAlive()) {
+        const { startedAt } = state.claim;
+        this.#finish(live, { status: signal, startedAt, endedAt: this.#use().context.clock.now().wall, said: 0 });
+        return;
+      }
+    }
     this.#escalateRemains(live, found !== undefined, () => {
       // The launcher was dead before the fence, so a record is there now or never.
       if (found !== undefined) this.#finish(live, found);
@@ -267,6 +267,7 @@ class CommandsBackend implements Backend {
     const usage = live.usage();
     this.#putBack(live);
     try {
+      if (end.said > 0) cutShellsWord(live.directory, end.said);
       live.guard.finish();
     } catch (error) {
       this.#complain(error, `cannot cut the output of ${live.attempt}`);
@@ -373,21 +374,6 @@ class CommandsBackend implements Backend {
   #complain(error: unknown, message: string): void {
     this.#opened?.context.logger.warn({ error: asError(error).message }, message);
   }
-}
-
-/**
- * What a process that was waited for left behind in its group. A pid is not given anew while a group bears it: a
- * process that has it now is a stranger, and so is the group that it may lead.
- */
-function leftBy(leader: number): EndTarget {
-  const group = groupTarget(leader);
-  const isOurs = (): boolean => group.isAlive() && readProcess(leader) === undefined;
-  return {
-    isAlive: isOurs,
-    signal: (signal) => {
-      if (isOurs()) group.signal(signal);
-    },
-  };
 }
 
 function never(why: string): LaunchAnswer {

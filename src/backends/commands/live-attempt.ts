@@ -8,6 +8,7 @@ import {
   type ProcessIdentity,
   type ProcessTable,
   readProcess,
+  sharesGroup,
   signalGroup,
   signalProcess,
   UsageMeter,
@@ -88,9 +89,9 @@ export class LiveAttempt {
     if (this.answered || shell === undefined || !isAlive(shell)) return undefined;
     const child = childrenOf(shell.pid)[0];
     const group = child === undefined ? undefined : readProcess(child)?.group;
-    // Between fork and setpgid the child is still in the launcher's own; only a bare launcher shares it for good. Of an
-    // earlier engine's we don't know which it is, but its fork is long past.
-    if (group === shell.pid && this.launcher !== undefined && this.launcher.isolation !== 'bare') return undefined;
+    // Between fork and setpgid the child is still in the launcher's own, where it isn't shared for good. Of an earlier
+    // engine's launcher we don't know which it is, but its fork is long past.
+    if (group === shell.pid && this.launcher !== undefined && !sharesGroup(this.launcher.isolation)) return undefined;
     return group;
   }
 

@@ -59,6 +59,17 @@ export class CaptureGuard {
   }
 }
 
+/**
+ * Cuts off what a launcher's shell has said last on an attempt's stderr: one line of so many bytes on the signal it died
+ * by. Where something was said after it, by what the job left behind, it stays.
+ */
+export function cutShellsWord(directory: string, bytes: number): void {
+  const path = join(directory, STDERR_FILE);
+  const word = stderrTail(directory, bytes);
+  if (word.length !== bytes || word.indexOf('\n') !== bytes - 1) return;
+  truncateSync(path, statSync(path).size - bytes);
+}
+
 /** What stands at the end of a stream that said too much. */
 export function truncationMark(limit: number): string {
   return `\n[heddle: output above ${limit} bytes is cut off here]\n`;

@@ -9,6 +9,8 @@ export interface CommandFile {
   readonly text: string;
   /** `direct`: it ends in an `exec` of one program, so that no shell is needed for it alone. */
   readonly kind: 'direct' | 'shell';
+  /** The same as one simple command of a shell that is to live on, environment first; absent where it is none. */
+  readonly program: string | undefined;
 }
 
 /** Words a shell takes for itself, and those whose builtin says or does something else than the program of that name. */
@@ -45,26 +47,34 @@ export interface CommandPlaces {
 export function commandFile(order: AttemptOrder, work: CommandWork, places: CommandPlaces): CommandFile {
   const { run, job, attempt, fence, grant } = order;
   const { project } = places;
-  const lines = [
-    '#!/bin/sh',
-    `# ${oneLine(job)}, attempt ${fence} of run ${run}. By hand, in this directory: sh command.sh`,
-    // One command for all: each export makes bash build the whole environment anew.
-    `export HEDDLE_RUN_ID=${word(run)} HEDDLE_JOB_ID=${word(job)} HEDDLE_ATTEMPT=${word(attempt)} ` +
+  const variables = [
+    `HEDDLE_RUN_ID=${word(run)} HEDDLE_JOB_ID=${word(job)} HEDDLE_ATTEMPT=${word(attempt)} ` +
       `project=${word(project)} PATH=${word(`${project}/bin`)}:"$PATH"`,
   ];
-  if (grant.gpus !== undefined) lines.push(`export CUDA_VISIBLE_DEVICES=${word(grant.gpus.join(','))}`);
+  if (grant.gpus !== undefined) variables.push(`CUDA_VISIBLE_DEVICES=${word(grant.gpus.join(','))}`);
   for (const [name, value] of Object.entries(work.environment)) {
     if (!isVariableName(name)) {
       throw new HeddleError('INPUT_INVALID', `${JSON.stringify(name)} cannot be the name of an environment variable`, {
         hint: 'letters, digits and underscores, no digit first',
       });
     }
-    lines.push(`export ${name}=${word(value)}`);
+    variables.push(`${name}=${word(value)}`);
   }
   const direct = oneProgram(work, places);
-  lines.push(direct === undefined ? `set -e\n${refuseNul(work.text)}` : `exec ${direct}`, '');
-  return { text: lines.join('\n'), kind: direct === undefined ? 'shell' : 'direct' };
+  const text = `#!/bin/sh
+# ${oneLine(job)}, attempt ${fence} of run ${run}. By hand, in this directory: sh command.sh
+${variables.map((assignments) => `export ${assignments}\n`).join('')}${direct === undefined ? `set -e\n${refuseNul(work.text)}` : `exec ${direct}`}
+`;
+  if (direct === undefined) return { text, kind: 'shell', program: undefined };
+  const isSimple = PATH_FIRST.test(direct) && !Object.keys(work.environment).some((name) => SHELLS_OWN.has(name));
+  return { text, kind: 'direct', program: isSimple ? `${variables.join(' ')} ${direct}` : undefined };
 }
+
+/** A word with a slash in it names a program: never a builtin, a function or a word of the shell's language. */
+const PATH_FIRST = /^(?:[\w@%+:,.-]*\/|'[^']*\/)/;
+
+/** Variables that mean something to the shell itself, even where they are set for one command only. */
+const SHELLS_OWN = new Set(['IFS', 'LINENO', 'OPTIND', 'OLDPWD', 'PPID', 'PWD']);
 
 /** The command as one program and its arguments, the program by its place; undefined when it takes a shell. */
 function oneProgram(work: CommandWork, { programs }: CommandPlaces): string | undefined {

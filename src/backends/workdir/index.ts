@@ -1,4 +1,4 @@
-export { CaptureGuard, stderrTail } from './capture.ts';
+export { CaptureGuard, cutShellsWord, stderrTail } from './capture.ts';
 export { collectOutputs, type Collection, EMPTY_VALUE } from './collect.ts';
 export type { CommandFile, CommandPlaces, CommandWork } from './command-file.ts';
 export { isLauncherAlive, survivorsOf } from './survivors.ts';

@@ -25,6 +25,8 @@ export interface ExitRecord {
   readonly startedAt: number;
   readonly endedAt: number;
   readonly pid: number;
+  /** Bytes at the end of its stderr that its launcher's shell has said. */
+  readonly said: number;
 }
 
 /** `taken`: claimed, but by whom cannot be read: the disk was full, or the machine went down. */
@@ -63,10 +65,10 @@ export function readExitRecord(directory: string, attempt: AttemptId): ExitRecor
   if (text === undefined || !text.endsWith('\n')) return undefined;
   const record = parse(text);
   if (record === undefined || record['attempt'] !== attempt) return undefined;
-  const { code, signal, started, ended, pid } = record;
+  const { code, signal, started, ended, pid, said = 0 } = record;
   const status = typeof signal === 'string' ? signal : code;
   if (typeof status !== 'number' && typeof status !== 'string') return undefined;
-  return { attempt, status, startedAt: Number(started), endedAt: Number(ended), pid: Number(pid) };
+  return { attempt, status, startedAt: Number(started), endedAt: Number(ended), pid: Number(pid), said: Number(said) };
 }
 
 /**

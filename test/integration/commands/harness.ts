@@ -26,7 +26,8 @@ export type End = Extract<BackendEvent, { readonly kind: 'ended' | 'gone' }>;
 /** The launchers this machine can have. In CI all of them must be there. */
 export const SHELLS: readonly { readonly name: string; readonly shell: LauncherShell }[] = [
   { name: 'bash', shell: { command: ['/bin/bash'], isolation: 'groups' as const } },
-  { name: 'dash', shell: { command: ['/bin/dash'], isolation: 'setsid' as const } },
+  { name: 'dash', shell: { command: ['/bin/dash'], isolation: 'shared' as const } },
+  { name: 'dash with setsid', shell: { command: ['/bin/dash'], isolation: 'setsid' as const } },
   { name: 'dash without setsid', shell: { command: ['/bin/dash'], isolation: 'bare' as const } },
   { name: 'busybox', shell: { command: ['/bin/busybox', 'sh'], isolation: 'setsid' as const } },
 ].filter(({ name, shell }) => isThere(name, shell));

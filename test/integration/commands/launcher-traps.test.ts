@@ -1,7 +1,8 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { isAlive, listProcesses } from '../../../src/process/index.ts';
+import type { AttemptOrder } from '../../../src/model/index.ts';
+import { isAlive, listProcesses, type ProcessIdentity, sharesGroup } from '../../../src/process/index.ts';
 import { Bench, SHELLS, until } from './harness.ts';
 
 const OK = { kind: 'ok', value: { codec: 'json', json: '{"outputs":{}}' } };
@@ -241,8 +242,8 @@ describe.each(SHELLS)('launchers of $name', ({ shell }) => {
     const end = await bench.end(order);
 
     expect(end).toMatchObject({ kind: 'ended', outcome: OK });
-    const record = JSON.parse(readFileSync(join(order.directory, 'exit.json'), 'utf8'));
-    expect(listProcesses().filter((stat) => stat.group === record.pid)).toEqual([]);
+    const launcher = claimOf(order).pid;
+    expect(listProcesses().filter(({ pid, session }) => session === launcher && pid !== launcher)).toEqual([]);
     expect(await bench.run('true')).toEqual(OK);
   });
 
@@ -256,20 +257,27 @@ describe.each(SHELLS)('launchers of $name', ({ shell }) => {
     expect(outcome).toEqual(OK);
   });
 
-  test('`kill -KILL 0` inside a job is the end of that job only, where it has a group of its own', async () => {
+  test('`kill -KILL 0` inside a job is the end of that job, and of its launcher only where they share a group', async () => {
     await using bench = await Bench.open({ shell });
     const order = await bench.launch(bench.order('kill -KILL 0'));
 
     const end = await bench.end(order);
 
     const { launcher, start } = JSON.parse(readFileSync(join(order.directory, 'claim'), 'utf8').split('\n')[0] ?? '');
-    if (shell.isolation === 'bare') {
-      // It shares its launcher's group, and takes it along: nobody is left to say how it ended.
-      expect(end).toMatchObject({ kind: 'gone' });
-      return;
-    }
     expect(end).toMatchObject({ kind: 'ended', outcome: { kind: 'signal', signal: 'SIGKILL' } });
-    expect(isAlive({ pid: launcher, start })).toBe(true);
+    expect(isAlive({ pid: launcher, start })).toBe(!sharesGroup(shell.isolation));
+    expect(await bench.run('exit 3')).toMatchObject({ kind: 'exit', code: 3 });
+  });
+
+  test.each(['HUP', 'TERM', 'USR1'])('`kill -%s 0` inside a job is the end of that job only', async (signal) => {
+    await using bench = await Bench.open({ shell });
+    const order = await bench.launch(bench.order(`kill -${signal} 0; sleep 5`));
+
+    const end = await bench.end(order);
+
+    expect(end).toMatchObject({ kind: 'ended', outcome: { kind: 'signal', signal: `SIG${signal}` } });
+    expect(await bench.run('true')).toEqual(OK);
+    expect(isAlive(claimOf(order))).toBe(true);
   });
 
   test('TERM ends a job on cancel', async () => {
@@ -328,6 +336,12 @@ describe.each(SHELLS)('launchers of $name', ({ shell }) => {
     expect(end).toMatchObject({ outcome: { kind: 'exit', code: 3, stderr: '\ufffd(' } });
   });
 });
+
+function claimOf({ directory }: AttemptOrder): ProcessIdentity {
+  const [line = ''] = readFileSync(join(directory, 'claim'), 'utf8').split('\n');
+  const { launcher, start } = JSON.parse(line) as { launcher: number; start: number };
+  return { pid: launcher, start };
+}
 
 function isThere(fd: string): boolean {
   return Number(fd) > 2 && lstatSync(`/proc/self/fd/${fd}`, { throwIfNoEntry: false }) !== undefined;
