@@ -1,3 +1,4 @@
+export { CallOutput, type CallOutputOptions } from './call-output.ts';
 export { laneBackend, type LaneKind, type LaneOptions } from './lane-backend.ts';
 export { LANE_PROTOCOL } from './protocol.ts';
 export { threadTransport } from './thread-transport.ts';

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Backend, OutputSpec, Phase, ResolvedWork } from '../model/index.ts';
 import { PHASES } from '../model/index.ts';
+import { callBodies } from './backend-cases-calls.ts';
 import { type BackendFixture, BackendRig } from './backend-rig.ts';
 import { misbehaving } from './misbehaving-backend.ts';
 
@@ -163,6 +164,8 @@ export const backendCases: readonly BackendCase[] = [
     assert.ok(after.kind === 'ended' && after.outcome.kind === 'exit' && after.outcome.code === 5);
     rig.backend.release([order.attempt]);
   }),
+
+  ...callBodies.map(({ name, body }) => bare(name, ['calls'], body)),
 
   bare('is disposed of twice without harm', [], async (rig) => {
     await rig.backend[Symbol.asyncDispose]();

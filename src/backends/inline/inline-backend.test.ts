@@ -132,7 +132,7 @@ test('refuses for good, with the mend, what it has no way to run', async () => {
     {
       kind: 'refused',
       retryable: false,
-      why: "backend 'inline' runs no commands, only no-ops, timers and replays: choose '--backend commands'",
+      why: "backend 'inline' runs no commands, only calls, timers and replays: choose '--backend commands'",
     },
     { kind: 'refused', retryable: false, why: "'wait' takes milliseconds, 0 or more: got -1" },
   ]);

@@ -1,24 +1,32 @@
+import { whyNoWait } from '../../calls/index.ts';
 import type {
   AttemptId,
   AttemptOrder,
   Backend,
   BackendCapabilities,
   BackendContext,
+  BackendEvent,
   LaunchAnswer,
   Outcome,
   Place,
   RecoverAnswer,
   RecoverQuery,
+  ResolvedCall,
   ResolvedWork,
+  StreamRequest,
+  StreamStep,
   Timer,
 } from '../../model/index.ts';
+import { InlineCalls } from './inline-calls.ts';
 
 export interface InlineOptions {
-  /** Attempts at a time. @default the engine's `slots`, else 1000: what runs here waits and computes nothing */
+  /** Attempts at a time. @default the engine's `slots`, else 1000: most of what runs here waits for something */
   readonly slots?: number;
 }
 
 const DEFAULT_SLOTS = 1000;
+/** How long calls are made at a time before everything else of the process has its turn. */
+const SLICE_MS = 5;
 const ACCEPTED: LaunchAnswer = { kind: 'accepted', handle: '' };
 const GONE: RecoverAnswer = { kind: 'gone', why: 'it ran inside an engine that has ended' };
 const OK: Outcome = { kind: 'ok' };
@@ -26,14 +34,14 @@ const OK: Outcome = { kind: 'ok' };
 const OK_NO_OUTPUTS: Outcome = { kind: 'ok', value: { codec: 'json', json: '{"outputs":{}}' } };
 const CANCELLED: Outcome = { kind: 'cancelled', by: 'user' };
 
-/** Runs no-ops, timers and replayed commands inside this process: for replays, tests and benchmarks. */
+/** Runs calls in this process, on its one thread; waits instead of running commands that are replayed. */
 export function inlineBackend(options: InlineOptions = {}): Backend {
   return new InlineBackend(options);
 }
 
 /**
- * What is launched either ends in the same turn of the loop (`#ending`, told in order of launch by one
- * callback a turn) or waits on a timer (`#timers`). Nothing outlives the process.
+ * What is launched ends in the same turn of the loop (no-ops), waits on a timer (`#timers`) or is a call (`#calls`). Calls
+ * are made, and all ends told, by one callback a turn. Nothing outlives the process.
  */
 class InlineBackend implements Backend {
   readonly name = 'inline';
@@ -46,9 +54,9 @@ class InlineBackend implements Backend {
   };
   readonly #options: InlineOptions;
   #context: BackendContext | undefined;
-  #ending: AttemptId[] = [];
-  #outcomes: Outcome[] = [];
-  #flushing = false;
+  #calls: InlineCalls | undefined;
+  #ends: BackendEvent[] = [];
+  #isTurnDue = false;
   readonly #timers = new Map<AttemptId, Timer>();
 
   constructor(options: InlineOptions) {
@@ -57,23 +65,41 @@ class InlineBackend implements Backend {
 
   async open(context: BackendContext): Promise<readonly Place[]> {
     this.#context = context;
-    return [{ name: 'inline', cpus: this.#options.slots ?? context.slots ?? DEFAULT_SLOTS }];
+    this.#calls = new InlineCalls({
+      // Calls that are still coming to their end after the disposal are nobody's any more.
+      context: { ...context, report: (event) => this.#context?.report(event) },
+      ended: (end) => this.#tell({ kind: 'ended', ...end }),
+    });
+    return [this.#place(this.#options.slots ?? context.slots ?? DEFAULT_SLOTS)];
   }
 
   launch(orders: readonly AttemptOrder[]): readonly LaunchAnswer[] {
     return orders.map((order) => this.#launch(order));
   }
 
-  cancel(attempt: AttemptId): void {
+  cancel(attempt: AttemptId, graceMs: number): void {
     const timer = this.#timers.get(attempt);
-    if (timer === undefined) return;
+    if (timer === undefined) {
+      this.#calls?.cancel(attempt, graceMs);
+      return;
+    }
     timer.cancel();
     this.#timers.delete(attempt);
     this.#end(attempt, CANCELLED);
   }
 
+  pull(attempt: AttemptId, request: StreamRequest): Promise<StreamStep> {
+    return (this.#calls as InlineCalls).pull(attempt, request);
+  }
+
+  resize(slots: number): void {
+    this.#context?.report({ kind: 'places', places: [this.#place(slots)] });
+  }
+
   async recover(queries: readonly RecoverQuery[]): Promise<readonly RecoverAnswer[]> {
-    return queries.map((query) => (this.#timers.has(query.attempt) ? { kind: 'running' } : GONE));
+    return queries.map(({ attempt }) =>
+      this.#timers.has(attempt) || this.#calls?.has(attempt) === true ? { kind: 'running' } : GONE,
+    );
   }
 
   release(): void {
@@ -83,13 +109,23 @@ class InlineBackend implements Backend {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const timer of this.#timers.values()) timer.cancel();
     this.#timers.clear();
+    const calls = this.#calls;
+    this.#calls = undefined;
     this.#context = undefined;
+    await calls?.close();
+  }
+
+  #place(cpus: number): Place {
+    return { name: 'inline', cpus };
   }
 
   #launch(order: AttemptOrder): LaunchAnswer {
     const plan = planOf(order.work);
     if ('why' in plan) return { kind: 'refused', retryable: false, why: plan.why };
-    if (plan.waitMs <= 0) this.#end(order.attempt, plan.outcome);
+    if ('call' in plan) {
+      this.#calls?.add(order, plan.call);
+      this.#awaitTurn();
+    } else if (plan.waitMs <= 0) this.#end(order.attempt, plan.outcome);
     else this.#wait(order.attempt, plan);
     return ACCEPTED;
   }
@@ -108,25 +144,30 @@ class InlineBackend implements Backend {
   }
 
   #end(attempt: AttemptId, outcome: Outcome): void {
-    this.#ending.push(attempt);
-    this.#outcomes.push(outcome);
-    if (this.#flushing) return;
-    this.#flushing = true;
-    this.#context?.clock.soon(() => this.#flush());
+    this.#tell({ kind: 'ended', attempt, outcome });
   }
 
-  /** Tells the ends of one turn. What `report` launches meanwhile is told in the next. */
-  #flush(): void {
-    const ending = this.#ending;
-    const outcomes = this.#outcomes;
-    this.#ending = [];
-    this.#outcomes = [];
-    this.#flushing = false;
+  #tell(end: BackendEvent): void {
+    this.#ends.push(end);
+    this.#awaitTurn();
+  }
+
+  #awaitTurn(): void {
+    if (this.#isTurnDue) return;
+    this.#isTurnDue = true;
+    this.#context?.clock.soon(() => this.#turn());
+  }
+
+  /** Makes calls for a slice of time, then tells what has ended. What `report` launches meanwhile has the next turn. */
+  #turn(): void {
+    const isMore = this.#calls?.runSlice(SLICE_MS) === true;
+    const ends = this.#ends;
+    this.#ends = [];
+    this.#isTurnDue = false;
     const context = this.#context;
     if (context === undefined) return;
-    for (let i = 0; i < ending.length; i += 1) {
-      context.report({ kind: 'ended', attempt: ending[i] as AttemptId, outcome: outcomes[i] as Outcome });
-    }
+    if (isMore) this.#awaitTurn();
+    for (const end of ends) context.report(end);
   }
 }
 
@@ -137,23 +178,25 @@ interface Plan {
 
 const NOOP: Plan = { waitMs: 0, outcome: OK };
 
-/** How long the work waits here, or why this backend has no way to run it. */
-function planOf(work: ResolvedWork): Plan | { readonly why: string } {
+/** How the work is done here, or why this backend has no way to. */
+function planOf(work: ResolvedWork): Plan | { readonly call: ResolvedCall } | { readonly why: string } {
   if (work.kind === 'command') {
     if (work.replay === undefined) {
       return {
-        why: "backend 'inline' runs no commands, only no-ops, timers and replays: choose '--backend commands'",
+        why: "backend 'inline' runs no commands, only calls, timers and replays: choose '--backend commands'",
       };
     }
     return { waitMs: work.replay.seconds * 1000, outcome: OK_NO_OUTPUTS };
   }
-  if (work.call.kind !== 'builtin') {
-    return { why: `backend 'inline' runs no calls of kind '${work.call.kind}' yet: choose another backend` };
+  if (work.call.kind === 'builtin') {
+    if (work.call.name === 'noop') return NOOP;
+    const why = whyNoWait(work.args[0]);
+    return why === undefined ? { waitMs: work.args[0] as number, outcome: OK } : { why };
   }
-  if (work.call.name === 'noop') return NOOP;
-  const wait = work.args[0];
-  if (typeof wait !== 'number' || !Number.isFinite(wait) || wait < 0) {
-    return { why: `'wait' takes milliseconds, 0 or more: got ${JSON.stringify(wait)}` };
+  if (work.environment !== undefined && Object.keys(work.environment).length > 0) {
+    return {
+      why: "backend 'inline' can give a call no environment of its own: choose '--backend threads' or '--backend processes'",
+    };
   }
-  return { waitMs: wait, outcome: OK };
+  return { call: work };
 }
