@@ -128,7 +128,8 @@ function referenceOf(state: JobState, work: CallWork, scope: EncodeScope): CallR
 }
 
 function mannerOf({ redirect }: JobOptions<never>, work: CallWork, project: string): string {
-  const file = typeof redirect === 'string' ? resolve(project, redirect) : undefined;
+  // An empty path: the files of its directory.
+  const file = redirect === true ? '' : redirect === undefined ? undefined : resolve(project, redirect);
   if (file === undefined && !work.stream && !work.enterDirectory) return '';
   const manner: CallManner = {
     ...(work.stream ? { stream: true } : {}),

@@ -112,7 +112,8 @@ test('what is cancelled before the engine hears of it never starts, and what nee
   await submitted.rerun();
   engine.submit(early);
   await engine.wait();
-  expect([calls, await early.result(), await submitted.result()].toSorted()).toEqual([1, 2, 2]);
+  expect(calls).toBe(2);
+  expect(new Set([await early.result(), await submitted.result()])).toEqual(new Set([1, 2]));
   expect(needsSubmitted.status).toBe('done');
 });
 

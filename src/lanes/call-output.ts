@@ -7,7 +7,7 @@ type StreamName = 'stdout' | 'stderr';
 export interface CallOutputOptions {
   /** The attempt's own, where its streams go; made with the first byte. Empty: nothing is kept. */
   readonly directory: string;
-  /** Instead of there; relative to `project`. The same path twice: one file, in order. */
+  /** Instead of there; relative to `project`. The same path twice: one file, in order. Empty: there after all. */
   readonly redirect?: { readonly stdout: string; readonly stderr: string } | undefined;
   readonly project: string;
   /** Bytes a stream; what comes above is dropped, and a mark says so. */
@@ -63,7 +63,7 @@ export class CallOutput {
 
   #pathOf(name: StreamName): string {
     const { directory, redirect, project } = this.#options;
-    if (redirect !== undefined) return resolve(project, redirect[name]);
+    if (redirect !== undefined && redirect[name] !== '') return resolve(project, redirect[name]);
     return directory === '' ? '' : join(directory, name === 'stdout' ? STDOUT_FILE : STDERR_FILE);
   }
 

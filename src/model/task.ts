@@ -102,7 +102,10 @@ export interface CallManner {
    * them, and its value is what it returns. Without it the values of a generator are gathered into a list.
    */
   readonly stream?: true;
-  /** Where its output goes, instead of `stdout` and `stderr` of the attempt's directory; the same file twice: in order. */
+  /**
+   * Where its output goes, instead of `stdout` and `stderr` of the attempt's directory (which an empty path means); the
+   * same file twice: in order. Inline, only what is redirected is taken: the rest is this process's own output.
+   */
   readonly redirect?: { readonly stdout: string; readonly stderr: string };
   /** A child process is in the attempt's directory while it runs. In threads and inline a call only learns its name. */
   readonly enterDirectory?: true;

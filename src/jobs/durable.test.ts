@@ -1,0 +1,110 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Engine, LocalJob, SubprocessJob, ThreadJob } from './index.ts';
+
+const add = (a: number, b: number): number => a + b;
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'heddle-durable-'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+test('an engine that survives refuses what could not be resumed, by name and with the mend', async () => {
+  await using engine = await Engine.open({ store: folder });
+  const rate = Number('3');
+  const byRate = (value: number): number => value * rate;
+
+  expect(() => engine.submit(new LocalJob(byRate, [1]))).toThrow(
+    expect.objectContaining({
+      code: 'FUNCTION_CANNOT_TRAVEL',
+      message: expect.stringContaining("'rate'"),
+      hint: expect.stringContaining('resumable: false'),
+    }),
+  );
+  const willing = new LocalJob(byRate, [2], { resumable: false });
+  engine.submit(willing);
+  expect(await willing.result()).toBe(6);
+});
+
+test('large values and those that JSON has no words for come back from the store, to results and callbacks', async () => {
+  await using engine = await Engine.open({ store: folder });
+  const told: unknown[] = [];
+  const large = new LocalJob((length: number) => 'x'.repeat(length), [400_000], {
+    onDone: ({ length }) => told.push(length),
+  });
+  const map = new LocalJob(() => new Map([['a', new Set([1n])]]), [], { onDone: (value) => told.push(value) });
+  const taken = new LocalJob(
+    (text: string, { size }: ReadonlyMap<string, unknown>) => text.length + size,
+    [large, map],
+  );
+  engine.submit(taken);
+
+  expect(await taken.result()).toBe(400_001);
+  expect((await large.result()).length).toBe(400_000);
+  expect(await map.result()).toEqual(new Map([['a', new Set([1n])]]));
+  expect(told).toEqual(expect.arrayContaining([400_000, new Map([['a', new Set([1n])]])]));
+});
+
+test('what was submitted and acknowledged is on disk, in one run', async () => {
+  await using engine = await Engine.open({ store: folder });
+  const jobs = [new LocalJob(add, [1, 2]), new LocalJob(add, [3, 4])];
+  engine.submit(...jobs);
+  await engine.committed();
+
+  const runs = await engine.runs();
+  expect(runs).toMatchObject([{ name: 'session', size: 2 }]);
+  await engine.wait();
+  expect(await Promise.all(jobs.map((job) => job.result()))).toEqual([3, 7]);
+});
+
+test('a session that was disposed of is a run that has ended', async () => {
+  {
+    await using engine = await Engine.open({ store: folder });
+    engine.submit(new LocalJob(add, [1, 2]));
+  }
+  await using engine = await Engine.open({ store: folder });
+
+  expect(await engine.runs()).toMatchObject([{ status: 'done', size: 1 }]);
+});
+
+test('a job’s directory holds what it wrote; a path takes both streams in order', async () => {
+  await using engine = await Engine.open({ store: folder });
+  const path = join(folder, 'deep', 'out.txt');
+  const command = new SubprocessJob(['sh', '-c', 'echo out; echo err >&2']);
+  const together = new SubprocessJob('sh -c "echo out; echo err >&2; pwd"', {
+    redirect: path,
+    targetDirectory: folder,
+  });
+  const call = new ThreadJob((text: string) => console.log(text), ['from a thread']);
+  const callTogether = new ThreadJob(
+    () => {
+      console.log('call out');
+      console.error('call err');
+    },
+    [],
+    { redirect: join(folder, 'call.txt') },
+  );
+  const here = new LocalJob(
+    async (text: string) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      process.stdout.write(text);
+    },
+    ['from here\n'],
+    { redirect: true },
+  );
+  engine.submit(command, together, call, callTogether, here);
+  await engine.wait();
+
+  expect(readFileSync(join(command.directory, 'stdout'), 'utf8')).toBe('out\n');
+  expect(readFileSync(join(command.directory, 'stderr'), 'utf8')).toBe('err\n');
+  expect(existsSync(join(command.directory, 'command.sh'))).toBe(true);
+  expect(readFileSync(path, 'utf8')).toBe(`out\nerr\n${folder}\n`);
+  expect(readFileSync(join(call.directory, 'stdout'), 'utf8')).toBe('from a thread\n');
+  expect(readFileSync(join(here.directory, 'stdout'), 'utf8')).toBe('from here\n');
+  expect(readFileSync(join(folder, 'call.txt'), 'utf8')).toBe('call out\ncall err\n');
+});
