@@ -2,6 +2,7 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { asError } from '../model/index.ts';
 import { laneEnvironment } from './lane-environment.ts';
+import { type OnPort, packToWorker, unpack } from './plain-text.ts';
 import { SLOT_FREE, SLOT_RECALLED, SLOT_SENT, type FromWorker, type ToWorker } from './protocol.ts';
 import type { LaneEnd, LaneShape, OpenTransport, Transport, TransportListener } from './transport.ts';
 import type { ThreadData } from './thread.entry.ts';
@@ -23,13 +24,17 @@ class ThreadTransport implements Transport {
   readonly identity: undefined = undefined;
   readonly #worker: Worker;
   readonly #words: Int32Array;
+  /** Counts what was sent: a worker at rest waits for it to change. */
+  readonly #sent: Int32Array;
   #next = 0;
   #error: unknown;
 
   constructor({ memoryBytes }: LaneShape, listener: TransportListener, project: string) {
     const words = new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT);
     this.#words = new Int32Array(words);
-    const workerData: ThreadData = { words, project };
+    const sent = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    this.#sent = new Int32Array(sent);
+    const workerData: ThreadData = { words, sent, project };
     // The extension is this file's own: the package ships .js, the sources run as .ts.
     const entry = new URL(`./thread.entry${extname(import.meta.url)}`, import.meta.url);
     this.#worker = new Worker(entry, {
@@ -42,7 +47,7 @@ class ThreadTransport implements Transport {
         ? {}
         : { resourceLimits: { maxOldGenerationSizeMb: Math.max(16, memoryBytes / MIB) } }),
     });
-    this.#worker.on('message', (messages: readonly FromWorker[]) => listener.heard(messages));
+    this.#worker.on('message', (received: OnPort<FromWorker>) => listener.heard(unpack(received)));
     // Told again, with 'exit', when it is really over.
     this.#worker.on('error', (error: unknown) => {
       this.#error = error;
@@ -53,7 +58,9 @@ class ThreadTransport implements Transport {
   }
 
   send(messages: readonly ToWorker[]): void {
-    this.#worker.postMessage(messages);
+    this.#worker.postMessage(packToWorker(messages));
+    Atomics.add(this.#sent, 0, 1);
+    Atomics.notify(this.#sent, 0);
   }
 
   takeSlot(): number {

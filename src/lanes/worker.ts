@@ -26,6 +26,8 @@ export interface LaneWorkerOptions {
   readonly kind: 'thread' | 'process';
   /** Ends this thread or process, after what was posted has left it. */
   leave(): void;
+  /** It has nothing to do, and everything is said. */
+  rested?(): void;
 }
 
 /** A call that runs. */
@@ -74,6 +76,11 @@ export class LaneWorker {
     this.#outbox.flush();
   }
 
+  /** It makes no call, and takes one. */
+  get isIdle(): boolean {
+    return this.#running === undefined && !this.#isLeaving;
+  }
+
   /** Takes what the host says. */
   hear(messages: readonly ToWorker[]): void {
     for (const message of messages) this.#take(message);
@@ -112,18 +119,21 @@ export class LaneWorker {
     this.#isPumping = false;
     if (this.#running !== undefined) return;
     this.#cancelled.clear();
-    if (this.#isLeaving) this.#leave();
-    else this.#outbox.flush();
+    if (this.#isLeaving) {
+      this.#leave();
+      return;
+    }
+    this.#outbox.flush();
+    this.#options.rested?.();
   }
 
   #begin(start: Start): void {
     const running = this.#prepare(start);
     this.#running = running;
     const { attempt, short } = start;
-    if (short === true) {
-      this.#outbox.push({ kind: 'started', attempt, at: running.startedAt });
-    } else {
-      this.#outbox.hold({ kind: 'started', attempt, at: running.startedAt });
+    const started = { kind: 'started', attempt, at: running.startedAt } as const;
+    if (short !== true) {
+      this.#outbox.hold(started);
       // A body that never lets go of its thread would keep this back.
       this.#outbox.flush();
     }
@@ -133,6 +143,7 @@ export class LaneWorker {
       this.#end(running, outcome);
       return;
     }
+    if (short === true && this.#running === running) this.#outbox.push(started);
     void outcome.then((settled) => {
       this.#end(running, settled);
       this.#pump();
@@ -189,7 +200,8 @@ export class LaneWorker {
     this.#running = undefined;
     const { attempt, fence } = running.start;
     const ended: LaneOutcome = { ...outcome, startedAt: running.startedAt, endedAt: this.#clock.now().wall };
-    this.#outbox.push({ kind: 'ended', attempt, fence, outcome: ended });
+    // Sent when what follows has begun: by whoever takes the next call, or leaves.
+    this.#outbox.hold({ kind: 'ended', attempt, fence, outcome: ended });
   }
 
   #write(stream: 'stdout' | 'stderr', bytes: Uint8Array): void {
