@@ -31,6 +31,8 @@ export interface ActorHost {
 
 const NOOP: ResolvedWork = { kind: 'call', call: { kind: 'builtin', name: 'noop' }, args: [] };
 const NO_VALUES: ReadonlyMap<number, Value | undefined> = new Map();
+/** What a backend says of its attempts is waited for so long. */
+const RECOVER_WITHIN_MS = 60_000;
 const DEFAULT_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /** Hands committed launches to their backends. */
@@ -291,14 +293,41 @@ async function recoverOn(host: ActorHost, backend: Backend, attempts: readonly L
       directory: directoryOf(host, attempt),
       work: workOrNoop(host, attempt, values),
     }));
-    answers = await backend.recover(queries);
+    answers = await inTime(host, backend.recover(queries), (late) => takeAll(host, attempts, late));
   } catch (thrown) {
     const why = asError(thrown).message;
     answers = attempts.map(() => ({ kind: 'unknown', why }));
   }
+  takeAll(host, attempts, answers);
+}
+
+function takeAll(host: ActorHost, attempts: readonly LiveAttempt[], answers: readonly RecoverAnswer[]): void {
   host.input(() => {
     attempts.forEach((attempt, i) => takeRecovery(host, attempt, answers[i] ?? { kind: 'unknown', why: 'no answer' }));
   });
+}
+
+/**
+ * The answers, when they come in time: a backend that does not answer must not keep everybody waiting. Its attempts
+ * then count as not answering, and are asked after again; an answer that comes late is taken all the same.
+ */
+async function inTime(
+  host: ActorHost,
+  asked: Promise<readonly RecoverAnswer[]>,
+  late: (answers: readonly RecoverAnswer[]) => void,
+): Promise<readonly RecoverAnswer[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<readonly RecoverAnswer[]>();
+  let isLate = false;
+  const timer = host.options.clock.after(RECOVER_WITHIN_MS, () => {
+    isLate = true;
+    reject(new HeddleError('BACKEND_UNAVAILABLE', `no answer within ${RECOVER_WITHIN_MS / 1000} s`));
+  });
+  asked.then((answers) => (isLate ? late(answers) : resolve(answers)), reject);
+  try {
+    return await promise;
+  } finally {
+    timer.cancel();
+  }
 }
 
 function workOrNoop(host: ActorHost, attempt: LiveAttempt, values: ValuesOf): ResolvedWork {

@@ -158,7 +158,8 @@ export interface RetryChanges {
  * The engine: accepts runs, decides what starts when, owns the state. Everything it tells is
  * told after the commit that holds it. `EngineShell.open(options)` makes one.
  *
- * @throws {HeddleError} RUN_NOT_FOUND, JOB_NOT_FOUND, STATE_CONFLICT, RUN_OWNED, ENGINE_CLOSED, RESOURCES_IMPOSSIBLE, BACKEND_UNKNOWN
+ * @throws {HeddleError} RUN_NOT_FOUND, JOB_NOT_FOUND, STATE_CONFLICT, RUN_OWNED, RUN_NOT_OWNED (with `details.run`), ENGINE_CLOSED,
+ *   RESOURCES_IMPOSSIBLE, BACKEND_UNKNOWN, INPUT_INVALID
  */
 export interface EngineApi extends AsyncDisposable {
   readonly durability: Durability;
@@ -172,7 +173,10 @@ export interface EngineApi extends AsyncDisposable {
    * With `paused` nothing new is started until `unpause`: for steering a run that nobody owns.
    */
   resume(run: RunId, options?: { readonly paused?: boolean }): Promise<void>;
-  /** Appends nodes to a run that is not finished. */
+  /**
+   * Appends nodes to a run that is not finished: `segment.base` is how many jobs it has. Taken in as it is called, so that
+   * one need not wait for another; resolves when it is durable.
+   */
   append(run: RunId, segment: Graph): Promise<void>;
   /** All that is known so far is all there is, for now: what waits for what cannot come fails (unsatisfiable). */
   seal(run: RunId): Promise<void>;
@@ -187,7 +191,10 @@ export interface EngineApi extends AsyncDisposable {
    */
   pull(run: RunId, index: number, request: StreamRequest): Promise<StreamStep>;
 
-  /** Without a selection: the whole run. Of what is final: nothing. */
+  /**
+   * Without a selection: the whole run, which takes nothing more then, also an open one; the wish outlives a crash: whoever
+   * resumes the run goes on with it. Of what is final: nothing.
+   */
   cancel(run: RunId, jobs?: JobSelection): Promise<void>;
   /** Starts nothing more of this run; what runs goes on. */
   pause(run: RunId): Promise<void>;

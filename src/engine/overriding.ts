@@ -5,8 +5,9 @@ import { queueFor, refuseRequest } from './runs.ts';
 import type { RunSettings } from './api.ts';
 import type { RunState } from './run-state.ts';
 
-/** Settings as they are kept: with the resources that a retry changed. */
+/** Settings as they are kept: with the resources that a retry changed, and the wish that all of it be cancelled. */
 export interface StoredSettings extends RunSettings {
+  readonly cancelling?: true;
   readonly overrides?: readonly { readonly jobs: readonly number[]; readonly resources: Partial<ResourceRequest> }[];
 }
 
@@ -29,10 +30,14 @@ export function overrideFailed(core: Core, run: RunState, resources: Partial<Res
   }
   overrideResources(run, jobs, resources);
   const settings = run.settings as StoredSettings;
-  const changed: StoredSettings = { ...settings, overrides: [...(settings.overrides ?? []), { jobs, resources }] };
-  run.settings = changed;
+  keepSettings(core, run, { ...settings, overrides: [...(settings.overrides ?? []), { jobs, resources }] });
+}
+
+/** Changes what is kept with the run. */
+export function keepSettings(core: Core, run: RunState, settings: StoredSettings): void {
+  run.settings = settings;
   const draft = core.out.draft(run);
-  draft.patch = { ...draft.patch, settings: JSON.stringify(changed) };
+  draft.patch = { ...draft.patch, settings: JSON.stringify(settings) };
 }
 
 /** Gives some jobs other resources from now on: their definitions are copied with the change. */

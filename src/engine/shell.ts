@@ -26,21 +26,19 @@ import type {
   RunView,
 } from './api.ts';
 import { appendInSlices, appendQuickly, isQuick } from './appending.ts';
-import type { LiveAttempt } from './attempts.ts';
-import { FAILED, RUNNING } from './codes.ts';
+import { RUNNING } from './codes.ts';
 import type { Core } from './core.ts';
 import { Entrance } from './entrance.ts';
 import { forgetRun } from './forgetting.ts';
 import { explain, stuckJobs, viewJob, viewRun } from './explaining.ts';
-import { armWakeUps, countFirst, giveUp, loadRun } from './loading.ts';
 import { EngineLoop } from './loop.ts';
 import * as openRuns from './open-runs.ts';
 import { overrideFailed } from './overriding.ts';
-import { addSegment, endRunIfOver, newRunState, openJobs, refuseImpossible, release } from './runs.ts';
+import { endRunIfOver } from './runs.ts';
 import type { RunState } from './run-state.ts';
 import * as steering from './steering.ts';
 import { stopEngine } from './stopping.ts';
-import { addChore, stopRest } from './turn.ts';
+import { finishedRun, startRun, takeOver } from './taking-over.ts';
 
 /** The engine's face: runs are started, taken over, steered and asked about here; `EngineLoop` does the work. */
 export class EngineShell implements EngineApi {
@@ -84,82 +82,16 @@ export class EngineShell implements EngineApi {
     settings: RunSettings & { readonly id?: RunId; readonly name?: string; readonly fingerprint?: string },
   ): Promise<RunId> {
     const id = settings.id ?? newRunId(this.options.clock.now().wall, this.options.random);
-    return this.#enter(id, () => this.#start(id, graph, settings));
-  }
-
-  async #start(id: RunId, graph: Graph, settings: Parameters<EngineShell['start']>[1]): Promise<RunId> {
-    const { id: _, name = graph.name, fingerprint = '', ...kept } = settings;
-    const run = newRunState(this.core, id, name, kept);
-    await this.#loop.inSlices(addSegment(this.core, run, graph, this.options.defaultBackends));
-    openJobs(run, 0);
-    await this.#loop.inSlices(run.table.rankAll(run.segments));
-    refuseImpossible(this.core, run);
-    this.#refuseWhenClosed();
-    run.status = 'running';
-    run.startedAt = this.options.clock.now().wall;
-    await this.store.createRun(
-      {
-        id,
-        name,
-        status: 'running',
-        detail: '',
-        size: graph.size,
-        createdAt: run.startedAt,
-        startedAt: run.startedAt,
-        endedAt: 0,
-        fingerprint,
-        settings: JSON.stringify(kept),
-      },
-      graph,
-    );
-    if (settings.open !== true) run.close();
-    run.told.takeAll(run);
-    this.#loop.input(() => {
-      this.core.runs.set(id, run);
-      addChore(this.core, run, release(this.core, run, 0, run.table.size));
+    const { id: _, ...kept } = settings;
+    return this.#enter(id, async () => {
+      await startRun(this.#loop, { id, graph, settings: kept, mayBegin: () => this.#refuseWhenClosed() });
+      return id;
     });
-    return id;
   }
 
   async resume(id: RunId, options: { readonly paused?: boolean } = {}): Promise<void> {
-    const running = await this.#enter(id, () => this.#takeOver(id, options.paused === true));
+    const running = await this.#enter(id, () => takeOver(this.#loop, id, options.paused === true));
     await recoverAll(this.#loop, running);
-  }
-
-  async #takeOver(id: RunId, paused: boolean): Promise<readonly LiveAttempt[]> {
-    const { run, running } = await countFirst(this.#loop, () => this.#load(id));
-    if (run.endedAt !== 0) {
-      await this.store.releaseRun(id, run.epoch);
-      throw new HeddleError('STATE_CONFLICT', `run ${id} is finished: it is ${run.status}`, {
-        hint: run.status === 'done' ? 'start a new run' : `heddle retry ${id} runs its failed and cancelled jobs again`,
-      });
-    }
-    this.#loop.input(() => {
-      this.core.runs.set(id, run);
-      armWakeUps(this.core, run);
-      run.paused = paused;
-      if (run.status !== 'running') {
-        run.status = 'running';
-        run.detail = '';
-        this.core.out.draft(run).patch = { status: 'running', detail: '' };
-      }
-      addChore(this.core, run, release(this.core, run, 0, run.table.size));
-      // A crash may have fallen between the failure that stops the run and the end of the rest.
-      const stops = (run.settings.onFailure ?? 'continue') !== 'continue';
-      if (stops && (run.counts[FAILED] as number) > 0) stopRest(this.core, run);
-    });
-    return running;
-  }
-
-  /** Loads a run that this engine does not have yet. */
-  async #load(id: RunId): ReturnType<typeof loadRun> {
-    if (this.core.runs.has(id)) throw new HeddleError('STATE_CONFLICT', `run ${id} is already being executed here`);
-    this.#loop.readClock();
-    return loadRun(this.core, this.store, {
-      id,
-      defaults: this.options.defaultBackends,
-      breathe: () => this.#loop.soon(),
-    });
   }
 
   async append(id: RunId, segment: Graph): Promise<void> {
@@ -230,14 +162,16 @@ export class EngineShell implements EngineApi {
   /** What was wished of a run that changed hands meanwhile was not committed with the rest. */
   #mustBeOurs(run: RunState): void {
     if (this.core.runs.get(run.id) === run) return;
-    throw new HeddleError('RUN_NOT_OWNED', `run ${run.id} was given up or taken over before this was written down`);
+    const message = `run ${run.id} was given up or taken over before this was written down`;
+    throw new HeddleError('RUN_NOT_OWNED', message, { details: { run: run.id } });
   }
 
   async cancel(id: RunId, jobs: JobSelection = 'all'): Promise<void> {
     if (jobs !== 'all') return this.#steer(id, jobs, (run) => steering.cancelJobs(this.core, run, jobs));
     const run = this.#run(id);
     if (run.endedAt !== 0) return this.#loop.durable();
-    await this.#loop.chore(run, steering.cancelAll(this.core, run, { cause: 'user', killLive: true }));
+    // The wish is durable with the first of it: whoever takes the run over after a crash goes on with it.
+    await this.#loop.chore(run, steering.cancelRun(this.core, run));
     this.#mustBeOurs(run);
   }
 
@@ -259,7 +193,7 @@ export class EngineShell implements EngineApi {
 
   retry(id: RunId, changes: RetryChanges = {}): Promise<void> {
     return this.#enter(id, async () => {
-      const run = await this.#finished(id);
+      const run = await finishedRun(this.#loop, id);
       try {
         if (changes.resources !== undefined) overrideFailed(this.core, run, changes.resources);
       } catch (refusal) {
@@ -274,7 +208,7 @@ export class EngineShell implements EngineApi {
   rerun(id: RunId, jobs: readonly number[]): Promise<void> {
     return this.#enter(id, async () => {
       const held = this.core.runs.get(id);
-      const run = held !== undefined && held.endedAt === 0 ? held : await this.#finished(id);
+      const run = held !== undefined && held.endedAt === 0 ? held : await finishedRun(this.#loop, id);
       for (const job of jobs) this.#withJob(id, job);
       await this.#keptOpen(run, async () => {
         await this.#loop.quiet();
@@ -288,41 +222,6 @@ export class EngineShell implements EngineApi {
 
   forget(id: RunId): Promise<void> {
     return this.#enter(id, () => forgetRun(this.#loop, this.#run(id)));
-  }
-
-  /** A run that is final, loaded and owned; anything else is refused. */
-  async #finished(id: RunId): Promise<RunState> {
-    const held = this.core.runs.get(id);
-    if (held !== undefined) {
-      if (held.endedAt === 0) throw this.#unfinished(id);
-      if (await this.#reclaim(held)) return held;
-      this.core.runs.delete(id);
-    }
-    const { run } = await this.#load(id);
-    if (run.endedAt === 0) {
-      giveUp(this.core, run);
-      await this.store.releaseRun(id, run.epoch);
-      throw this.#unfinished(id);
-    }
-    this.core.runs.set(id, run);
-    return run;
-  }
-
-  #unfinished(id: RunId): HeddleError {
-    return new HeddleError('STATE_CONFLICT', `run ${id} is not finished`, { hint: `heddle resume ${id} continues it` });
-  }
-
-  /**
-   * Takes a finished run again, which was given up after the commit of its end. False: another engine has
-   * had it since, so that what is known of it here is old.
-   */
-  async #reclaim(run: RunState): Promise<boolean> {
-    await this.#loop.givenUp(run);
-    const answer = await this.store.claimRun(run.id);
-    if (answer.kind !== 'claimed') throw new HeddleError('RUN_OWNED', `run ${run.id} is being executed elsewhere`);
-    const isNext = answer.epoch <= run.epoch + 1;
-    run.epoch = answer.epoch;
-    return isNext;
   }
 
   // ---- asking ---------------------------------------------------------------------------------
@@ -365,7 +264,7 @@ export class EngineShell implements EngineApi {
     return this.#loop.listen(listener);
   }
 
-  ended(id: RunId): Promise<RunView> {
+  async ended(id: RunId): Promise<RunView> {
     return this.#loop.ended(this.#run(id));
   }
 

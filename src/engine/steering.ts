@@ -3,6 +3,7 @@ import { recall, recallAll } from './ahead.ts';
 import { cancelAttempt, declareLost, type LiveAttempt } from './attempts.ts';
 import { CANCELLED, DOOMED, FAILED, HELD, PENDING, RUNNING, SUCCESSOR, TOLD } from './codes.ts';
 import { type Core, change, keepRow } from './core.ts';
+import { keepSettings, type StoredSettings } from './overriding.ts';
 import type { RunState } from './run-state.ts';
 import { settleWaits, UNCOUNTED } from './runs.ts';
 import { becomeReady, enqueue, leaveQueues, settle } from './waiting.ts';
@@ -46,6 +47,13 @@ export function* cancelAll(
       yield;
     }
   }
+}
+
+/** Cancels a run as somebody wishes it, and keeps the wish until the run is to go on again. */
+export function* cancelRun(core: Core, run: RunState): Generator<void> {
+  if (run.endedAt !== 0) return;
+  keepSettings(core, run, { ...run.settings, cancelling: true });
+  yield* cancelAll(core, run, { cause: 'user', killLive: true });
 }
 
 /** Cancels some jobs. Those that are final stay as they are. */
@@ -184,6 +192,8 @@ export function reopen(core: Core, run: RunState): void {
   run.stopping = false;
   const draft = core.out.draft(run);
   draft.patch = { ...draft.patch, status: 'running', detail: '', endedAt: 0 };
+  const { cancelling, ...settings } = run.settings as StoredSettings;
+  if (cancelling === true) keepSettings(core, run, settings);
 }
 
 function makePending(core: Core, run: RunState, job: number): void {

@@ -114,7 +114,7 @@ export interface SubmissionRow {
 /** All that changes of one run in one commit. */
 export interface RunCommit {
   readonly run: RunId;
-  /** Asserted: the commit fails with `RUN_NOT_OWNED` when the run has changed hands. */
+  /** Asserted: the commit fails with `RUN_NOT_OWNED` when the run has changed hands; its `details.run` says which, always. */
   readonly owner: OwnerId;
   readonly epoch: number;
   readonly patch?: RunPatch;

@@ -78,8 +78,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'backoff not restored after a crash',
-    file: 'engine/shell.ts',
-    find: 'armWakeUps(this.core, run);',
+    file: 'engine/taking-over.ts',
+    find: 'armWakeUps(core, run);',
     replace: '',
   },
   {
