@@ -196,6 +196,16 @@ const COMMANDS: readonly Declared[] = [
     action: async () => (await import('./commands/exec.ts')).exec,
   },
   {
+    usage: 'lane',
+    help: 'make calls for an engine that started this: frames in by stdin, out by stdout',
+    action: async () => (await import('./commands/lane.ts')).lane,
+    options: [
+      option('--in <fd>', 'read frames from this descriptor'),
+      option('--out <fd>', 'write frames to this descriptor; stdout stays what it is'),
+      option('--watch <fd>', 'a socket to the engine: calls are taken back by it, and its end is the end of all'),
+    ],
+  },
+  {
     usage: 'doctor',
     help: 'is everything well here: Node, machine, store, owners, stuck jobs',
     action: async () => (await import('./commands/doctor.ts')).doctor,

@@ -308,16 +308,21 @@ async function keepsOutputApart(rig: BackendRig): Promise<void> {
 }
 
 async function endsTheDeaf(rig: BackendRig): Promise<void> {
+  const begun = join(rig.order(call(() => 0)).directory, '..', 'begun');
   const order = rig.order(
     call(
-      () =>
-        new Promise((resolve) => {
+      (path: string) => {
+        const { mkdirSync } = process.getBuiltinModule('node:fs');
+        mkdirSync(path, { recursive: true });
+        return new Promise((resolve) => {
           setTimeout(resolve, 20_000);
-        }),
+        });
+      },
+      [begun],
     ),
   );
   await rig.launch([order]);
-  await rig.pause(50);
+  await rig.until(() => existsSync(begun) || undefined, `${order.job} never began`);
 
   rig.backend.cancel(order.attempt, 100);
   const end = await rig.end(order);
