@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { HeddleError, type Json, type Ref } from '../model/index.ts';
-import { cloneBytes, isExactJson } from './encode-value.ts';
+import { cloneBytes, inspectJson } from './encode-value.ts';
 
 /** Deeper than any sensible data that has jobs in it. */
 const MAX_DEPTH = 500;
@@ -11,7 +11,8 @@ export type PlaceOf = (value: object) => Ref | undefined;
 /**
  * Writes the arguments of a call as its payload has them. The handles of jobs, at any depth of lists, plain objects,
  * maps and sets, become refs. An argument without one is carried exactly, what it shares and what goes round in it
- * included; in one with handles everything is written where it stands.
+ * included; in one with handles everything is written where it stands. What is plain data is not copied: make text of
+ * it at once.
  *
  * @throws {HeddleError} VALUE_INVALID naming the part that can't be written, TEMPLATE_INVALID from `placeOf`
  */
@@ -28,6 +29,7 @@ function encodeArgument(argument: unknown, placeOf: PlaceOf, i: number): Json | 
 /** Says whether there is a handle anywhere in a value. */
 function holdsHandle(root: unknown, placeOf: PlaceOf): boolean {
   if (!isObject(root)) return false;
+  if (placeOf(root) !== undefined) return true;
   const seen = new Set<object>([root]);
   for (const value of seen) {
     if (placeOf(value) !== undefined) return true;
@@ -50,11 +52,17 @@ function partsOf(value: object): readonly unknown[] {
 
 /** Without handles: JSON where that is exact, else one piece of v8's format. */
 function encodeWhole(value: unknown, what: string): Json {
-  if (isExactJson(value)) return plainJson(value as Json);
-  return { $v8: Buffer.from(cloneBytes(value, what)).toString('base64') };
+  switch (inspectJson(value)) {
+    case 'plain':
+      return value as Json;
+    case 'marked':
+      return plainJson(value as Json);
+    case 'other':
+      return { $v8: Buffer.from(cloneBytes(value, what)).toString('base64') };
+  }
 }
 
-/** Exact JSON is taken as it is; only objects with keys that start with `$` are written apart. */
+/** Objects with keys that start with `$` are written apart. */
 function plainJson(value: Json): Json {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return (value as readonly Json[]).map(plainJson);

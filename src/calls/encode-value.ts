@@ -43,41 +43,60 @@ export function cloneBytes(value: unknown, what: string): Uint8Array {
 
 /** Says whether `JSON.parse(JSON.stringify(value))` is this very value: no more, no less, nothing shared. Never throws. */
 export function isExactJson(value: unknown): boolean {
+  return inspectJson(value) !== 'other';
+}
+
+/** `marked`: exact JSON, and there are keys in it that start with `$`; `other`: no exact JSON. */
+export type JsonKind = 'plain' | 'marked' | 'other';
+
+/** As `isExactJson`, and what else is to be known before data is written among refs. */
+export function inspectJson(value: unknown): JsonKind {
+  if (typeof value !== 'object' || value === null) return isExactLeaf(value) ? 'plain' : 'other';
+  const walk: Walk = { met: [value], seen: undefined, marked: false };
+  try {
+    // Somebody's `toJSON` on what all lists inherit changes what JSON says of them.
+    if ('toJSON' in Array.prototype || !isExactObject(value, walk, 0)) return 'other';
+  } catch {
+    // A getter or a proxy throws: whoever copies the value will say so.
+    return 'other';
+  }
+  return walk.marked ? 'marked' : 'plain';
+}
+
+/** Objects met so far: few in a list, many in a set. */
+interface Walk {
+  readonly met: object[];
+  seen: Set<object> | undefined;
+  marked: boolean;
+}
+
+const FEW = 16;
+
+/** False when it was met before: JSON would tell twice what is there once, or for ever what holds itself. */
+function meet(value: object, walk: Walk): boolean {
+  const { met, seen } = walk;
+  if (seen !== undefined) return seen.size < seen.add(value).size;
+  if (met.includes(value)) return false;
+  met.push(value);
+  if (met.length > FEW) walk.seen = new Set(met);
+  return true;
+}
+
+function isExactLeaf(value: unknown): boolean {
   switch (typeof value) {
     case 'string':
     case 'boolean':
       return true;
     case 'number':
-      return isExactNumber(value);
-    case 'object':
-      return value === null || isExactRoot(value);
+      return Number.isFinite(value) && !Object.is(value, -0);
     default:
-      return false;
+      return value === null;
   }
 }
 
-function isExactRoot(value: object): boolean {
-  try {
-    return isUnpatched() && isExactObject(value, { seen: undefined, root: value }, 0);
-  } catch {
-    // A getter or a proxy throws: whoever copies the value will say so.
-    return false;
-  }
-}
-
-/** Somebody's `toJSON` on what all objects or lists inherit changes what JSON says of everything. */
-function isUnpatched(): boolean {
-  return !('toJSON' in Array.prototype);
-}
-
-function isExactNumber(value: number): boolean {
-  return Number.isFinite(value) && !Object.is(value, -0);
-}
-
-/** Objects met so far. The set is made when there is a second one: most values have none. */
-interface Walk {
-  seen: Set<object> | undefined;
-  readonly root: object;
+function isExactPart(value: unknown, walk: Walk, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return isExactLeaf(value);
+  return meet(value, walk) && isExactObject(value, walk, depth + 1);
 }
 
 function isExactObject(value: object, walk: Walk, depth: number): boolean {
@@ -96,27 +115,9 @@ function isExactRecord(value: object, walk: Walk, depth: number): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return false;
   if (Object.getOwnPropertySymbols(value).length > 0) return false;
-  for (const key of Object.keys(value))
+  for (const key of Object.keys(value)) {
+    if (key.startsWith('$')) walk.marked = true;
     if (!isExactPart((value as Readonly<Record<string, unknown>>)[key], walk, depth)) return false;
-  return true;
-}
-
-function isExactPart(value: unknown, walk: Walk, depth: number): boolean {
-  switch (typeof value) {
-    case 'string':
-    case 'boolean':
-      return true;
-    case 'number':
-      return isExactNumber(value);
-    case 'object': {
-      if (value === null) return true;
-      walk.seen ??= new Set([walk.root]);
-      // JSON would tell twice what is there once, or for ever what holds itself.
-      if (walk.seen.has(value)) return false;
-      walk.seen.add(value);
-      return isExactObject(value, walk, depth + 1);
-    }
-    default:
-      return false;
   }
+  return true;
 }

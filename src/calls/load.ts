@@ -1,6 +1,5 @@
 import { isBuiltin, registerHooks } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { constants, Script } from 'node:vm';
 import { type CallReference, HeddleError } from '../model/index.ts';
 import { noop, wait } from './builtin.ts';
 import { type AnyFunction, heldLocal } from './local-functions.ts';
@@ -141,13 +140,15 @@ function missing(found: object, { module, name, task }: ModuleReference, member:
   return new HeddleError('EXPORT_MISSING', message, { hint: has });
 }
 
-/** Evaluates the text of a function, once. It is strict, as the module was it came from. */
+/**
+ * Evaluates the text of a function, once. It is strict, as the module was it came from, and sees nothing but globals. A `vm.Script`
+ * would need an experimental flag, and its warning, for `import('node:...')` to work in it.
+ */
 function compile(source: string): Callable {
-  const script = new Script(`'use strict';(${source}\n)`, {
-    filename: `heddle-source-${compiled.size + 1}.js`,
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  });
-  const callable: unknown = script.runInThisContext();
+  // oxlint-disable-next-line no-eval -- indirect: in the global scope
+  const callable: unknown = (0, eval)(
+    `'use strict';(${source}\n)\n//# sourceURL=heddle-source-${compiled.size + 1}.js`,
+  );
   if (typeof callable !== 'function') {
     throw new HeddleError('INPUT_INVALID', `this is the source of no function: ${source.slice(0, 60)}`);
   }
