@@ -140,6 +140,8 @@ export class Committer {
       if (ours.length > 0) await store.commit(ours.map(({ commit }) => commit));
       return undefined;
     } catch (thrown) {
+      // At once, though the answers before it may not have been taken yet: what comes now must not overtake it.
+      this.#isRecovering = true;
       return asError(thrown);
     }
   }

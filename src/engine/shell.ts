@@ -145,7 +145,9 @@ export class EngineShell implements EngineApi {
     } finally {
       this.#loop.input(() => {
         run.chores -= 1;
-        if (this.core.runs.get(run.id) === run) endRunIfOver(this.core, run);
+        if (this.core.runs.get(run.id) !== run) return;
+        endRunIfOver(this.core, run);
+        if (run.watches.size > 0) this.core.suspects.add(run);
       });
     }
   }

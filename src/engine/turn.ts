@@ -1,7 +1,7 @@
 import { outcomeJson } from '../model/index.ts';
 import { killFor, type LiveAttempt, wakeUp } from './attempts.ts';
-import { PENDING, QUEUED } from './codes.ts';
-import { resolveAll } from './conditions.ts';
+import { GATED, PENDING, QUEUED } from './codes.ts';
+import { resolveAll, watchInSlices } from './conditions.ts';
 import { type Core, change } from './core.ts';
 import { endJobs, inCircles, mayBeDeadlocked } from './deadlock.ts';
 import { grantAll, reserveFor } from './granting.ts';
@@ -59,11 +59,17 @@ function doChore(core: Core): void {
   else if (core.chores.length > 1) core.chores.push(core.chores.shift() as Generator<void>);
 }
 
-/** Looks up what the job's condition names, then looks at it. */
+/** Looks up what the job's condition names and registers it there, then looks at it. */
 function* readCondition(core: Core, run: RunState, job: number): Generator<void> {
   const condition = run.conditions.get(run.table.definition[job] as number);
-  if (condition !== undefined) yield* resolveAll(run, condition);
+  if (condition === undefined) return;
+  yield* resolveAll(run, condition);
+  if (isGated(run, job)) yield* watchInSlices(run, job, condition);
   lookAgain(core, run, job);
+}
+
+function isGated(run: RunState, job: number): boolean {
+  return ((run.table.flags[job] as number) & GATED) !== 0;
 }
 
 /** Adds work on a run that is done in slices; the run cannot end before it has been done. */
@@ -108,6 +114,8 @@ function fire(core: Core, entry: TimerEntry): void {
       if (run.looks.get(job) !== entry.due) return;
       run.looks.delete(job);
       lookAgain(core, run, job);
+      // That was the last thing that could move by itself, perhaps.
+      if (run.watches.has(job)) core.suspects.add(run);
       return;
     case 'reserve':
       reserveFor(core, run, job);

@@ -346,6 +346,9 @@ export class CommitChecks implements DiskWatcher {
     for (let job = 0; job < after.row.size; job += 1) ends.add(storedStatus(after, job));
     const open = [...ends].find((end) => !isFinal(end));
     if (open !== undefined) this.#fail('I5', `${facts.plan.name} ended ${status} while a job is ${open}`);
+    const isStopped = facts.plan.onFailure !== 'continue' && ends.has('failed');
+    if (!facts.closeWished && !isStopped)
+      this.#fail('I5', `${facts.plan.name} ended ${status}, though nobody has closed it`);
     const right = ends.has('failed') ? 'failed' : ends.has('cancelled') ? 'cancelled' : 'done';
     if (status !== right) this.#fail('I5', `${facts.plan.name} ended ${status}, but its jobs make it ${right}`);
   }

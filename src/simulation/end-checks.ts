@@ -53,7 +53,7 @@ function whyWrong(facts: RunFacts, stored: StoredRun, ledger: Ledger, job: numbe
   }
   if (detail === 'unsatisfiable') {
     // What a rerun made acceptable since does not wake what had failed for it.
-    if (refused !== undefined || facts.rerunWished || mayBeNever(facts, stored, plan.definition.condition)) return '';
+    if (refused !== undefined || facts.rerunWished || mayBeNever(facts, stored, job)) return '';
     return 'though all it waits for came';
   }
   if (missing !== undefined && stored.jobs.get(job)?.fence === 0) return `though j${missing} is not done`;
@@ -65,8 +65,31 @@ function anyFailed(stored: StoredRun): boolean {
 }
 
 /** Deadlines may have passed at any time; what was awaited is judged as it ended. */
-function mayBeNever(facts: RunFacts, stored: StoredRun, condition: Condition | undefined): boolean {
+function mayBeNever(facts: RunFacts, stored: StoredRun, job: number): boolean {
+  const { condition } = facts.job(job).definition;
   if (condition === undefined) return false;
+  for (const name of namesIn(condition)) if (!facts.wasThere(name) || waitsFor(facts, name, job)) return true;
   const statusOf = (name: string): Status => storedStatus(stored, facts.indexOf(name));
   return truthOf(condition, { wall: Number.POSITIVE_INFINITY, gateOpen: false, statusOf }) === 'never';
+}
+
+function namesIn(condition: Condition): readonly string[] {
+  if (condition.kind === 'after') return condition.jobs;
+  return condition.kind === 'all' || condition.kind === 'any' ? condition.conditions.flatMap(namesIn) : [];
+}
+
+/** Whether a job waits, itself or through others, for another one: then neither can be the first. */
+function waitsFor(facts: RunFacts, name: string, job: number): boolean {
+  const seen = new Set<number>();
+  const stack = [facts.indexOf(name)];
+  for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+    if (at === job) return true;
+    if (at === -1 || seen.has(at)) continue;
+    seen.add(at);
+    const { data, order, definition } = facts.job(at);
+    stack.push(...data, ...order.map(({ from }) => from));
+    if (definition.condition !== undefined)
+      stack.push(...namesIn(definition.condition).map((each) => facts.indexOf(each)));
+  }
+  return false;
 }

@@ -18,6 +18,12 @@ export class RunFacts {
   anew = 0;
   /** Segments that are to be appended, in order. */
   readonly appendWished: number[] = [];
+  /** Of each segment when it was there, by the engine's word. */
+  readonly appendedAt: Map<number, number> = new Map();
+  /** When somebody first said that what is there is all there is. */
+  sealedAt: number = Number.POSITIVE_INFINITY;
+  /** Somebody said that nothing more is added. */
+  closeWished: boolean;
   /** It was paused at some time. */
   wasPaused = false;
   /** Power was lost after this run began: what was acknowledged may be forgotten. */
@@ -27,6 +33,29 @@ export class RunFacts {
     this.id = id;
     this.plan = plan;
     this.jobs = plan.jobs;
+    this.closeWished = plan.open !== true;
+    if (this.closeWished) this.sealedAt = -1;
+  }
+
+  /** It is sealed from now on; what is named and not there may be taken for what never comes. */
+  wishSeal(now: number, isClosed: boolean): void {
+    this.sealedAt = Math.min(this.sealedAt, now);
+    this.closeWished ||= isClosed;
+  }
+
+  /** Where a segment begins in the run. */
+  baseOf(segment: number): number {
+    const before = this.plan.segments.slice(0, segment);
+    return before.reduce((sum, { length }) => sum + length, this.plan.jobs.length);
+  }
+
+  /** A job that a condition names was surely known when it could have been missed. */
+  wasThere(name: string): boolean {
+    const job = this.indexOf(name);
+    if (job === -1 || this.powerLost) return false;
+    if (job < this.plan.jobs.length) return true;
+    const segment = this.plan.segments.findIndex((_, i) => job < this.baseOf(i + 1));
+    return (this.appendedAt.get(segment) ?? Number.POSITIVE_INFINITY) < this.sealedAt;
   }
 
   /** A rerun or a retry was asked for: final jobs may go back to pending. */

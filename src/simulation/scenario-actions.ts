@@ -14,6 +14,7 @@ export type UserAction =
   | { readonly kind: 'rerun'; readonly run: number; readonly jobs: readonly number[]; readonly whileRunning: boolean }
   | { readonly kind: 'append'; readonly run: number; readonly segment: number }
   | { readonly kind: 'forget'; readonly run: number }
+  | { readonly kind: 'seal' | 'close'; readonly run: number }
   | { readonly kind: 'start-again'; readonly run: number };
 
 /** What operators and the world do to it. */
@@ -64,9 +65,10 @@ export function planActions(dice: Dice, context: ActionContext): TimedAction[] {
     actions.push({ atMs: dice.int(0, faultsUntilMs), action });
   };
   runs.forEach((plan, run) => {
-    plan.segments.forEach((_, segment) => {
-      add({ kind: 'append', run, segment });
-    });
+    const times = plan.segments.map(() => dice.int(0, faultsUntilMs)).sort((a, b) => a - b);
+    for (const [segment, atMs] of times.entries()) actions.push({ atMs, action: { kind: 'append', run, segment } });
+    if (plan.open === true && dice.chance(0.4)) add({ kind: 'seal', run });
+    if (plan.open === true && dice.chance(0.4)) add({ kind: 'close', run });
     if (dice.chance(0.1)) add({ kind: 'start-again', run });
     for (const action of userActions(dice, plan, run)) add(action);
     // What was sent ahead is asked back by these.

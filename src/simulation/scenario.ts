@@ -29,8 +29,10 @@ export interface JobPlan extends NodePlan {
 export interface RunPlan {
   readonly name: string;
   readonly jobs: readonly JobPlan[];
-  /** Jobs appended while it runs. */
+  /** Jobs appended while it runs, one segment after the other. */
   readonly segments: readonly (readonly JobPlan[])[];
+  /** It goes on until it is closed. */
+  readonly open?: boolean;
   readonly onFailure: FailurePolicy;
 }
 
@@ -205,22 +207,22 @@ function drawRun(dice: Dice, sites: readonly SiteProfile[], name: string): RunPl
   const isWide = sites.some((site) => site.lanes === true) ? 0.4 : 0.1;
   const size = dice.chance(isWide) ? dice.int(12, 30) : dice.int(1, 10);
   const shape = dice.pick(['mixed', 'chain', 'fan', 'diamond', 'loose'] as const);
-  const jobs: JobPlan[] = [];
-  for (let i = 0; i < size; i += 1) jobs.push(drawJob(dice, { index: i, earlier: jobs, shape, sites }));
-  const segments: JobPlan[][] = [];
-  let all = [...jobs];
-  if (dice.chance(0.15)) {
-    const segment: JobPlan[] = [];
-    const count = dice.int(1, 4);
-    for (let i = 0; i < count; i += 1) {
-      const job = drawJob(dice, { index: all.length, earlier: all, shape: 'mixed', sites });
-      segment.push(job);
-      all = [...all, job];
-    }
-    segments.push(segment);
-  }
+  const open = dice.chance(0.15);
+  const isGrowing = open || dice.chance(0.15);
+  // Conditions may name what is still to come: in a run that grows also what is appended, or never is.
+  const later = dice.chance(isGrowing ? 0.5 : 0.1) ? 4 : 0;
+  const drawn = (count: number, earlier: readonly JobPlan[], as: JobContext['shape']): readonly JobPlan[] => {
+    const all = [...earlier];
+    for (let i = 0; i < count; i += 1)
+      all.push(drawJob(dice, { index: all.length, earlier: all, shape: as, sites, later }));
+    return all.slice(earlier.length);
+  };
+  const jobs = drawn(open && dice.chance(0.3) ? 0 : size, [], shape);
+  const segments: (readonly JobPlan[])[] = [];
+  for (let n = isGrowing ? dice.int(1, open ? 4 : 2) : 0; n > 0; n -= 1)
+    segments.push(drawn(dice.int(1, 4), [...jobs, ...segments.flat()], 'mixed'));
   const onFailure = dice.chance(0.8) ? 'continue' : dice.pick(['stop', 'abort'] as const);
-  return { name, jobs, segments, onFailure };
+  return { name, jobs, segments, onFailure, open };
 }
 
 interface JobContext {
@@ -228,6 +230,8 @@ interface JobContext {
   readonly earlier: readonly JobPlan[];
   readonly shape: 'mixed' | 'chain' | 'fan' | 'diamond' | 'loose';
   readonly sites: readonly SiteProfile[];
+  /** How far ahead of itself its condition may look for jobs. */
+  readonly later: number;
 }
 
 function drawJob(dice: Dice, context: JobContext): JobPlan {
@@ -235,7 +239,7 @@ function drawJob(dice: Dice, context: JobContext): JobPlan {
   const site = lanes !== undefined && dice.chance(0.5) ? lanes : dice.pick(context.sites);
   const durationMs = dice.chance(0.05) ? Number.POSITIVE_INFINITY : dice.pick([0, 1, 5, 50, 300, 2000, 5000]);
   const failures = dice.chance(0.65) ? 0 : dice.pick([1, 1, 2, 3, Number.POSITIVE_INFINITY]);
-  const condition = dice.chance(0.2) ? drawCondition(dice, context.earlier, 0) : undefined;
+  const condition = dice.chance(0.2) ? drawCondition(dice, namesFor(dice, context), 0) : undefined;
   const definition: Definition = {
     name: `task${context.index}`,
     kind: dice.chance(0.5) ? 'command' : 'call',
@@ -322,15 +326,22 @@ function drawFailure(dice: Dice): Outcome {
   ]);
 }
 
-function drawCondition(dice: Dice, earlier: readonly JobPlan[], depth: number): Condition {
+/** Names that a condition may pick from. */
+function namesFor(dice: Dice, { index, earlier, later }: JobContext): readonly string[] {
+  const names = earlier.map(({ name }) => name);
+  for (let n = later === 0 ? 0 : dice.int(0, 2); n > 0; n -= 1) names.push(`j${index + dice.int(0, later)}`);
+  return names;
+}
+
+function drawCondition(dice: Dice, names: readonly string[], depth: number): Condition {
   const kind = dice.int(0, depth < 2 ? 5 : 3);
-  if (kind <= 1 && earlier.length > 0) {
-    const jobs = [...new Set([dice.pick(earlier).name, dice.pick(earlier).name])];
+  if (kind <= 1 && names.length > 0) {
+    const jobs = [...new Set([dice.pick(names), dice.pick(names)])];
     const accept = dice.pick([ACCEPT_ALL, ACCEPT_DONE, ACCEPT_DONE | ACCEPT_FAILED]);
     return { kind: 'after', jobs, accept, mode: dice.pick(['all', 'any'] as const) };
   }
   if (kind === 4 || kind === 5) {
-    const conditions = [drawCondition(dice, earlier, depth + 1), drawCondition(dice, earlier, depth + 1)];
+    const conditions = [drawCondition(dice, names, depth + 1), drawCondition(dice, names, depth + 1)];
     return { kind: kind === 4 ? 'all' : 'any', conditions };
   }
   if (kind === 2) return { kind: 'before-time', at: WORLD_STARTS + dice.pick([1000, 30_000, 10_000_000]) };

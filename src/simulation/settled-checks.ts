@@ -1,5 +1,5 @@
 import type { EngineApi, JobView } from '../engine/index.ts';
-import { type Grant, isFinal, type JobRow, type Place, type ResourceRequest } from '../model/index.ts';
+import { acceptBit, type Grant, isFinal, type JobRow, type Place, type ResourceRequest } from '../model/index.ts';
 import { isAlive, type Ledger } from './body.ts';
 import { type RunFacts, storedStatus, truthOf } from './facts.ts';
 import type { Life } from './life.ts';
@@ -90,7 +90,13 @@ function checkPending(at: JobContext, view: JobView, fail: (invariant: string, m
     case 'blocked': {
       const upstream = [...plan.data, ...plan.order.map(({ from }) => from)];
       const isDated = at.engine.why(facts.id, view.index).wakeAt !== undefined;
-      if (!isDated && upstream.every((from) => isFinal(storedStatus(stored, from))))
+      // In a run that is open an end that is not accepted fails nobody before it is sealed.
+      const isDoomed = plan.order.some(({ from, accept }) => (acceptBit(storedStatus(stored, from)) & accept) === 0);
+      if (
+        !isDated &&
+        !(facts.plan.open === true && isDoomed) &&
+        upstream.every((from) => isFinal(storedStatus(stored, from)))
+      )
         fail('waits', 'though all it needs has ended');
       return;
     }

@@ -145,8 +145,11 @@ export class Users {
             name: facts.plan.name,
             fingerprint: facts.plan.name,
             onFailure: facts.plan.onFailure,
+            ...(facts.plan.open === true ? { open: true as const } : {}),
           })
         : engine.resume(facts.id);
+    // Nobody is left to add to a run that is taken over.
+    if (stored !== undefined) facts.wishSeal(this.#world.mono, true);
     this.#ask(life, `${what} ${facts.plan.name}`, asked, {
       then: () => {
         life.holds.set(facts.id, this.#world.mono);
@@ -243,6 +246,10 @@ export class Users {
         facts.wishSegment(action.segment);
         this.#append(life, facts, action.segment);
         return;
+      case 'seal':
+      case 'close':
+        this.#seal(life, facts, action.kind);
+        return;
       case 'start-again':
         // The same request twice (F40): refused, or taken for the same run.
         ask(() => engine.start(graphOf(plan.jobs, plan.name), { id, name: plan.name, fingerprint: plan.name }));
@@ -269,10 +276,21 @@ export class Users {
     const stored = this.#disk.get(facts.id);
     const nodes = facts.plan.segments[segment];
     const { engine } = life;
-    if (engine === undefined || stored?.graphs.length !== segment + 1 || nodes === undefined) return;
+    const base = facts.baseOf(segment);
+    if (engine === undefined || stored === undefined || stored.row.size > base || nodes === undefined) return;
     if (isFinal(stored.row.status)) return;
-    const graph = graphOf(nodes, facts.plan.name, stored.row.size);
-    this.#ask(life, `append to ${facts.plan.name}`, () => engine.append(facts.id, graph), {});
+    const graph = graphOf(nodes, facts.plan.name, base);
+    const then = (): void => {
+      facts.appendedAt.set(segment, this.#world.mono);
+    };
+    this.#ask(life, `append to ${facts.plan.name}`, () => engine.append(facts.id, graph), { then });
+  }
+
+  #seal(life: Life, facts: RunFacts, kind: 'seal' | 'close'): void {
+    const { engine } = life;
+    if (engine === undefined || facts.plan.open !== true) return;
+    facts.wishSeal(this.#world.mono, kind === 'close');
+    this.#ask(life, `${kind} ${facts.plan.name}`, () => engine[kind](facts.id), {});
   }
 
   #cancel(life: Life, facts: RunFacts, jobs: readonly number[] | undefined): void {
@@ -282,6 +300,8 @@ export class Users {
     const { engine } = life;
     if (engine === undefined) return;
     const asked = () => (jobs === undefined ? engine.cancel(facts.id) : engine.cancel(facts.id, jobs));
+    // Nothing can be added to what is cancelled as a whole.
+    if (jobs === undefined) facts.wishSeal(this.#world.mono, true);
     const generation = facts.anew;
     const losses = this.#disk.losses;
     // Of what is final a cancel means nothing, also when a rerun is on its way.
@@ -327,6 +347,7 @@ export class Users {
       const stored = this.#disk.get(facts.id);
       if (stored === undefined || isFinal(stored.row.status)) continue;
       const all = [...Array(stored.row.size).keys()];
+      this.#seal(life, facts, 'close');
       this.#ask(life, `unpause ${facts.plan.name}`, () => engine.unpause(facts.id), {});
       this.#ask(life, `release all of ${facts.plan.name}`, () => engine.release(facts.id, all), {});
       const endless = all.filter((job) => isEndless(facts, job));

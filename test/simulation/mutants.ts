@@ -124,4 +124,16 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'core.draining || !core.grantable || core.takingOver > 0',
     replace: 'core.draining || !core.grantable',
   },
+  {
+    name: 'what is still to come taken for what never comes',
+    file: 'engine/run-state.ts',
+    find: 'return job < this.sealedTo;',
+    replace: 'return true;',
+  },
+  {
+    name: 'an open run that ends with its last job',
+    file: 'engine/runs.ts',
+    find: 'if (!run.closed || run.unfinished > 0',
+    replace: 'if (run.unfinished > 0',
+  },
 ];
