@@ -149,11 +149,17 @@ function awaitName(run: RunState, name: string): AwaitedName {
   return awaited;
 }
 
-/** Looking up the names of this condition would hold the loop: it is to be done in slices first. */
-export function isLong(run: RunState, condition: Condition): boolean {
+/** Whether this condition names so many jobs that registering with them would hold the loop: it is done in slices. */
+export function isLong(condition: Condition): boolean {
+  if (condition.kind === 'all' || condition.kind === 'any') return condition.conditions.some(isLong);
+  return condition.kind === 'after' && condition.jobs.length > NAMES_A_SLICE;
+}
+
+/** Whether the jobs that a condition names have been looked up. */
+export function isResolved(run: RunState, condition: Condition): boolean {
   if (condition.kind === 'all' || condition.kind === 'any')
-    return condition.conditions.some((part) => isLong(run, part));
-  return condition.kind === 'after' && condition.jobs.length > NAMES_A_SLICE && !run.namedJobs.has(condition);
+    return condition.conditions.every((part) => isResolved(run, part));
+  return condition.kind !== 'after' || run.namedJobs.has(condition);
 }
 
 /** Looks up what a condition names, some thousand names a step. */
@@ -224,20 +230,30 @@ export interface Gate {
 /** Registers a job with everything whose end could decide its condition, unless it is registered. */
 export function watch(run: RunState, job: number, condition: Condition): void {
   if (run.watches.has(job)) return;
-  const made: Watch = { job, fired: false };
-  run.watches.set(job, made);
-  register(run, made, condition);
+  const steps = watchInSlices(run, job, condition);
+  while (steps.next().done !== true) continue;
 }
 
-function register(run: RunState, made: Watch, condition: Condition): void {
+/** The same, some thousand names a step. It may be woken before the last. */
+export function* watchInSlices(run: RunState, job: number, condition: Condition): Generator<void> {
+  if (run.watches.has(job)) return;
+  const made: Watch = { job, fired: false };
+  run.watches.set(job, made);
+  yield* register(run, made, condition);
+}
+
+function* register(run: RunState, made: Watch, condition: Condition): Generator<void> {
   if (condition.kind === 'all' || condition.kind === 'any') {
-    for (const part of condition.conditions) register(run, made, part);
+    for (const part of condition.conditions) yield* register(run, made, part);
     return;
   }
   if (condition.kind !== 'after') return;
-  const gate: Gate = { watch: made, accept: condition.accept, mode: condition.mode, left: 0 };
+  // One more than there are, until all are registered: ends that come meanwhile must not be taken for the last.
+  const gate: Gate = { watch: made, accept: condition.accept, mode: condition.mode, left: 1 };
   const isSealed = run.isSealed(made.job);
   for (const [at, upstream] of jobsOf(run, condition).entries()) {
+    if (made.fired) return;
+    if (at % NAMES_A_SLICE === NAMES_A_SLICE - 1) yield;
     if (upstream === -1) {
       if (isSealed) continue;
       awaitName(run, condition.jobs[at] as string).gates.push(gate);
@@ -247,6 +263,7 @@ function register(run: RunState, made: Watch, condition: Condition): void {
     else connect(run, gate, upstream);
     gate.left += 1;
   }
+  gate.left -= 1;
 }
 
 function connect(run: RunState, gate: Gate, upstream: number): void {

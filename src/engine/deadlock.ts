@@ -107,11 +107,11 @@ export function namedIn(
 
 /**
  * The jobs that wait for their conditions, or behind such, and that nothing can free: the greatest set of which each
- * waits for others of it. Everything is taken to be able to move until it is found to wait; what waits is freed when
- * enough of what it waits for is, until nothing changes. Empty when there is too much to walk.
+ * waits for others of it. All that wait are taken for it at first; who waits only for what may move is freed, until
+ * nothing changes. Empty when there is too much to walk.
  */
 function stuckAmong(core: Core, run: RunState): ReadonlySet<number> {
-  const order = waitingOf(core, run);
+  const order = waitingOf(run);
   const stuck = new Set(order);
   for (let freed = true; freed; ) {
     freed = false;
@@ -125,13 +125,13 @@ function stuckAmong(core: Core, run: RunState): ReadonlySet<number> {
 }
 
 /** What the watched jobs wait for, and what that waits for, each job behind what it waits for where there is no circle. */
-function waitingOf(core: Core, run: RunState): readonly number[] {
+function waitingOf(run: RunState): readonly number[] {
   const met = new Set<number>();
   const order: number[] = [];
   let walked = 0;
   const stack: { readonly job: number; readonly next: readonly number[]; at: number }[] = [];
   const enter = (job: number): void => {
-    if (met.has(job) || !isWaiting(core, run, job)) return;
+    if (met.has(job) || !isWaiting(run, job)) return;
     met.add(job);
     const next = blockersOf(run, job);
     walked += 1 + next.length;
@@ -149,11 +149,12 @@ function waitingOf(core: Core, run: RunState): readonly number[] {
 }
 
 /** Waits for other jobs and for nothing else, as far as can be known. */
-function isWaiting(core: Core, run: RunState, job: number): boolean {
+function isWaiting(run: RunState, job: number): boolean {
   const flags = run.table.flags[job] as number;
   if (run.table.status[job] !== PENDING || (flags & (HELD | DOOMED)) !== 0 || run.wakeAt.has(job)) return false;
   if ((flags & GATED) === 0) return (run.table.waits[job] as number) > 0;
-  return run.isSealed(job) && !core.longConditions.some((long) => long.run === run && long.job === job);
+  // One that is not registered yet is still being looked at.
+  return run.isSealed(job) && run.watches.has(job);
 }
 
 function blockersOf(run: RunState, job: number): readonly number[] {

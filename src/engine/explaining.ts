@@ -1,7 +1,7 @@
 import { asJobId, type Condition, DATA_EDGE, type Detail, type JobId, isFinal } from '../model/index.ts';
 import type { Explanation, JobView, RunView, WaitedFor } from './api.ts';
 import { detailOf, GATED, HELD, PENDING, QUEUED, RUNNING, statusOf, TOLD } from './codes.ts';
-import { isLong, jobsOf } from './conditions.ts';
+import { isResolved, jobsOf } from './conditions.ts';
 import type { Core } from './core.ts';
 import { namedIn } from './deadlock.ts';
 import type { PlaceState } from './places.ts';
@@ -129,7 +129,7 @@ function addNamed(run: RunState, job: number, list: WaitedForList): void {
   if (run.table.status[job] !== PENDING || ((run.table.flags[job] as number) & GATED) === 0) return;
   const condition = run.conditions.get(run.table.definition[job] as number);
   // One whose names are being looked up says what it waits for when that is done.
-  if (condition !== undefined && !isLong(run, condition)) addNamedBy(run, condition, list);
+  if (condition !== undefined && isResolved(run, condition)) addNamedBy(run, condition, list);
 }
 
 function addNamedBy(run: RunState, condition: Condition, list: WaitedForList): void {

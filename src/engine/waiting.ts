@@ -1,6 +1,6 @@
 import { acceptBit, type Condition, DATA_EDGE, isFinal } from '../model/index.ts';
 import { DOOMED, GATED, HELD, PENDING, QUEUED, RUNNING, TOLD } from './codes.ts';
-import { advance, type Gate, isLong, judge, unwatch, type Verdict, watch } from './conditions.ts';
+import { advance, type Gate, isLong, isResolved, judge, unwatch, type Verdict, watch } from './conditions.ts';
 import { type Core, change } from './core.ts';
 import type { RunState } from './run-state.ts';
 
@@ -50,7 +50,8 @@ export function leaveQueues(core: Core, run: RunState, job: number): void {
 
 /** Looks at a job's condition; when it isn't true, sees to it that something will wake the job. */
 export function passes(core: Core, run: RunState, job: number, condition: Condition): boolean {
-  if (isLong(run, condition)) {
+  const long = isLong(condition);
+  if (long && !isResolved(run, condition)) {
     run.table.flags[job] = (run.table.flags[job] as number) | GATED;
     core.longConditions.push({ run, job });
     return false;
@@ -68,7 +69,8 @@ export function passes(core: Core, run: RunState, job: number, condition: Condit
   }
   const { flags } = run.table;
   flags[job] = (flags[job] as number) | GATED;
-  watch(run, job, condition);
+  if (!long) watch(run, job, condition);
+  else if (!run.watches.has(job)) core.longConditions.push({ run, job });
   dateLook(core, run, job, verdict);
   return false;
 }
