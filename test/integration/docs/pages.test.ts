@@ -1,0 +1,137 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, delimiter, dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { giveBack, ownFolder } from '../../own-folder.ts';
+
+/**
+ * The pages of the guide do what they say. A block of TypeScript that begins with `// name.ts` is a file of that name; a block of
+ * `console` has commands, `$ node name.ts`, each followed by all it prints. Every file of a page is run or imported,
+ * and all are type-checked.
+ */
+
+const root = join(import.meta.dirname, '../../..');
+const sources = join(root, 'test/acceptance/use-sources.ts');
+
+interface Block {
+  readonly language: string;
+  readonly text: string;
+}
+
+interface Page {
+  readonly name: string;
+  readonly blocks: readonly Block[];
+}
+
+function readPage(path: string): Page {
+  const text = readFileSync(join(root, path), 'utf8');
+  const blocks = [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language = '', body = '']) => ({
+    language,
+    text: body,
+  }));
+  return { name: basename(path, '.md'), blocks };
+}
+
+/** Pages with something to run. */
+const pages = globSync('docs/*.md', { cwd: root })
+  .toSorted()
+  .map(readPage)
+  .filter(({ blocks }) => blocks.some(({ language }) => language === 'console'));
+
+function filesOf({ blocks }: Page): ReadonlyMap<string, string> {
+  const files = new Map<string, string>();
+  for (const { language, text } of blocks) {
+    const name = language === 'ts' ? /^\/\/ (\S+\.ts)\n/.exec(text)?.[1] : undefined;
+    if (name !== undefined) files.set(name, text);
+  }
+  return files;
+}
+
+interface Session {
+  readonly command: string;
+  readonly prints: string;
+}
+
+function sessionsOf({ blocks }: Page): readonly Session[] {
+  return blocks
+    .filter(({ language }) => language === 'console')
+    .flatMap(({ text }) => text.split(/^\$ /m).slice(1))
+    .map((session) => ({
+      command: session.slice(0, session.indexOf('\n')),
+      prints: session.slice(session.indexOf('\n') + 1),
+    }));
+}
+
+/** A folder as a user has it: the page's files, and this heddle installed. */
+function setUp(page: Page): string {
+  const folder = ownFolder(`docs-${page.name}`);
+  for (const [name, text] of filesOf(page)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n');
+  const npx = join(folder, '.bin', 'npx');
+  mkdirSync(dirname(npx));
+  writeFileSync(npx, `#!/bin/sh\nshift\nexec '${process.execPath}' '${join(root, 'bin/heddle.cjs')}' "$@"\n`);
+  chmodSync(npx, 0o755);
+  return folder;
+}
+
+function run(command: string, folder: string): string {
+  const path = [join(folder, '.bin'), dirname(process.execPath), process.env['PATH']].join(delimiter);
+  const { stdout, stderr } = spawnSync('sh', ['-c', command], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, PATH: path, NODE_OPTIONS: `--import=${sources}`, HEDDLE_SOURCE: '1' },
+  });
+  return stdout + stderr;
+}
+
+test.each(pages.map((page) => [page.name, page] as const))(
+  '%s: every command prints what the page says',
+  async (_, page) => {
+    const folder = setUp(page);
+
+    for (const { command, prints } of sessionsOf(page)) {
+      expect(`$ ${command}\n${run(command, folder)}`).toBe(`$ ${command}\n${prints}`);
+    }
+    await giveBack(folder);
+  },
+);
+
+test.each(pages.map((page) => [page.name, page] as const))('%s: every file is run or imported', (_, page) => {
+  const texts = [...sessionsOf(page).map(({ command }) => command), ...filesOf(page).values()];
+  const unused = [...filesOf(page).keys()].filter((name) => {
+    const inCommand = (text: string): boolean => text.split(/\s+/).includes(name);
+    return !texts.some((text) => text.includes(`'./${name}'`) || (!text.includes('\n') && inCommand(text)));
+  });
+
+  expect(unused).toEqual([]);
+});
+
+test('every file of every page is well typed', async () => {
+  const folders = pages.map(setUp);
+  const options = JSON.parse(readFileSync(join(root, 'examples/tsconfig.json'), 'utf8')) as { compilerOptions: object };
+  const project = ownFolder('docs-types');
+  writeFileSync(
+    join(project, 'tsconfig.json'),
+    JSON.stringify({
+      extends: join(root, 'tsconfig.json'),
+      compilerOptions: {
+        ...options.compilerOptions,
+        noEmit: true,
+        isolatedDeclarations: false,
+        declaration: false,
+        rootDir: '/',
+        typeRoots: [join(root, 'node_modules/@types')],
+        paths: { heddle: [join(root, 'src/index.ts')] },
+      },
+      include: folders.map((folder) => `${folder}/**/*.ts`),
+    }),
+  );
+
+  const { stdout } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', project], { encoding: 'utf8' });
+
+  expect(stdout).toBe('');
+  await Promise.all([...folders, project].map(giveBack));
+});
