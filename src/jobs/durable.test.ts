@@ -101,10 +101,11 @@ test('a job’s directory holds what it wrote; a path takes both streams in orde
   await engine.wait();
 
   expect(readFileSync(join(command.directory, 'stdout'), 'utf8')).toBe('out\n');
-  expect(readFileSync(join(command.directory, 'stderr'), 'utf8')).toBe('err\n');
+  expect([await command.stdout(), await command.stderr()]).toEqual(['out\n', 'err\n']);
+  expect(await new SubprocessJob('true').stdout()).toBe('');
   expect(existsSync(join(command.directory, 'command.sh'))).toBe(true);
   expect(readFileSync(path, 'utf8')).toBe(`out\nerr\n${folder}\n`);
   expect(readFileSync(join(call.directory, 'stdout'), 'utf8')).toBe('from a thread\n');
   expect(readFileSync(join(here.directory, 'stdout'), 'utf8')).toBe('from here\n');
-  expect(readFileSync(join(folder, 'call.txt'), 'utf8')).toBe('call out\ncall err\n');
+  expect(await callTogether.stdout()).toBe('call out\ncall err\n');
 });

@@ -30,6 +30,7 @@ import { listenForControl } from './owner-socket.ts';
 import { localControl, type RunControl } from './run-control.ts';
 import type { EventSource } from './run-events.ts';
 import { RunHandle } from './run-handle.ts';
+import { withinScope } from './scope.ts';
 import { Session } from './session.ts';
 import { bodyErrorIn } from './task-error.ts';
 
@@ -167,6 +168,11 @@ export class Engine implements AsyncDisposable {
    */
   submit(...jobs: readonly AnyJob[]): void {
     this.#session.submit(jobs);
+  }
+
+  /** Runs a function; in it, and in all it brings about, launchers that name no engine use this one. */
+  scope<Result>(run: () => Result): Result {
+    return withinScope(this, run);
   }
 
   /** Submits a job and gives its result. Rejects with what its body threw, where it threw; else as `result()` does. */

@@ -33,6 +33,22 @@ export {
 } from './conditions.ts';
 export { Engine, type EngineWaitOptions, type GraphSource, type RunOptions } from './engine.ts';
 export type { EngineOpenOptions, EngineSettings } from './engine-options.ts';
+export {
+  type CommandLauncher,
+  type CommandLauncherOptions,
+  launcher,
+  type Launcher,
+  type LauncherBackend,
+  type LauncherOptions,
+} from './launcher.ts';
+export {
+  type CommandSequence,
+  commandTemplate,
+  type CommandTemplate,
+  type CommandTemplateOptions,
+  type CommandValue,
+  type TemplateInput,
+} from './command-template.ts';
 export { Job, type WaitOptions } from './job.ts';
 export { LocalJob, ProcessJob, type ProcessJobOptions, ThreadJob } from './job-classes.ts';
 export type { JobCallbacks, JobOptions } from './job-options.ts';

@@ -43,6 +43,8 @@ export type JobWork =
 
 /** What a job asks of the session that has it. */
 export interface JobHome {
+  /** Where relative paths of jobs start, absolute. */
+  readonly project: string;
   cancel(state: JobState): Promise<void>;
   rerun(state: JobState): Promise<void>;
   /** Result of a job that is done, or whose generator is streaming. */
@@ -82,6 +84,8 @@ export class JobState {
   readonly fixedResult: { readonly value: unknown } | undefined;
   /** The session it was submitted to. */
   home: JobHome | undefined;
+  /** It will be submitted as soon as there is an engine. */
+  isExpected = false;
   /** In the session's run; -1 before it is submitted. */
   index = -1;
   status: Status = 'created';
@@ -170,7 +174,7 @@ export class JobState {
 
   /** @throws {HeddleError} STATE_CONFLICT when nothing would ever come of waiting */
   mustBeSubmitted(): void {
-    if (this.status !== 'created') return;
+    if (this.status !== 'created' || this.isExpected) return;
     throw new HeddleError('STATE_CONFLICT', `job '${this.id}' has not been submitted`, {
       hint: 'engine.submit(job) comes first',
     });

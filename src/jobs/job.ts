@@ -12,6 +12,7 @@ import { systemClock } from '../process/index.ts';
 import type { AnyCondition } from './conditions.ts';
 import { checkOptions, JOB_FIELDS, type JobOptions, maxAttemptsOf } from './job-options.ts';
 import { JobState, type JobWork } from './job-state.ts';
+import { readOutput } from './job-output.ts';
 import { bodyError, failureOf } from './task-error.ts';
 
 /** How long one waits. */
@@ -133,6 +134,16 @@ export abstract class Job<Result, Value = Result> {
     const state = this.#state;
     if (state.home !== undefined) return state.home.directoryOf(state);
     throw new HeddleError('STATE_CONFLICT', `job '${this.id}' has no directory before it is submitted`);
+  }
+
+  /** What its latest attempt has written to standard output so far; empty where nothing is kept of it. */
+  stdout(): Promise<string> {
+    return readOutput(this.#state, 'stdout');
+  }
+
+  /** What its latest attempt has written to standard error so far. With one file for both streams, all of that. */
+  stderr(): Promise<string> {
+    return readOutput(this.#state, 'stderr');
   }
 
   /** Ids of the jobs whose values it takes, known once it is submitted. */

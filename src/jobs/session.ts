@@ -171,6 +171,10 @@ export class Session implements JobHome {
     return stream;
   }
 
+  get project(): string {
+    return this.#init.project;
+  }
+
   directoryOf(state: JobState): string {
     const { run } = this.#queue;
     if (run === undefined) throw new HeddleError('STATE_CONFLICT', `job '${state.id}' has not reached the engine yet`);
