@@ -28,7 +28,6 @@ export {
   type ContextFacts,
   currentCall,
   isInsideLane,
-  withinCall,
 } from './context.ts';
 export { type LoadOptions, loadFunction } from './load.ts';
 export { type Call, type CallOptions, type CallOutcome, runCall } from './run-call.ts';
