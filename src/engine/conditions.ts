@@ -183,6 +183,8 @@ export function* meetNames(
     run.awaitedNames.delete(name);
     for (const { jobs, at } of awaited.places) jobs[at] = job;
     for (const gate of awaited.gates) {
+      // It was not counted on any more, and comes all the same: to a run that is not open nodes may be appended.
+      if (run.isSealed(gate.watch.job)) gate.left += 1;
       if (isToldOff(run, job)) {
         if (advance(run, gate, job)) look(gate.watch.job);
       } else connect(run, gate, job);
@@ -255,8 +257,8 @@ function* register(run: RunState, made: Watch, condition: Condition): Generator<
     if (made.fired) return;
     if (at % NAMES_A_SLICE === NAMES_A_SLICE - 1) yield;
     if (upstream === -1) {
-      if (isSealed) continue;
       awaitName(run, condition.jobs[at] as string).gates.push(gate);
+      if (isSealed) continue;
     }
     // One that has been told tells nobody again: it is what it is.
     else if (((run.table.flags[upstream] as number) & TOLD) !== 0) continue;

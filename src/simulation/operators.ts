@@ -37,7 +37,7 @@ export function actOnWorld(action: Exclude<WorldAction, { kind: 'disk-full' }>, 
       lives.begin();
       return;
     case 'zombie':
-      takeOver(stage, action.forMs);
+      takeOver(stage, action);
       return;
     case 'stall':
       life?.process.stop();
@@ -58,14 +58,24 @@ export function actOnWorld(action: Exclude<WorldAction, { kind: 'disk-full' }>, 
 }
 
 /** An engine is stopped for longer than its lease, another takes over, and then it goes on as if nothing were. */
-function takeOver({ world, openings, lives }: Stage, forMs: number): void {
+function takeOver(
+  { world, openings, lives }: Stage,
+  { leaseMs, forMs }: WorldAction & { readonly kind: 'zombie' },
+): void {
   const life = lives.current;
   if (life === undefined || !life.process.alive || life.closing) return;
   life.process.stop();
-  openings.loseLease(life.process);
-  life.disowned = true;
-  lives.begin();
-  world.after(forMs, () => life.process.continue());
+  let isOver = false;
+  world.after(leaseMs, () => {
+    if (isOver || !life.process.alive) return;
+    openings.loseLease(life.process);
+    life.disowned = true;
+    lives.begin();
+  });
+  world.after(forMs, () => {
+    isOver = true;
+    life.process.continue();
+  });
 }
 
 function takePlace({ world, sites }: Stage, action: WorldAction & { readonly kind: 'places' }): void {

@@ -1,7 +1,7 @@
 import type { Durability } from '../model/index.ts';
 import type { Dice } from './dice.ts';
 import type { RunPlan } from './scenario.ts';
-import type { SiteProfile } from './simulated-site.ts';
+import type { SiteProfile } from './site-profile.ts';
 
 /** What users do to an engine, other than give it work. */
 export type UserAction =
@@ -25,7 +25,8 @@ export type WorldAction =
   | { readonly kind: 'rival' }
   | { readonly kind: 'crash' }
   | { readonly kind: 'power-loss' }
-  | { readonly kind: 'zombie'; readonly forMs: number }
+  /** It is stopped; after `leaseMs`, if it still is, the others take it for dead. */
+  | { readonly kind: 'zombie'; readonly leaseMs: number; readonly forMs: number }
   | { readonly kind: 'stall'; readonly forMs: number }
   | { readonly kind: 'wall-jump'; readonly byMs: number }
   | { readonly kind: 'silence'; readonly site: string; readonly forMs: number; readonly dies: boolean }
@@ -106,7 +107,9 @@ function worldActions(dice: Dice, context: ActionContext): WorldAction[] {
   if (dice.chance(durability === 'normal' ? 0.15 : 0.05)) actions.push({ kind: 'power-loss' });
   // Work that lives inside a stopped engine cannot be taken over: its lease is the kernel's, and is not lost.
   const mayTakeOver = sites.every((site) => site.recoverable);
-  if (mayTakeOver && dice.chance(0.15)) actions.push({ kind: 'zombie', forMs: dice.int(500, 20_000) });
+  if (mayTakeOver && dice.chance(0.15)) {
+    actions.push({ kind: 'zombie', leaseMs: dice.pick([0, 0, 500, 5000]), forMs: dice.int(500, 20_000) });
+  }
   if (dice.chance(0.1)) actions.push({ kind: 'stall', forMs: dice.int(10, 30_000) });
   if (dice.chance(0.15)) actions.push({ kind: 'wall-jump', byMs: dice.pick([-HOUR_MS, HOUR_MS, -500, 500]) });
   if (dice.chance(0.15)) actions.push({ kind: 'disk-full', forMs: dice.int(10, 5000) });

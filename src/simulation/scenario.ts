@@ -14,7 +14,7 @@ import { ACCEPT_ALL, ACCEPT_CANCELLED, ACCEPT_DONE, ACCEPT_FAILED, DEFAULT_RETRY
 import { Dice } from './dice.ts';
 import type { NodePlan } from './graph-of.ts';
 import { planActions, type TimedAction } from './scenario-actions.ts';
-import { NO_SITE_FAULTS, type SiteFaults, type SiteProfile } from './simulated-site.ts';
+import { NO_SITE_FAULTS, type SiteFaults, type SiteProfile } from './site-profile.ts';
 
 /** A job and what its work will really do. */
 export interface JobPlan extends NodePlan {

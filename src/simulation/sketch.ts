@@ -1,7 +1,7 @@
 import { DEFAULT_GRACE_MS, DEFAULT_RETRY, type Definition, type Outcome } from '../model/index.ts';
 import type { NodePlan } from './graph-of.ts';
 import type { JobPlan, Scenario } from './scenario.ts';
-import { NO_SITE_FAULTS, type SiteProfile } from './simulated-site.ts';
+import { NO_SITE_FAULTS, type SiteProfile } from './site-profile.ts';
 
 /** What of a job a directed scenario cares about; the rest is as plain as can be. */
 export type JobSketch = Partial<Omit<JobPlan, 'definition'>> & {

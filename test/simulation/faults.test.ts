@@ -121,7 +121,9 @@ describe('the engine is not what it thinks', () => {
   test('F04: stopped for longer than its lease, it wakes up to a run that is not its own', async () => {
     const jobs = [job(0, { durationMs: 2000 }), job(1, { data: [0], durationMs: 2000 }), job(2, { data: [1] })];
     for (let ms = 0; ms <= 400; ms += 25) {
-      const verdict = await play(calmScenario(jobs, { actions: [at(ms, { kind: 'zombie', forMs: 3000 })] }));
+      const verdict = await play(
+        calmScenario(jobs, { actions: [at(ms, { kind: 'zombie', leaseMs: 0, forMs: 3000 })] }),
+      );
       expect.soft(jobsOf(verdict), `stopped at ${ms} ms`).toEqual(['done', 'done', 'done']);
       expect.soft(verdict.bodies).toBeLessThanOrEqual(5);
     }

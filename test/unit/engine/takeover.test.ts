@@ -30,12 +30,12 @@ describe('runs that are resumed together', () => {
 
   test('one that cannot be taken over keeps nobody waiting', async () => {
     await using engine = await testEngine();
-    const missing = expect(engine.shell.resume(asRunId('r-missing'))).rejects.toMatchObject({ code: 'RUN_NOT_FOUND' });
-    const run = await engine.start(pair);
-    await missing;
+    const [missing, run] = await Promise.allSettled([engine.shell.resume(asRunId('r-missing')), engine.start(pair)]);
     await settled();
 
-    expect(engine.states(run)).toEqual({ a: 'running (starting)', b: 'running (starting)' });
+    expect(missing).toMatchObject({ status: 'rejected', reason: { code: 'RUN_NOT_FOUND' } });
+    if (run.status === 'rejected') throw run.reason;
+    expect(engine.states(run.value)).toEqual({ a: 'running (starting)', b: 'running (starting)' });
   });
 });
 
