@@ -20,6 +20,8 @@ export {
 export { Launcher, type LauncherAnswer, type LauncherOptions, type LauncherOrder } from './launcher.ts';
 export {
   childrenOf,
+  groupTarget,
+  leftBy,
   listProcesses,
   signalGroup,
   signalProcess,

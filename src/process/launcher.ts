@@ -36,6 +36,8 @@ export type LauncherAnswer =
       readonly recorded: boolean;
       /** Bytes at the end of the job's stderr that are not the job's: the shell's word on the signal. */
       readonly said: number;
+      /** Neither of the job's output files has anything in it; false where the launcher does not know. */
+      readonly isSilent: boolean;
     }
   /** Fenced before it started (`pid` 0) or before its end was published. */
   | { readonly kind: 'fenced'; readonly pid: number }
@@ -236,7 +238,7 @@ export class Launcher {
 }
 
 function parseAnswer(words: readonly string[]): LauncherAnswer {
-  const [kind, first = '', second = '', third = '', fourth = '', fifth = '', sixth = ''] = words;
+  const [kind, first = '', second = '', third = '', fourth = '', fifth = '', sixth = '', seventh = ''] = words;
   if (kind === 'fenced') return { kind, pid: Number(first) };
   if (kind !== 'ended') return { kind: 'refused' };
   return {
@@ -247,6 +249,7 @@ function parseAnswer(words: readonly string[]): LauncherAnswer {
     pid: Number(fourth),
     recorded: fifth === '1',
     said: Number(sixth),
+    isSilent: seventh === '0',
   };
 }
 

@@ -53,6 +53,7 @@ export class PidWindow {
   }
 
   #isMember(pid: number): boolean {
+    // Most are gone, and a question costs less than an error.
     if (!existsSync(`/proc/${pid}`)) return false;
     const stat = readProcess(pid);
     return stat !== undefined && stat.session === this.#session && !isDead(stat);

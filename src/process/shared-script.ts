@@ -51,7 +51,8 @@ elif [ $c -lt 126 ]; then echo "$q refused"; back; return; fi
 fi
 if [ -e ${FENCED_FILE} ]; then echo "$q fenced 0"; back; return; fi
 r=1; printf '{"attempt":"%s","fence":%s,%s,"started":%s,"ended":%s,"pid":0,"host":"%s"}\\n' "$a" "$f" "$e" "$t0" "$t1" "$host" >${EXIT_FILE} || r=0
-echo "$q ended $s $t0 $t1 0 $r $n"
+o=0; if [ -s ${STDOUT_FILE} ] || [ -s ${STDERR_FILE} ]; then o=1; fi
+echo "$q ended $s $t0 $t1 0 $r $n $o"
 back
 }
 `;

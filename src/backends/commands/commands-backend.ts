@@ -33,6 +33,8 @@ interface End {
   readonly endedAt: number;
   /** Bytes at the end of its stderr that are not its own. */
   readonly said: number;
+  /** Nothing was said on either stream. */
+  readonly isSilent?: boolean;
 }
 
 /** Between two looks at an attempt of an earlier engine. */
@@ -268,7 +270,7 @@ class CommandsBackend implements Backend {
     this.#putBack(live);
     try {
       if (end.said > 0) cutShellsWord(live.directory, end.said);
-      live.guard.finish();
+      if (end.isSilent !== true) live.guard.finish();
     } catch (error) {
       this.#complain(error, `cannot cut the output of ${live.attempt}`);
     }

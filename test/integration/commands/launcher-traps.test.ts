@@ -163,6 +163,57 @@ describe.each(SHELLS)('launchers of $name', ({ shell }) => {
     expect(readFileSync(join(order.directory, 'stdout'), 'utf8')).toBe("$HOME|it's|*||a b|");
   });
 
+  test('an argv and its environment arrive whatever is in them', async () => {
+    await using bench = await Bench.open({ shell });
+    const words = [
+      '\u0101\u0081\u00ff',
+      'a\nb',
+      '`id` $(id) $PATH',
+      '\\ " \' ! # ~ {a,b} [c] <d >e |f &g ;h',
+      '-n',
+      '',
+    ];
+    const environment = { q: 'mine', n: 'two\nlines', d: "it's", HOME: '/no where' };
+    const argv = ['/bin/sh', '-c', 'printf "<%s>" "$q" "$n" "$d" "$HOME" "$@"', 'name', ...words];
+    const order = await bench.launch(bench.order('-', { argv, environment }));
+
+    expect(await bench.end(order)).toMatchObject({ outcome: OK });
+
+    const expected = [...Object.values(environment), ...words].map((word) => `<${word}>`).join('');
+    expect(readFileSync(join(order.directory, 'stdout'), 'utf8')).toBe(expected);
+    expect(await bench.run(`test "$d$q" = '' && test "$HOME" = '${process.env['HOME'] ?? ''}'`)).toEqual(OK);
+  });
+
+  test.each(['IFS', 'OPTIND', 'PWD', 'PATH'])('%s may be declared, and means nothing to the launcher', async (name) => {
+    await using bench = await Bench.open({ shell });
+    const environment = { [name]: name === 'OPTIND' ? '7' : '/tmp:1' };
+
+    expect(await bench.run('-', { argv: ['/usr/bin/env'], environment })).toEqual(OK);
+    expect(await bench.run('-', { argv: ['/usr/bin/printf', '%s', 'a 1:2/tmp'] })).toEqual(OK);
+    expect(await bench.run('exit 3')).toMatchObject({ kind: 'exit', code: 3 });
+  });
+
+  test.each(['cd', 'exit', 'exec', 'trap', 'take', 'end', 'no-such-program'])(
+    'an argv of `%s` is no word to the launcher',
+    async (name) => {
+      await using bench = await Bench.open({ shell });
+      const order = await bench.launch(bench.order('-', { argv: [name, '/'] }));
+
+      expect(await bench.end(order)).toMatchObject({ outcome: { kind: 'exit', code: 127 } });
+      expect(await bench.run('exit 3')).toMatchObject({ kind: 'exit', code: 3 });
+      expect(isAlive(claimOf(order))).toBe(true);
+    },
+  );
+
+  test('F24: what the shell has to say of a signal is not the word of the program that died', async () => {
+    await using bench = await Bench.open({ shell });
+    const died = ['/bin/sh', '-c', 'echo mine >&2; kill -KILL $$'];
+    const ended = ['/bin/sh', '-c', 'echo Killed >&2; exit 137'];
+
+    expect(await bench.run('-', { argv: died })).toEqual({ kind: 'signal', signal: 'SIGKILL', stderr: 'mine\n' });
+    expect(await bench.run('-', { argv: ended })).toEqual({ kind: 'exit', code: 137, stderr: 'Killed\n' });
+  });
+
   test('a program that is not there is exit 127, and says so', async () => {
     await using bench = await Bench.open({ shell });
 
@@ -245,6 +296,20 @@ describe.each(SHELLS)('launchers of $name', ({ shell }) => {
     const launcher = claimOf(order).pid;
     expect(listProcesses().filter(({ pid, session }) => session === launcher && pid !== launcher)).toEqual([]);
     expect(await bench.run('true')).toEqual(OK);
+  });
+
+  test.each([
+    ['many processes', 'i=0; while [ $i -lt 300 ]; do (:); i=$((i + 1)); done; sleep 60 &'],
+    ['a while', 'sleep 0.6; sleep 60 &'],
+    ['handing on from child to child', '(sh -c "sh -c \\"sleep 60 & \\" & " & )'],
+  ])('F22: nothing of a job is left after %s', async (_, text) => {
+    await using bench = await Bench.open({ shell });
+    const order = await bench.launch(bench.order(text));
+
+    expect(await bench.end(order)).toMatchObject({ outcome: OK });
+
+    const launcher = claimOf(order).pid;
+    expect(listProcesses().filter(({ pid, session }) => session === launcher && pid !== launcher)).toEqual([]);
   });
 
   test('F22: what is left and ignores TERM is killed after the grace', async () => {
