@@ -14,7 +14,7 @@ import { fittingGround, filterRuns, notYours, runExists, runNotFound, runOwned }
 /** What of a run both memory stores keep. */
 export interface KeptRun {
   row: RunRow;
-  graph: readonly Graph[];
+  readonly graph: Graph[];
 }
 
 /**
@@ -94,7 +94,7 @@ export class MemoryRuns<Kept extends KeptRun> {
     }
     for (const commit of commits) {
       const kept = this.get(commit.run);
-      if (commit.segments.length > 0) kept.graph = [...kept.graph, ...commit.segments];
+      kept.graph.push(...commit.segments);
       apply(kept, commit);
     }
     for (const [run, row] of rows) this.get(run).row = row;

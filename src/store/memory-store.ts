@@ -97,7 +97,7 @@ export class MemoryStore implements Store {
   }
 
   async graph(run: RunId): Promise<readonly Graph[]> {
-    return this.medium.runs.get(run).graph;
+    return [...this.medium.runs.get(run).graph];
   }
 
   async *jobs(run: RunId, from = 0): AsyncGenerator<readonly JobRow[]> {

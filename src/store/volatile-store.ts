@@ -66,7 +66,7 @@ export class VolatileStore implements Store {
   }
 
   async graph(run: RunId): Promise<readonly Graph[]> {
-    return this.#runs.get(run).graph;
+    return [...this.#runs.get(run).graph];
   }
 
   // oxlint-disable-next-line require-yield
