@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { decodeValue } from '../calls/index.ts';
 import { asError, type EngineEvent, type FailedCause, type Logger, type Outcome, type Status } from '../model/index.ts';
 import type { JobCallbacks } from './job-options.ts';
@@ -52,7 +53,9 @@ function withoutValue(outcome: Outcome): Outcome {
 /** Who calls callbacks, and waits for those that take their time. */
 export class CallbackRunner {
   readonly #logger: Logger;
-  readonly #going = new Set<Promise<unknown>>();
+  readonly #going = new Map<Promise<unknown>, JobState>();
+  /** Says of what runs that a callback brought it about. */
+  readonly #inside = new AsyncLocalStorage<true>();
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -81,9 +84,14 @@ export class CallbackRunner {
     if (onFailed !== undefined) this.#call(state, 'onFailed', () => onFailed(bodyError(state), state.job));
   }
 
-  /** Resolves when all that are going now have come back. */
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.#going);
+  /**
+   * Resolves when those that are going now, of these jobs or all, have come back; undefined when there are none, or it is
+   * asked from within a callback, which would wait for itself.
+   */
+  settled(states?: ReadonlySet<JobState>): Promise<unknown> | undefined {
+    if (this.#going.size === 0 || this.#inside.getStore() === true) return undefined;
+    const wanted = [...this.#going].filter(([, state]) => states === undefined || states.has(state));
+    return wanted.length === 0 ? undefined : Promise.allSettled(wanted.map(([going]) => going));
   }
 
   /** What a callback does never changes what became of its job. */
@@ -94,12 +102,12 @@ export class CallbackRunner {
         `${name} of job '${state.id}' threw; the job is as it was`,
       );
     try {
-      const answer = callback();
+      const answer = this.#inside.run(true, callback);
       if (!isPromise(answer)) return;
       const going = Promise.resolve(answer)
         .catch(report)
         .finally(() => this.#going.delete(going));
-      this.#going.add(going);
+      this.#going.set(going, state);
     } catch (thrown) {
       report(thrown);
     }

@@ -290,30 +290,26 @@ export class Session implements JobHome {
     const left = (): number | undefined =>
       until === undefined ? undefined : Math.max(0, until - systemClock.now().mono);
     await this.seal();
-    if (select === undefined) return this.#idleWithin(limit);
     for (;;) {
-      const waiting = select().find((state) => !state.isFinal);
-      if (waiting === undefined) return true;
-      if (!(await waiting.until(() => waiting.isFinal, left()))) return false;
+      const states = select === undefined ? undefined : new Set(select());
+      if (!(await (states === undefined ? this.#idleWithin(left()) : allEnded(states, left)))) return false;
+      // What callbacks submit is waited for as well.
+      const callbacks = this.#callbacks.settled(states);
+      if (callbacks === undefined && (states === undefined || [...(select?.() ?? [])].every((state) => state.isFinal)))
+        return true;
+      if (callbacks !== undefined && !(await within(callbacks, left()))) return false;
     }
   }
 
   async #idleWithin(limitMs: number | undefined): Promise<boolean> {
     if (this.#isIdle) return true;
     if (this.#broken !== undefined) throw this.#broken;
-    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-    const waiter = { resolve: () => resolve(true), reject };
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiter = { resolve, reject };
     this.#idle.push(waiter);
-    if (limitMs === undefined) return promise;
-    const timer = systemClock.after(limitMs, () => {
-      this.#idle = this.#idle.filter((other) => other !== waiter);
-      resolve(false);
-    });
-    try {
-      return await promise;
-    } finally {
-      timer.cancel();
-    }
+    const isInTime = await within(promise, limitMs);
+    if (!isInTime) this.#idle = this.#idle.filter((other) => other !== waiter);
+    return isInTime;
   }
 
   // ---- ending ---------------------------------------------------------------------------------
@@ -329,7 +325,6 @@ export class Session implements JobHome {
       while (this.#broken === undefined && (!this.#isIdle || this.#callbacks.going > 0 || !this.#queue.isEmpty)) {
         await this.wait({});
         await this.#queue.flushed();
-        await this.#callbacks.settled();
       }
     } catch (error) {
       // An engine that is broken has told everybody who waits.
@@ -356,5 +351,23 @@ export class Session implements JobHome {
       { jobs: active.length, callbacks: this.#callbacks.going },
       `disposing the engine waits for ${active.length} jobs: ${named.join(', ')}${rest}${callbacks}`,
     );
+  }
+}
+
+/** Resolves true when all of these have ended; false when the time has passed. */
+async function allEnded(states: Iterable<JobState>, left: () => number | undefined): Promise<boolean> {
+  for (const state of states) if (!(await state.until(() => state.isFinal, left()))) return false;
+  return true;
+}
+
+/** Resolves true when a promise has, false when the time has passed before. */
+async function within(promise: Promise<unknown>, limitMs: number | undefined): Promise<boolean> {
+  if (limitMs === undefined) return promise.then(() => true);
+  const { promise: passed, resolve } = Promise.withResolvers<boolean>();
+  const timer = systemClock.after(limitMs, () => resolve(false));
+  try {
+    return await Promise.race([promise.then(() => true), passed]);
+  } finally {
+    timer.cancel();
   }
 }

@@ -60,6 +60,23 @@ test('jobs submitted by callbacks are waited for, and by disposal', async () => 
   expect(made.map(({ status }) => status)).toEqual(['done', 'done', 'done']);
 });
 
+test('a wait ends when asynchronous callbacks have come back, and one inside a callback does not wait for itself', async () => {
+  await using engine = await Engine.open();
+  const told: string[] = [];
+  const job = new LocalJob(add, [1, 2], {
+    onDone: async (value) => {
+      await engine.wait();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      told.push(`done: ${value}`);
+    },
+  });
+  engine.submit(job);
+
+  const ended = [await engine.wait(), await engine.wait({ select: () => [job] })];
+
+  expect([...ended, ...told]).toEqual([true, true, 'done: 3']);
+});
+
 test('one can wait for a status or for anything else a job shows', async () => {
   await using engine = await Engine.open();
   const gate = Promise.withResolvers<void>();
