@@ -154,7 +154,7 @@ describe('a call ends', () => {
 
     expect(errors.map((error) => [error?.code, error?.message])).toEqual([
       ['VALUE_INVALID', "result[0].f is a function ('f')"],
-      ['VALUE_TOO_LARGE', 'result is 1003B, above the limit of 1000B'],
+      ['VALUE_TOO_LARGE', 'result is 1001B, above the limit of 1000B'],
     ]);
     expect(round['self']).toBe(round);
   });

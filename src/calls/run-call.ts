@@ -113,13 +113,19 @@ function succeeded(value: unknown, { context, valueBytes }: CallOptions): CallOu
 }
 
 function encodeBounded(value: unknown, what: string, valueBytes: number): Value {
+  // What is plainly too large is not copied first to find out.
+  const least = ArrayBuffer.isView(value) ? value.byteLength : typeof value === 'string' ? value.length : 0;
+  if (least > valueBytes) throw tooLarge(what, least, valueBytes);
   const encoded = encodeValue(value, what);
-  if (isLargerThan(encoded, valueBytes)) throw tooLarge(what, encoded, valueBytes);
+  if (isLargerThan(encoded, valueBytes)) throw tooLarge(what, bytesOf(encoded), valueBytes);
   return encoded;
 }
 
-function tooLarge(what: string, value: Value, valueBytes: number): HeddleError {
-  const bytes = value.codec === 'json' ? Buffer.byteLength(value.json) : value.bytes.length;
+function bytesOf(value: Value): number {
+  return value.codec === 'json' ? Buffer.byteLength(value.json) : value.bytes.length;
+}
+
+function tooLarge(what: string, bytes: number, valueBytes: number): HeddleError {
   const message = `${what} is ${formatBytes(bytes)}, above the limit of ${formatBytes(valueBytes)}`;
   return new HeddleError('VALUE_TOO_LARGE', message, { hint: 'write it to a file, and return where it is' });
 }
