@@ -15,6 +15,7 @@ import {
   type SiteProfile,
   World,
 } from '../../src/simulation/index.ts';
+import { callBodies } from '../../src/testing/backend-cases-calls.ts';
 import { backendCasesFor, type BackendFixture, storeCases, type StoreFixture } from '../../src/testing/index.ts';
 
 const never = (): boolean => false;
@@ -72,10 +73,25 @@ const SITES: readonly SiteProfile[] = [
     reportMs: [0, 0],
     heartbeatMs: 0,
   },
+  {
+    name: 'lanes-like',
+    places: [{ name: 'pool', cpus: 8, ahead: 4 }],
+    recoverable: false,
+    batches: false,
+    local: true,
+    launchMs: [0, 3],
+    reportMs: [0, 0],
+    heartbeatMs: 0,
+    lanes: true,
+  },
 ];
 
+/** A simulated body waits and ends as it is told to: it calls no function of anybody's. */
+const ofFunctions: ReadonlySet<string> = new Set(callBodies.map(({ name }) => name));
+const cases = backendCasesFor(['calls']).filter(({ name }) => !ofFunctions.has(name));
+
 describe.each(SITES)('the simulated $name backend is a backend', (profile) => {
-  test.each(backendCasesFor(['calls']))('$name', async (backendCase) => {
+  test.each(cases)('$name', async (backendCase) => {
     const world = new World({ seed: 1 });
     await world.until(backendCase.run(async () => backendFixture(world, profile)));
     expect(world.violation).toBeUndefined();
