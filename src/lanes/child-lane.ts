@@ -1,20 +1,28 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { WatchdogData } from './watchdog.entry.ts';
-import { CHILD_WORDS, countedSlots, type Slots } from './worker-slots.ts';
+import { CHILD_WORDS, countedSlots, notedSlots, type Slots } from './worker-slots.ts';
 
 /** Where a child process has the socket its watchdog listens on. */
 export const WATCH_DESCRIPTOR = 3;
 
-/** Starts the watchdog of a child process, and gives the slots it shares with it. */
-export function watchOver(descriptor: number): Slots {
+/** Where a forked lane has the file that tells, after its death, what it was at. */
+export const NOTE_DESCRIPTOR = 5;
+
+/**
+ * Starts the watchdog of a child process, and gives the slots it shares with it.
+ *
+ * @param note descriptor of a file for the last claim, where the host gave one
+ */
+export function watchOver(descriptor: number, note?: number): Slots {
   const words = new SharedArrayBuffer(CHILD_WORDS * Int32Array.BYTES_PER_ELEMENT);
   startWatchdog({ descriptor, words });
-  return countedSlots(new Int32Array(words));
+  const slots = countedSlots(new Int32Array(words));
+  return note === undefined ? slots : notedSlots(slots, note);
 }
 
 /** Nothing can be taken back from a worker that has no socket for it. */
-export const claimedSlots: Slots = { claim: () => true };
+export const claimedSlots: Slots = { claim: () => true, ended: () => undefined };
 
 /** Starts the watchdog where messages come by a stream: it reads the stream and passes on what comes. */
 export function watchStream(descriptor: number, heard: (chunk: Uint8Array) => void): Slots {

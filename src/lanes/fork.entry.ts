@@ -1,12 +1,12 @@
 import { registerResolver } from '../calls/index.ts';
-import { WATCH_DESCRIPTOR, watchOver } from './child-lane.ts';
+import { NOTE_DESCRIPTOR, WATCH_DESCRIPTOR, watchOver } from './child-lane.ts';
 import { laneClock } from './lane-clock.ts';
 import type { ToWorker } from './protocol.ts';
 import { LaneWorker } from './worker.ts';
 
 /**
  * A lane in a child process of the engine's machine: lists of messages over the IPC channel of `fork` (serialization
- * `advanced`), a socket to its watchdog as descriptor 3, and a process group of its own (`detached`). Its working
+ * `advanced`), a socket to its watchdog as descriptor 3, a file for its last claim as descriptor 5, and a process group of its own (`detached`). Its working
  * directory is where packages are looked for.
  */
 
@@ -25,7 +25,7 @@ const worker = new LaneWorker({
       exitWhenSent();
     });
   },
-  slots: watchOver(WATCH_DESCRIPTOR),
+  slots: watchOver(WATCH_DESCRIPTOR, NOTE_DESCRIPTOR),
   clock: laneClock,
   project: process.cwd(),
   kind: 'process',

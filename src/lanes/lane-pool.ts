@@ -210,9 +210,11 @@ export class LanePool implements LaneOwner {
     for (const call of lane.inHand.splice(0)) {
       call.lane = undefined;
       call.recalling = undefined;
-      if (lane.hadBegun(call)) this.#endedWith(call, lane, end);
-      else if (call.cancelling !== undefined) this.#end(call, CANCELLED);
-      else waiting.push(call);
+      const fate = lane.fateOf(call);
+      if (call.cancelling !== undefined) this.#end(call, CANCELLED);
+      else if (fate === 'sent') waiting.push(call);
+      else if (fate === 'ended') this.#giveUp(call, `its worker ended before it could tell of it: ${end.why}`, true);
+      else this.#endedWith(call, lane, end);
     }
     this.#wait(waiting);
     if (!lane.wasWarm && !lane.isTerminated) this.#startFailed(end.why);
@@ -292,8 +294,7 @@ export class LanePool implements LaneOwner {
 
   /** Its worker has ended under it. */
   #endedWith(call: Call, lane: Lane, { outcome }: LaneEnd): void {
-    if (call.cancelling !== undefined) this.#end(call, CANCELLED);
-    else if (lane.isTerminated) this.#giveUp(call, 'its worker was ended for another call', true);
+    if (lane.isTerminated) this.#giveUp(call, 'its worker was ended for another call', true);
     else if (outcome.kind === 'exit' || outcome.kind === 'signal') {
       const stderr = [call.output?.stderrTail, outcome.stderr].filter((text) => text !== undefined && text !== '');
       this.#end(call, stderr.length === 0 ? outcome : { ...outcome, stderr: stderr.join('\n') });

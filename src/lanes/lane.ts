@@ -2,7 +2,7 @@ import { type Clock, MAX_VALUE_BYTES, type Timer } from '../model/index.ts';
 import { type Call, startMessage } from './call.ts';
 import { isShort } from './call-speeds.ts';
 import { type FromWorker, LANE_PROTOCOL, type LaneLimits, type ToWorker } from './protocol.ts';
-import type { LaneEnd, LaneShape, OpenTransport, Transport } from './transport.ts';
+import type { CallFate, LaneEnd, LaneShape, OpenTransport, Transport } from './transport.ts';
 
 /** What a lane tells whoever has it. */
 export interface LaneOwner {
@@ -153,9 +153,10 @@ export class Lane {
     return this.#stillFor;
   }
 
-  /** Whether a call of a lane that has ended had begun. */
-  hadBegun(call: Call): boolean {
-    return call.startedAt !== undefined || this.#transport.hadClaimed(call.slot);
+  /** How far a call in its hand had come when it ended. */
+  fateOf(call: Call): CallFate {
+    const fate = this.#transport.fateOf(call.slot);
+    return fate === 'sent' && call.startedAt !== undefined ? 'begun' : fate;
   }
 
   /** Gives it nothing more; it ends when nothing is in its hand. */

@@ -81,8 +81,10 @@ export type LaneOutcome = (
   readonly endedAt: number;
 };
 
-/** States of a slot in a lane's shared words (an Int32 each): sent by the host, claimed by the worker or taken back by the host. */
+/** States of a slot in a lane's shared words (an Int32 each): sent by the host, claimed and ended by the worker, or taken back by the host. */
 export const SLOT_FREE = 0;
 export const SLOT_SENT = 1;
 export const SLOT_CLAIMED = 2;
 export const SLOT_RECALLED = 3;
+/** Ended by the worker, whatever becomes of the word of it. */
+export const SLOT_ENDED = 4;

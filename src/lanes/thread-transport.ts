@@ -3,8 +3,8 @@ import { Worker } from 'node:worker_threads';
 import { asError } from '../model/index.ts';
 import { laneEnvironment } from './lane-environment.ts';
 import { type OnPort, packToWorker, unpack } from './plain-text.ts';
-import { SLOT_FREE, SLOT_RECALLED, SLOT_SENT, type FromWorker, type ToWorker } from './protocol.ts';
-import type { LaneEnd, LaneShape, OpenTransport, Transport, TransportListener } from './transport.ts';
+import { SLOT_ENDED, SLOT_FREE, SLOT_RECALLED, SLOT_SENT, type FromWorker, type ToWorker } from './protocol.ts';
+import type { CallFate, LaneEnd, LaneShape, OpenTransport, Transport, TransportListener } from './transport.ts';
 import type { ThreadData } from './thread.entry.ts';
 
 const MIB = 1024 * 1024;
@@ -80,8 +80,9 @@ class ThreadTransport implements Transport {
     answer(slots.map((slot) => Atomics.compareExchange(this.#words, slot, SLOT_SENT, SLOT_RECALLED) === SLOT_SENT));
   }
 
-  hadClaimed(slot: number): boolean {
-    return Atomics.load(this.#words, slot) !== SLOT_SENT;
+  fateOf(slot: number): CallFate {
+    const word = Atomics.load(this.#words, slot);
+    return word === SLOT_SENT ? 'sent' : word === SLOT_ENDED ? 'ended' : 'begun';
   }
 
   terminate(): void {

@@ -10,6 +10,12 @@ export interface LaneEnd {
   readonly outcome: Outcome;
 }
 
+/**
+ * How far a call had come when its worker ended: `sent`: it had not begun; `begun`: it was in the midst of it; `ended`:
+ * it was over, and word of how was lost.
+ */
+export type CallFate = 'sent' | 'begun' | 'ended';
+
 /** What a transport tells of its worker. Nothing is told after `ended`, which comes once, when nothing of it lives. */
 export interface TransportListener {
   heard(messages: readonly FromWorker[]): void;
@@ -32,8 +38,8 @@ export interface Transport {
    * start, false for one that has, or of which nobody can say. When the worker ends, before `ended`.
    */
   recall(slots: readonly number[], answer: (taken: readonly boolean[]) => void): void;
-  /** After the worker's end: whether the call under this slot had begun. */
-  hadClaimed(slot: number): boolean;
+  /** After the worker's end: what became of the call under this slot. */
+  fateOf(slot: number): CallFate;
   /** Ends it by force, children of its calls too; `ended` follows. */
   terminate(): void;
   /** Whether it holds this process alive. */

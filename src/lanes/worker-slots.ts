@@ -1,4 +1,5 @@
-import { SLOT_CLAIMED, SLOT_FREE, SLOT_RECALLED, SLOT_SENT } from './protocol.ts';
+import { writeSync } from 'node:fs';
+import { SLOT_CLAIMED, SLOT_ENDED, SLOT_FREE, SLOT_RECALLED, SLOT_SENT } from './protocol.ts';
 
 /**
  * Decides who a queued call belongs to: the worker that is about to make it, or the host that takes it back. Never both.
@@ -6,6 +7,8 @@ import { SLOT_CLAIMED, SLOT_FREE, SLOT_RECALLED, SLOT_SENT } from './protocol.ts
 export interface Slots {
   /** Whether the call is ours to make. False: it was taken back. */
   claim(slot: number): boolean;
+  /** The call has ended. Its word is on its way, and may be lost with the worker: then this is what is known of it. */
+  ended(slot: number): void;
 }
 
 /**
@@ -19,6 +22,7 @@ export function sharedSlots(words: Int32Array): Slots {
       Atomics.store(words, slot, SLOT_FREE);
       return false;
     },
+    ended: (slot) => void Atomics.compareExchange(words, slot, SLOT_CLAIMED, SLOT_ENDED),
   };
 }
 
@@ -37,8 +41,35 @@ export function countedSlots(words: Int32Array): Slots {
       Atomics.store(words, slot % words.length, 0);
       return false;
     },
+    ended: () => undefined,
   };
 }
+
+/**
+ * Slots whose last claim or end stands in a file too, for a host that wants to know after the worker's death: one number,
+ * `slot + 1` while the call runs, and the same below zero once it has ended.
+ */
+export function notedSlots(slots: Slots, descriptor: number): Slots {
+  const note = new Int32Array(1);
+  const write = (value: number): void => {
+    note[0] = value;
+    writeSync(descriptor, note, 0, NOTE_BYTES, 0);
+  };
+  return {
+    claim: (slot) => {
+      const isOurs = slots.claim(slot);
+      if (isOurs) write(slot + 1);
+      return isOurs;
+    },
+    ended: (slot) => {
+      slots.ended(slot);
+      write(-slot - 1);
+    },
+  };
+}
+
+/** Length of what `notedSlots` writes. */
+export const NOTE_BYTES = 4;
 
 /** Takes back a call of a child process. True when it has not been made and never will be. */
 export function recallCounted(words: Int32Array, slot: number): boolean {

@@ -198,10 +198,11 @@ export class LaneWorker {
     running.context.finish();
     running.surroundings?.leave();
     this.#running = undefined;
-    const { attempt, fence } = running.start;
+    const { attempt, fence, slot } = running.start;
     const ended: LaneOutcome = { ...outcome, startedAt: running.startedAt, endedAt: this.#clock.now().wall };
     // Sent when what follows has begun: by whoever takes the next call, or leaves.
     this.#outbox.hold({ kind: 'ended', attempt, fence, outcome: ended });
+    this.#options.slots.ended(slot);
   }
 
   #write(stream: 'stdout' | 'stderr', bytes: Uint8Array): void {

@@ -1,0 +1,1 @@
+export { processesBackend, type ProcessesOptions } from './processes-backend.ts';
