@@ -75,7 +75,7 @@ const SITES: readonly SiteProfile[] = [
   },
   {
     name: 'lanes-like',
-    places: [{ name: 'pool', cpus: 8, ahead: 4 }],
+    places: [{ name: 'pool', cpus: 32, ahead: 4 }],
     recoverable: false,
     batches: false,
     local: true,
