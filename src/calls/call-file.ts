@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { type CallReference, decodeData, HeddleError, type Json, type SerializedError } from '../model/index.ts';
 import { referenceTo } from './describe-function.ts';
 import { encodeArguments } from './encode-arguments.ts';
@@ -98,16 +98,10 @@ function freeLabel(directory: string, name: string): string {
 }
 
 /** Names a module below a project by its path from there; leaves every other reference as it is. */
-export function portable(reference: CallReference, project: string): CallReference {
+function portable(reference: CallReference, project: string): CallReference {
   if (reference.kind !== 'module' || !reference.module.startsWith('file:')) return reference;
   const path = relative(project, fileURLToPath(reference.module));
   return path.startsWith('..') || path === '' ? reference : { ...reference, module: `./${path}` };
-}
-
-/** The other way: where a module of a project lies. */
-export function located(reference: CallReference, project: string): CallReference {
-  if (reference.kind !== 'module' || !reference.module.startsWith('./')) return reference;
-  return { ...reference, module: pathToFileURL(join(project, reference.module)).href };
 }
 
 /** Writes a file whole or not at all: to a name beside it first. */

@@ -73,7 +73,8 @@ class Walk {
     if (scope !== undefined) this.#inner.pop();
   }
 
-  #visit(node: AnyNode, parent: AnyNode, inside: Inside): void {
+  #visit(node: AnyNode, parent: AnyNode, around: Inside): void {
+    const inside = within(node, parent, around);
     switch (node.type) {
       case 'Identifier':
         if (isReference(node, parent)) this.#refer(node, parent, inside);
@@ -102,7 +103,7 @@ class Walk {
       default:
         break;
     }
-    this.#scoped(node, within(node, parent, inside));
+    this.#scoped(node, inside);
   }
 
   #refer({ name, start }: Identifier, parent: AnyNode, { bindsThis }: Inside): void {
@@ -131,24 +132,24 @@ class Walk {
   }
 }
 
-/** What a node binds for those below it. */
-function within(node: AnyNode, parent: AnyNode, inside: Inside): Inside {
+/** What a node binds for itself and those below it. */
+function within(node: AnyNode, parent: AnyNode, around: Inside): Inside {
   if (node.type === 'ClassBody') {
     const privateNames = node.body.flatMap((member) =>
       'key' in member && member.key.type === 'PrivateIdentifier' ? [member.key.name] : [],
     );
-    return { ...inside, privateNames: [...inside.privateNames, ...privateNames] };
+    return { ...around, privateNames: [...around.privateNames, ...privateNames] };
   }
-  if (node.type === 'StaticBlock') return { ...inside, bindsThis: true, bindsSuper: true };
+  if (node.type === 'StaticBlock') return { ...around, bindsThis: true, bindsSuper: true };
   if (parent.type === 'PropertyDefinition' && node === parent.value) {
-    return { ...inside, bindsThis: true, bindsSuper: true };
+    return { ...around, bindsThis: true, bindsSuper: true };
   }
   if (isFunction(node) && node.type !== 'ArrowFunctionExpression') {
     const isMethod =
       parent.type === 'MethodDefinition' || (parent.type === 'Property' && (parent.method || parent.kind !== 'init'));
-    return { ...inside, bindsThis: true, bindsSuper: isMethod };
+    return { ...around, bindsThis: true, bindsSuper: isMethod };
   }
-  return inside;
+  return around;
 }
 
 /** Test runners make `import { rate }` a member of an object of theirs: the user knows it as `rate`. */

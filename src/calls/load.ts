@@ -141,14 +141,13 @@ function missing(found: object, { module, name, task }: ModuleReference, member:
 }
 
 /**
- * Evaluates the text of a function, once. It is strict, as the module was it came from, and sees nothing but globals. A `vm.Script`
- * would need an experimental flag, and its warning, for `import('node:...')` to work in it.
+ * Evaluates the text of a function, once. It is strict, as the module was it came from, sees nothing but globals, and may import
+ * what this module may: in a `vm.Script` that is experimental, and says so on stderr.
  */
 function compile(source: string): Callable {
-  // oxlint-disable-next-line no-eval -- indirect: in the global scope
-  const callable: unknown = (0, eval)(
-    `'use strict';(${source}\n)\n//# sourceURL=heddle-source-${compiled.size + 1}.js`,
-  );
+  const text = `'use strict';(${source}\n)\n//# sourceURL=heddle-source-${compiled.size + 1}.js`;
+  // oxlint-disable-next-line no-eval -- indirect: it sees the global scope only
+  const callable: unknown = (0, eval)(text);
   if (typeof callable !== 'function') {
     throw new HeddleError('INPUT_INVALID', `this is the source of no function: ${source.slice(0, 60)}`);
   }

@@ -16,7 +16,7 @@ export function parseScript(source: string, options: Partial<Options>): Program 
  * @throws SyntaxError for what is more than types: enums and the like
  */
 export function stripTypes(source: string): string {
-  // It works as Node's own loading of TypeScript does, which says nothing; only this way in calls itself experimental.
+  // Node's own loading of TypeScript does the same and says nothing; only this way in calls itself experimental.
   // oxlint-disable-next-line typescript/unbound-method -- it is put back as it was
   const { emitWarning } = process;
   process.emitWarning = () => undefined;

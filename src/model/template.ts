@@ -59,8 +59,11 @@ function resolveCall({ call, args, ...manner }: CallPayload, node: UnresolvedNod
   };
 }
 
-/** A module below the project stands in a payload by its path from there, so that the project can lie anywhere. */
-function locateCall(call: CallReference, project: string): CallReference {
+/**
+ * Says where the module of a call lies. One below the project stands in a payload by its path from there, so that the
+ * project can lie anywhere.
+ */
+export function locateCall(call: CallReference, project: string): CallReference {
   if (call.kind !== 'module' || !call.module.startsWith('./')) return call;
   return { ...call, module: pathToFileURL(`${project}/${call.module}`).href };
 }

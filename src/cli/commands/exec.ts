@@ -5,14 +5,13 @@ import {
   type CallOutcome,
   decodeValue,
   encodeArguments,
-  located,
   readCallFile,
   type ResultContent,
   type ResultFile,
   runCall,
   writeWhole,
 } from '../../calls/index.ts';
-import { type Clock, decodeData, HeddleError, type Json, MAX_VALUE_BYTES } from '../../model/index.ts';
+import { type Clock, decodeData, HeddleError, type Json, locateCall, MAX_VALUE_BYTES } from '../../model/index.ts';
 import { systemClock } from '../../process/index.ts';
 import type { Context } from '../main.ts';
 
@@ -34,7 +33,7 @@ export async function exec(_context: Context, [callFile = '', resultFile = '']: 
   const context = contextOf(callFile, { clock, directory });
   using asked = abortOnSignal(context);
   const outcome = await runCall(
-    { reference: located(call, resolve(project)), args: args.map(decodeData) },
+    { reference: locateCall(call, resolve(project)), args: args.map(decodeData) },
     { context, project: resolve(project), valueBytes: MAX_VALUE_BYTES },
   );
   if (outcome.kind === 'cancelled') return await asked.dieOfIt();
