@@ -84,28 +84,70 @@ function packJobs(rows: readonly JobRow[]): PackedJobs {
   return { length, numbers, texts, words };
 }
 
-/** A row of packed ones. */
-export function jobAt({ numbers, texts, words }: PackedJobs, row: number): JobRow {
-  const n = row * NUMBERS;
-  const t = row * TEXTS;
-  return {
-    job: numbers[n] as number,
-    status: words[texts[t] as number] as JobRow['status'],
-    detail: words[texts[t + 1] as number] as JobRow['detail'],
-    fence: numbers[n + 1] as number,
-    charged: numbers[n + 2] as number,
-    losses: numbers[n + 3] as number,
-    attempt: words[texts[t + 2] as number] as JobRow['attempt'],
-    backend: words[texts[t + 3] as number] as string,
-    grant: words[texts[t + 4] as number] as string,
-    submission: words[texts[t + 5] as number] as JobRow['submission'],
-    element: numbers[n + 4] as number,
-    handle: words[texts[t + 6] as number] as string,
-    grantedAt: numbers[n + 5] as number,
-    startedAt: numbers[n + 6] as number,
-    endedAt: numbers[n + 7] as number,
-    wakeAt: numbers[n + 8] as number,
-    flags: numbers[n + 9] as number,
-    outcome: words[texts[t + 7] as number] as string,
-  };
+/** Rows go into the table so many by one statement: calls of it cost as much as what they do. */
+export const ROWS_A_STATEMENT = [16, 4, 1] as const;
+
+/** Columns that rows of one statement have in common, as places in `numbers` and in `texts`. */
+const COMMON_NUMBERS = [1, 2, 3, 8, 9] as const;
+const COMMON_TEXTS = [0, 1, 3, 4, 5, 6, 7] as const;
+
+/**
+ * Writes rows whatever was there. First the values they have in common: key, fence, charged, losses, wake_at, flags,
+ * status, detail, backend, grant, submission, handle, outcome; then of each job, element, granted_at, started_at,
+ * ended_at, attempt.
+ */
+export function putJobs(rows: number): string {
+  const values = Array.from({ length: rows }, (_, row) => {
+    const [job, element, granted, started, ended, attempt] = Array.from(
+      { length: 6 },
+      (_each, i) => `?${14 + row * 6 + i}`,
+    );
+    return `(?1, ${job}, ?7, ?8, ?2, ?3, ?4, ${attempt}, ?9, ?10, ?11, ${element}, ?12, ${granted}, ${started}, ${ended}, ?5, ?6, ?13)`;
+  });
+  return `INSERT OR REPLACE INTO jobs VALUES ${values.join(', ')}`;
+}
+
+/** What `putJobs` binds for `size` rows from `from` on. */
+export function rowValues(
+  key: number,
+  { numbers, texts, words }: PackedJobs,
+  { from, size }: { readonly from: number; readonly size: number },
+): (number | string)[] {
+  const values: (number | string)[] = [key];
+  for (const column of COMMON_NUMBERS) values.push(numbers[from * NUMBERS + column] as number);
+  for (const column of COMMON_TEXTS) values.push(words[texts[from * TEXTS + column] as number] as string);
+  for (let row = from; row < from + size; row += 1) {
+    const n = row * NUMBERS;
+    values.push(
+      numbers[n] as number,
+      numbers[n + 4] as number,
+      numbers[n + 5] as number,
+      numbers[n + 6] as number,
+      numbers[n + 7] as number,
+      words[texts[row * TEXTS + 2] as number] as string,
+    );
+  }
+  return values;
+}
+
+/** How many rows from `from` on, at most `most`, have in common what those of one statement must. */
+export function alikeFrom({ length, numbers, texts }: PackedJobs, from: number, most: number): number {
+  const end = Math.min(length, from + most);
+  for (let row = from + 1; row < end; row += 1) {
+    for (const column of COMMON_NUMBERS) {
+      if (numbers[row * NUMBERS + column] !== numbers[from * NUMBERS + column]) return row - from;
+    }
+    for (const column of COMMON_TEXTS) {
+      if (texts[row * TEXTS + column] !== texts[from * TEXTS + column]) return row - from;
+    }
+  }
+  return end - from;
+}
+
+export function jobOf({ numbers }: PackedJobs, row: number): number {
+  return numbers[row * NUMBERS] as number;
+}
+
+export function fenceOf({ numbers }: PackedJobs, row: number): number {
+  return numbers[row * NUMBERS + 1] as number;
 }

@@ -1,7 +1,16 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { ClaimAnswer, JobRow, NewRun, OwnerId, RunId, RunPatch, SubmissionRow } from '../model/index.ts';
+import type { ClaimAnswer, NewRun, OwnerId, RunId, RunPatch, SubmissionRow } from '../model/index.ts';
 import { removeBlobs, removeStrays, requireBlob } from './blob-rows.ts';
-import { jobAt, type PackedCommit } from './commit-packing.ts';
+import {
+  alikeFrom,
+  fenceOf,
+  jobOf,
+  type PackedCommit,
+  type PackedJobs,
+  putJobs,
+  ROWS_A_STATEMENT,
+  rowValues,
+} from './commit-packing.ts';
 import { type ConnectionOptions, connectWriter, Statements } from './connection.ts';
 import { type GraphPart, graphParts } from './graph-format.ts';
 import { isOwnerAlive, type KeptOwner, type OwnerJudge, remedyFor } from './ownership.ts';
@@ -25,21 +34,6 @@ export type WriteHook = (point: 'begin' | 'commit') => void;
 /** After so many rows of one transaction the loop may turn. */
 const ROWS_A_TURN = 1000;
 
-const JOB_VALUES = Array.from({ length: 19 }, () => '?').join(', ');
-
-/** Writes a row whatever was there. */
-const PUT_JOB = `INSERT INTO jobs VALUES (${JOB_VALUES}) ON CONFLICT DO UPDATE SET
-  status = excluded.status, detail = excluded.detail, fence = excluded.fence, charged = excluded.charged,
-  losses = excluded.losses, attempt = excluded.attempt, backend = excluded.backend, "grant" = excluded."grant",
-  submission = excluded.submission, element = excluded.element, handle = excluded.handle,
-  granted_at = excluded.granted_at, started_at = excluded.started_at, ended_at = excluded.ended_at,
-  wake_at = excluded.wake_at, flags = excluded.flags, outcome = excluded.outcome`;
-
-/** What changes while an attempt goes on: a tenth cheaper for a step than writing all. */
-const MOVE_JOB = `UPDATE jobs SET status = ?, detail = ?, charged = ?, losses = ?, "grant" = ?, handle = ?,
-  started_at = ?, ended_at = ?, wake_at = ?, flags = ?, outcome = ?
-  WHERE run_key = ? AND job = ? AND attempt = ? AND submission = ? AND granted_at = ?`;
-
 /** Keeps what the row said of an earlier attempt. */
 const ARCHIVE = `INSERT OR REPLACE INTO attempts
   SELECT run_key, job, fence, attempt, backend, "grant", handle, granted_at, started_at, ended_at, outcome
@@ -61,8 +55,7 @@ export class SqliteWriter {
   readonly #options: WriterOptions;
   readonly #statements: Statements;
   readonly #hook: WriteHook | undefined;
-  #put: StatementSync | undefined;
-  #move: StatementSync | undefined;
+  readonly #putters: Map<number, StatementSync> = new Map();
   #broken: unknown;
   #committing = false;
 
@@ -256,7 +249,7 @@ export class SqliteWriter {
     const { key } = ground;
     if (commit.patch !== undefined) this.#patch(key, commit.patch);
     const { jobs, values, submissions, firstSeq, transitions } = commit;
-    yield* inTurns(jobs.length, (i) => this.#putJob(key, jobAt(jobs, i)));
+    yield* this.#putJobs(key, jobs);
     yield* inTurns(values.length, (i) => this.#putValue(key, values[i] as StoredValueRow));
     yield* inTurns(submissions.length, (i) => this.#putSubmission(key, submissions[i] as SubmissionRow));
     if (transitions.length > 0) {
@@ -287,22 +280,24 @@ export class SqliteWriter {
       .run(status, detail, startedAt, endedAt, settings, key);
   }
 
-  #putJob(key: number, row: JobRow): void {
-    const { job, status, detail, fence, charged, losses, attempt, backend, grant, submission, element, handle } = row;
-    const { grantedAt, startedAt, endedAt, wakeAt, flags, outcome } = row;
-    const isNew = startedAt === 0 && status === 'running';
-    if (!isNew && fence > 0) {
-      const moved = (this.#move ??= this.#statements.get(MOVE_JOB));
-      // biome-ignore format: bound by position
-      const { changes } = moved.run(status, detail, charged, losses, grant, handle, startedAt, endedAt, wakeAt, flags,
-        outcome, key, job, attempt, submission, grantedAt);
-      if (changes !== 0) return;
+  *#putJobs(key: number, jobs: PackedJobs): Generator<undefined, void> {
+    for (let from = 0; from < jobs.length; ) {
+      const fence = fenceOf(jobs, from);
+      if (fence > 1) this.#statements.get(ARCHIVE).run(key, jobOf(jobs, from), fence);
+      const count = fence > 1 ? 1 : alikeFrom(jobs, from, ROWS_A_STATEMENT[0]);
+      const size = ROWS_A_STATEMENT.find((rows) => rows <= count) ?? 1;
+      this.#putter(size).run(...rowValues(key, jobs, { from, size }));
+      if (Math.floor((from + size) / ROWS_A_TURN) > Math.floor(from / ROWS_A_TURN)) yield;
+      from += size;
     }
-    if (fence > 1) this.#statements.get(ARCHIVE).run(key, job, fence);
-    const put = (this.#put ??= this.#statements.get(PUT_JOB));
-    // biome-ignore format: bound by position
-    put.run(key, job, status, detail, fence, charged, losses, attempt, backend, grant, submission, element, handle,
-      grantedAt, startedAt, endedAt, wakeAt, flags, outcome);
+  }
+
+  #putter(rows: number): StatementSync {
+    const known = this.#putters.get(rows);
+    if (known !== undefined) return known;
+    const statement = this.#statements.get(putJobs(rows));
+    this.#putters.set(rows, statement);
+    return statement;
   }
 
   #putValue(key: number, row: StoredValueRow): void {
