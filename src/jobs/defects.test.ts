@@ -262,6 +262,8 @@ test('14: jobs that wait for each other are refused, each by name', async () => 
   expect(waits).toMatchObject({ status: 'failed', cause: 'unsatisfiable' });
 });
 
+// 15 starts child processes: test/integration/jobs.
+
 test('17: leaving the block waits for what was submitted', async () => {
   let isDone = false;
   const gate = Promise.withResolvers<void>();

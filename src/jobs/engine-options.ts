@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { commandsBackend } from '../backends/commands/index.ts';
 import { inlineBackend } from '../backends/inline/index.ts';
+import { processesBackend } from '../backends/processes/index.ts';
 import { threadsBackend } from '../backends/threads/index.ts';
 import type { EngineOptions, Limits } from '../engine/index.ts';
 import { type Backend, type Durability, HeddleError, type Logger, type Store } from '../model/index.ts';
@@ -26,7 +27,7 @@ export interface EngineOpenOptions extends EngineSettings {
   readonly store?: string | Store;
   /** @default 'normal' for a directory; an opened store has its own */
   readonly durability?: Exclude<Durability, 'memory'>;
-  /** Beside `inline`, `threads` and `commands`; one of the same name stands in for it. The engine disposes them. */
+  /** Beside `inline`, `threads`, `processes` and `commands`; one of the same name stands in for it. The engine disposes them. */
   readonly backends?: readonly Backend[];
   /** Attempts at a time, a backend. @default what the machine has */
   readonly slots?: number;
@@ -81,7 +82,9 @@ function logNotice(logger: Logger, { code, message }: StoreNotice): void {
 /** What every engine has, and what it was given beside or instead. */
 export function withBuiltIn(backends: readonly Backend[]): readonly Backend[] {
   const names = new Set(backends.map((backend) => backend.name));
-  const builtIn = [inlineBackend(), threadsBackend(), commandsBackend()].filter((backend) => !names.has(backend.name));
+  const builtIn = [inlineBackend(), threadsBackend(), processesBackend(), commandsBackend()].filter(
+    (backend) => !names.has(backend.name),
+  );
   return [...builtIn, ...backends];
 }
 

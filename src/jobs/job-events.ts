@@ -32,7 +32,7 @@ export function applyEvent(state: JobState, event: JobEvent, keepValues: boolean
   if (status === 'running' && event.from === 'pending') state.startedAt = event.at;
   if (outcome !== undefined) {
     state.endedFence = event.fence;
-    if (CHARGED.has(outcome.kind)) state.charged += 1;
+    if (CHARGED.has(outcome.kind) && !isOnlyRefused(event)) state.charged += 1;
     state.outcome = withoutValue(outcome);
     if (outcome.kind === 'ok' && outcome.value !== undefined) {
       const { value } = outcome;
@@ -41,6 +41,11 @@ export function applyEvent(state: JobState, event: JobEvent, keepValues: boolean
   }
   if (state.isFinal) state.endedAt = event.at;
   return before;
+}
+
+/** Its backend had no room for it, or could not start it, and is asked again: it was no attempt. */
+function isOnlyRefused({ status, outcome }: JobEvent): boolean {
+  return status === 'pending' && outcome?.kind === 'error' && outcome.error.name === 'LaunchRefused';
 }
 
 const OK: Outcome = { kind: 'ok' };
