@@ -22,6 +22,8 @@ test.each([
   new DOMException('aborted', 'AbortError'),
   Object.assign(new Error('system'), { code: 'ENOENT' }),
   new HeddleError('FILE_NOT_FOUND', 'there is none', { hint: 'make one' }),
+  new HeddleError('MODULE_NOT_FOUND', 'of ours'),
+  Object.assign(new Error('of Node'), { code: 'MODULE_NOT_FOUND' }),
   new AggregateError([new TypeError('one'), new Error('two')], 'several'),
 ])('%o keeps class, name, message, code and stack', (error) => {
   const back = roundTrip(error);
@@ -33,7 +35,7 @@ test.each([
   expect(back).toBeInstanceOf(error instanceof OwnError ? Error : error.constructor);
   if (error instanceof AggregateError)
     expect((back as AggregateError).errors.map(String)).toEqual(error.errors.map(String));
-  if (HeddleError.is(error)) expect(back.hint).toBe('make one');
+  if (HeddleError.is(error)) expect(back.hint).toBe(error.hint);
 });
 
 test('causes are kept, to a depth', () => {

@@ -117,8 +117,9 @@ export function reviveError(data: SerializedError): Error {
 
 function construct({ name, message, code, hint, cause, errors }: SerializedError): Error {
   const options = cause === undefined ? {} : { cause: reviveError(cause) };
-  if (code !== undefined && Object.hasOwn(ERROR_CODES, code) && hint !== undefined) {
-    return new HeddleError(code as ErrorCode, message, { ...options, hint });
+  // Node has codes of the same spelling, and other names.
+  if (name === 'HeddleError' && code !== undefined && Object.hasOwn(ERROR_CODES, code)) {
+    return new HeddleError(code as ErrorCode, message, { ...options, ...(hint === undefined ? {} : { hint }) });
   }
   if (name === 'AggregateError') return new AggregateError((errors ?? []).map(reviveError), message, options);
   if (DOM_NAMES.has(name) && code === undefined) return new DOMException(message, { name, ...options });

@@ -89,7 +89,9 @@ export function taskFingerprint({ definition: { name, kind }, work, imageDigest 
     const call = codeOf(work.call);
     if (call === undefined) return undefined;
     const args = encodeArguments(work.args, () => undefined) as readonly Json[];
-    return hashOf({ version: VERSION, name, kind, call, args, environment: work.environment ?? {}, ...image });
+    // The value of a generator is what it returns when it streams, else the list of what it yields.
+    const stream = work.stream === true;
+    return hashOf({ version: VERSION, name, kind, call, args, stream, environment: work.environment ?? {}, ...image });
   }
   const inputs: Json[] = [];
   for (const input of work.inputs) {
