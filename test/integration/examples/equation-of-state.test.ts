@@ -123,6 +123,17 @@ describe('examples/equation-of-state', () => {
     expect(after.filter((job) => job.status === 'done')).toHaveLength(JOBS);
   });
 
+  test('comes to the same bytes as calls of functions on threads', async () => {
+    await using sandbox = projectWithExample();
+
+    const ended = await sandbox.run(['run', 'examples/equation-of-state/calls.ts', ...SMALLER]);
+
+    expect(ended).toMatchObject({ code: 0, stdout: printed });
+    for (const name of readdirSync(join(undisturbed.folder, 'results', 'equation-of-state'))) {
+      expect(published(sandbox, name)).toBe(published(undisturbed, name));
+    }
+  });
+
   test('fails, and shows why, when it agrees at fewer points than are asked for', async () => {
     await using sandbox = projectWithExample();
 

@@ -1,0 +1,3 @@
+import { registerResolver } from '../../src/calls/index.ts';
+
+registerResolver();
