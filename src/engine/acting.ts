@@ -215,6 +215,7 @@ function askAgain(core: Core, attempt: LiveAttempt): void {
 
 function acceptHandle(core: Core, attempt: LiveAttempt, handle: string): void {
   const { capabilities } = attempt.backend.backend;
+  attempt.isAccepted = true;
   if (capabilities.local && attempt.startedAt === 0 && !attempt.isAhead) beginActive(core, attempt, core.now.wall);
   noteHandle(core, attempt, handle);
 }
@@ -340,6 +341,7 @@ function takeRecovery(host: ActorHost, attempt: LiveAttempt, answer: RecoverAnsw
   switch (answer.kind) {
     case 'running':
       attempt.launched = true;
+      attempt.isAccepted = true;
       attemptPhase(core, attempt.id, answer.phase ?? 'active', answer.startedAt, answer.handle);
       askAgain(core, attempt);
       return;

@@ -53,9 +53,9 @@ export function promote(core: Core, place: PlaceState): void {
     takeAgain(place, attempt.grant);
     core.holding += 1;
     allowStart(core, attempt);
-    // Its lane may spare itself the word that it has begun.
-    const hasRoom = attempt.launched && attempt.backend.backend.capabilities.local;
-    if (hasRoom && attempt.startedAt === 0) beginActive(core, attempt, core.now.wall);
+    // Its lane may spare itself the word that it has begun; but whether one is there that was never answered for nobody knows.
+    const begins = attempt.isAccepted && attempt.backend.backend.capabilities.local;
+    if (begins && attempt.startedAt === 0) beginActive(core, attempt, core.now.wall);
   }
 }
 

@@ -45,6 +45,8 @@ export interface LiveAttempt {
   readonly adopted: boolean;
   /** The order has been handed to the backend: from then on the backend says how it ends. */
   launched: boolean;
+  /** Its backend has said that it has it. */
+  isAccepted: boolean;
   /** The furthest phase it was in. */
   reached: Phase;
   /** It is gone after it began: once that is written down it counts against `maxLosses`. */

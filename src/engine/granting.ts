@@ -302,6 +302,7 @@ function newAttempt(
     handle: '',
     phase: 'starting',
     reached: 'starting',
+    isAccepted: false,
     isLoss: false,
     silent: false,
     grantedAt: core.now.wall,

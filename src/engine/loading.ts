@@ -230,6 +230,7 @@ function recallAttempt(core: Core, run: RunState, row: JobRow, { handles, cancel
     handle: row.handle || (handles.get(row.submission) ?? ''),
     phase: 'unreachable',
     reached: 'staging-in',
+    isAccepted: false,
     isLoss: false,
     silent: false,
     grantedAt: row.grantedAt,
