@@ -69,6 +69,8 @@ export class Core {
   readonly suspects: Set<RunState> = new Set();
   /** Something may have become grantable. */
   grantable = false;
+  /** How often grants have been looked for. */
+  grantRounds = 0;
   /** No more attempts than these at a time, over all backends. */
   mostAttempts: number = Infinity;
   /** Runs being taken over: what their attempts hold has to be counted before anything new is granted. */

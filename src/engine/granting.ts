@@ -25,7 +25,7 @@ export function grantAll(core: Core, budget: number): number {
   if (core.draining || !core.grantable || core.takingOver > 0) return 0;
   let granted = 0;
   core.grantable = false;
-  for (const backend of core.backends.values()) {
+  for (const backend of inTurn(core)) {
     granted += grantOn(core, backend, budget - granted);
     if (granted >= budget) {
       core.grantable = true;
@@ -33,6 +33,15 @@ export function grantAll(core: Core, budget: number): number {
     }
   }
   return granted;
+}
+
+/** Another backend first each time: neither the budget nor the limit over all of them is always spent on the same. */
+function inTurn(core: Core): readonly BackendState[] {
+  const backends = [...core.backends.values()];
+  if (backends.length < 2) return backends;
+  core.grantRounds += 1;
+  const first = core.grantRounds % backends.length;
+  return [...backends.slice(first), ...backends.slice(0, first)];
 }
 
 function grantOn(core: Core, backend: BackendState, budget: number): number {

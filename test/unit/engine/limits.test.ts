@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { settled, testEngine } from './scripted.ts';
+import { ScriptedBackend, settled, testEngine } from './scripted.ts';
 
 const FOUR = { a: {}, b: {}, c: {}, d: {} };
 
@@ -58,6 +58,20 @@ describe('limits', () => {
     engine.shell.limit({ backends: { scripted: 2 } });
 
     expect(asked).toEqual([2]);
+  });
+
+  test('over all backends neither is served before the other for ever', async () => {
+    const other = Object.assign(new ScriptedBackend([{ name: 'there', cpus: 4 }]), { name: 'other' });
+    await using engine = await testEngine({ cpus: 4, options: { limits: { jobs: 1 } }, more: [other] });
+    await engine.start({ a: {}, b: {}, c: {}, d: {}, x: { backend: 'other' } });
+
+    for (let round = 0; round < 3 && !other.live.has('x'); round += 1) {
+      engine.backend.end(engine.running()[0] as string);
+      await settled();
+    }
+
+    expect([...other.live.keys()]).toEqual(['x']);
+    expect(engine.running()).toEqual([]);
   });
 
   test('what means nothing is refused', async () => {

@@ -82,7 +82,7 @@ export async function settled(): Promise<void> {
 
 /** A backend that starts what it is told and ends what the test says. */
 export class ScriptedBackend implements Backend {
-  readonly name = 'scripted';
+  readonly name: string = 'scripted';
   capabilities: BackendCapabilities = { commands: true, calls: true, recoverable: true, batches: false, local: true };
   readonly launched: AttemptOrder[] = [];
   readonly live: Map<string, AttemptOrder> = new Map();
@@ -192,6 +192,8 @@ export interface TestEngineOptions {
   readonly medium?: MemoryMedium;
   readonly clock?: ManualClock;
   readonly options?: Partial<Parameters<typeof EngineShell.open>[0]>;
+  /** Backends beside the scripted one. */
+  readonly more?: readonly Backend[];
 }
 
 export async function testEngine({
@@ -200,11 +202,12 @@ export async function testEngine({
   medium = new MemoryMedium(),
   clock = new ManualClock(),
   options = {},
+  more = [],
 }: TestEngineOptions = {}): Promise<TestEngine> {
   const backend = new ScriptedBackend(places ?? [{ name: 'here', cpus }]);
   const shell = await EngineShell.open({
     store: new MemoryStore({ medium }),
-    backends: [backend],
+    backends: [backend, ...more],
     clock,
     random: seeded(1),
     defaultBackends: { command: 'scripted', call: 'scripted' },
