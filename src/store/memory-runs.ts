@@ -15,6 +15,8 @@ import { fittingGround, filterRuns, notYours, runExists, runNotFound, runOwned }
 export interface KeptRun {
   row: RunRow;
   readonly graph: Graph[];
+  /** How many graphs at the end are small ones that have not been joined. */
+  loose: number;
 }
 
 /**
@@ -40,7 +42,7 @@ export class MemoryRuns<Kept extends KeptRun> {
 
   create(run: NewRun, graph: Graph, owner: OwnerId): void {
     if (this.#runs.has(run.id)) throw runExists(run.id);
-    this.#runs.set(run.id, this.#make({ row: { ...run, owner, epoch: 1, seq: 0 }, graph: [graph] }));
+    this.#runs.set(run.id, this.#make({ row: { ...run, owner, epoch: 1, seq: 0 }, graph: [graph], loose: 0 }));
   }
 
   /** @throws {HeddleError} RUN_NOT_FOUND */
@@ -94,7 +96,7 @@ export class MemoryRuns<Kept extends KeptRun> {
     }
     for (const commit of commits) {
       const kept = this.get(commit.run);
-      kept.graph.push(...commit.segments);
+      for (const segment of commit.segments) keepSegment(kept, segment);
       apply(kept, commit);
     }
     for (const [run, row] of rows) this.get(run).row = row;
@@ -105,6 +107,17 @@ export class MemoryRuns<Kept extends KeptRun> {
     if (owner !== '' && this.#living.has(owner)) throw runOwned(run, owner);
     this.#runs.delete(run);
   }
+}
+
+/** So many small segments become one: a graph of one job is two kilobytes of columns. */
+const JOINED = 256;
+
+function keepSegment(kept: KeptRun, segment: Graph): void {
+  kept.graph.push(segment);
+  kept.loose = segment.size < JOINED ? kept.loose + 1 : 0;
+  if (kept.loose < JOINED) return;
+  kept.graph.push(joinSegments(kept.graph.splice(-JOINED)));
+  kept.loose = 0;
 }
 
 function changedRow(row: RunRow, commit: RunCommit): RunRow {

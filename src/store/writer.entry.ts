@@ -31,6 +31,9 @@ export type FromWriter =
 /** Commits that wait are written in one transaction, up to so many rows: they share its fsync. */
 const ROWS_A_TRANSACTION = 1024;
 
+/** Nobody has committed for so long: the WAL is emptied. */
+const IDLE_MS = 200;
+
 const options = workerData as WriterOptions;
 const waiting = new Int32Array(new SharedArrayBuffer(4));
 
@@ -65,12 +68,14 @@ function driven(answer: unknown): unknown {
 class Service {
   readonly #hands: Hands;
   readonly #say: (message: FromWriter) => void;
+  #idle: NodeJS.Timeout | undefined;
   #failures = 0;
   #lastFailure: PortedError = { message: '' };
 
   constructor(hands: Hands, say: (message: FromWriter) => void) {
     this.#hands = hands;
     this.#say = say;
+    hands.writer.checkpointRarely();
   }
 
   serve(messages: readonly ToWriter[]): void {
@@ -102,11 +107,19 @@ class Service {
       const commits = timely.flatMap((message) => message.commits);
       patiently(() => driven(this.#hands.writer.commit(commits)), options.busyMs);
       this.#say({ kind: 'committed', ids });
+      this.#checkpointWhenIdle();
     } catch (error) {
       this.#failures += 1;
       this.#lastFailure = portError(error);
       this.#fail(ids);
     }
+  }
+
+  #checkpointWhenIdle(): void {
+    // A clock is functions, and cannot be handed to a thread.
+    // oxlint-disable-next-line no-restricted-globals
+    this.#idle ??= setTimeout(() => this.#hands.writer.checkpoint(), IDLE_MS);
+    this.#idle.refresh();
   }
 
   #fail(ids: readonly number[]): void {
@@ -115,6 +128,7 @@ class Service {
 
   #perform(message: Exclude<ToWriter, CommitMessage>): void {
     if (message.kind === 'close') {
+      clearTimeout(this.#idle);
       this.#hands.writer.close();
       this.#say({ kind: 'closed' });
       parentPort?.close();
