@@ -13,9 +13,9 @@ import type { OpenTransport } from './transport.ts';
 import { NOTE_BYTES } from './worker-slots.ts';
 
 const MIB = 1024 * 1024;
-/** Flags of ours that would do harm in a worker, or are about our own script. */
-const OWN_FLAGS =
-  /^--(?:inspect|cpu-prof|heap-prof|prof|max-old-space-size|eval|print|test|watch|input-type|check|expose-gc)/;
+/** Flags of ours that a worker needs to load what we can load; the others are about our own script. */
+const LOADING =
+  /^(?:--(?:import|require|loader|experimental-loader|conditions|preserve-symlinks|no-warnings|disable-warning|enable-source-maps|experimental-[a-z-]+)|-r|-C)(?:=|$)/;
 
 export interface ForkOptions {
   readonly clock: Clock;
@@ -37,7 +37,7 @@ export function forkTransport({ clock, project }: ForkOptions): OpenTransport {
         // Its watchdog's socket is 3, the channel 4, the note 5.
         stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', note],
         execArgv: [
-          ...process.execArgv.filter((flag) => flag.startsWith('--') && !OWN_FLAGS.test(flag)),
+          ...loadingFlags(process.execArgv),
           ...(memoryBytes === undefined ? [] : [`--max-old-space-size=${Math.max(16, Math.floor(memoryBytes / MIB))}`]),
         ],
       });
@@ -55,6 +55,14 @@ export function forkTransport({ clock, project }: ForkOptions): OpenTransport {
       throw error;
     }
   };
+}
+
+function loadingFlags(argv: readonly string[]): readonly string[] {
+  return argv.filter((flag, i) => {
+    if (flag.startsWith('-')) return LOADING.test(flag);
+    // The value of the flag before it.
+    return LOADING.test(argv[i - 1] ?? '');
+  });
 }
 
 function ipc(child: ChildProcess, note: number, heard: (messages: readonly FromWorker[]) => void): Wire {

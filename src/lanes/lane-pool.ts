@@ -117,6 +117,7 @@ export class LanePool implements LaneOwner {
         lane.takeBack([call], (_, taken) => {
           if (taken) this.#end(call, CANCELLED);
           else this.#askToEnd(call);
+          this.#settle();
         });
     } else if (killAt < cancelling.killAt) {
       cancelling.killAt = killAt;

@@ -1,29 +1,11 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type {
-  AttemptOrder,
-  Backend,
-  BackendEvent,
-  CallManner,
-  Grant,
-  Outcome,
-  ResolvedWork,
-} from '../../../src/model/index.ts';
+import type { AttemptOrder, Backend, BackendEvent, Grant, Outcome, ResolvedWork } from '../../../src/model/index.ts';
 import { systemClock, systemRandom } from '../../../src/process/index.ts';
 import { type BackendFixture, BackendRig } from '../../../src/testing/index.ts';
 import { giveBack, ownFolder } from '../../own-folder.ts';
 
-const BODIES = new URL('./bodies.ts', import.meta.url).href;
-
-/** A call of one of `bodies.ts`. */
-export function body(name: string, args: readonly unknown[] = [], manner: CallManner = {}): ResolvedWork {
-  return { kind: 'call', call: { kind: 'module', module: BODIES, name }, args, ...manner };
-}
-
-/** A call of a module by its file. */
-export function call(file: string, name: string, args: readonly unknown[] = []): ResolvedWork {
-  return { kind: 'call', call: { kind: 'module', module: `file://${file}`, name }, args };
-}
+export { body, call } from './works.ts';
 
 export async function laneFixture(backend: Backend): Promise<BackendFixture> {
   const project = ownFolder('lanes');

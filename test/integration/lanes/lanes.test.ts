@@ -1,11 +1,15 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { processesBackend } from '../../../src/backends/processes/index.ts';
 import { threadsBackend } from '../../../src/backends/threads/index.ts';
 import { backendCasesFor, traitsOf } from '../../../src/testing/index.ts';
 import { body, call, laneFixture, Lanes } from './harness.ts';
 
-const KINDS = [{ kind: 'threads', backend: threadsBackend }];
+const KINDS = [
+  { kind: 'threads', backend: threadsBackend },
+  { kind: 'processes', backend: processesBackend },
+];
 
 describe.each(KINDS)('the contract, kept by $kind', ({ backend }) => {
   test.each(backendCasesFor(traitsOf(backend())))('$name', async (backendCase) => {
