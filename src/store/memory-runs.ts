@@ -1,13 +1,14 @@
-import type {
-  ClaimAnswer,
-  Graph,
-  NewRun,
-  OwnerId,
-  OwnerRecord,
-  RunCommit,
-  RunFilter,
-  RunId,
-  RunRow,
+import {
+  type ClaimAnswer,
+  type Graph,
+  joinSegments,
+  type NewRun,
+  type OwnerId,
+  type OwnerRecord,
+  type RunCommit,
+  type RunFilter,
+  type RunId,
+  type RunRow,
 } from '../model/index.ts';
 import { fittingGround, filterRuns, notYours, runExists, runNotFound, runOwned } from './store-rules.ts';
 

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { asRunId, joinSegments, sliceSegment } from '../model/index.ts';
 import { type StoreFixture, storeCasesFor } from '../testing/index.ts';
+import { sampleCommit, sampleGraph, sampleRun } from '../testing/store-samples.ts';
 import { MemoryMedium, MemoryStore } from './memory-store.ts';
 import { VolatileStore } from './volatile-store.ts';
 
@@ -32,4 +34,21 @@ describe('VolatileStore', () => {
   test.each(storeCasesFor([]))('$name', async (storeCase) => {
     await expect(storeCase.run(openVolatile)).resolves.toBeUndefined();
   });
+});
+
+test('jobs that are added one by one are kept together, and read back as they were', async () => {
+  const store = new VolatileStore();
+  const whole = sampleGraph(600, 3);
+  const run = asRunId('r-1');
+  await store.createRun(sampleRun(run, { size: 0 }), sliceSegment(whole, 0, 0));
+
+  for (let i = 0; i < whole.size; i += 1) {
+    const segments = [sliceSegment(whole, i, i + 1)];
+    await store.commit([sampleCommit(store, run, { segments })]);
+  }
+
+  const graphs = await store.graph(run);
+  expect(graphs.length).toBeLessThan(100);
+  expect(joinSegments(graphs)).toEqual(whole);
+  expect(await store.run(run)).toMatchObject({ size: 600 });
 });
