@@ -2,13 +2,12 @@
  * What the store costs: `node bench/store.ts [steps]`.
  *
  * A step of a no-op job is two rows (granted, ended) and two transitions; steps are committed 200 at a time, as
- * the engine does under load, in `full`. Beside it, in the same run and on the same disk: bare updates of one
- * integer column in transactions of 200, and lone commits, both by `node:sqlite` with nothing around.
+ * the engine does under load, in `full`. Beside it, in the same run and on the same disk: bare updates of the same
+ * table's statuses in transactions of 200, and lone commits, both by `node:sqlite` with nothing around.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import {
   asAttemptId,
   asRunId,
@@ -22,6 +21,7 @@ import {
 import { systemClock, systemRandom } from '../src/process/index.ts';
 import { openStore } from '../src/store/index.ts';
 import { sampleGraph } from '../src/testing/store-samples.ts';
+import { bareUpdates } from './sqlite-floor.ts';
 
 const STEPS = Number(process.argv[2] ?? 200_000);
 const A_COMMIT = 200;
@@ -103,26 +103,6 @@ async function steps(store: Store): Promise<readonly [perSecond: number, p99Ms: 
   return [STEPS / seconds, took[Math.floor(took.length * 0.99)] as number, run];
 }
 
-function bare(path: string, updates: number, aTransaction: number): number {
-  const db = new DatabaseSync(path);
-  db.exec(
-    'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE bare (id INTEGER PRIMARY KEY, v INTEGER)',
-  );
-  db.exec(
-    `INSERT INTO bare WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ${updates}) SELECT i, 0 FROM n`,
-  );
-  const update = db.prepare('UPDATE bare SET v = v + 1 WHERE id = ?');
-  const begin = performance.now();
-  for (let i = 0; i < updates; i += aTransaction) {
-    db.exec('BEGIN IMMEDIATE');
-    for (let j = i; j < i + aTransaction; j += 1) update.run(j);
-    db.exec('COMMIT');
-  }
-  const perSecond = updates / ((performance.now() - begin) / 1000);
-  db.close();
-  return perSecond;
-}
-
 async function timed<Answer>(
   work: () => Promise<Answer>,
 ): Promise<readonly [ms: number, longestGapMs: number, Answer]> {
@@ -146,8 +126,8 @@ async function timed<Answer>(
 const directory = mkdtempSync(join(tmpdir(), 'heddle-bench-store-'));
 const say = (what: string, figure: string): void => console.log(`${what.padEnd(58)} ${figure}`);
 try {
-  const bareRate = bare(join(directory, 'bare.db'), STEPS, A_COMMIT);
-  const loneRate = bare(join(directory, 'lone.db'), 2000, 1);
+  const bareRate = await bareUpdates(STEPS, A_COMMIT);
+  const loneRate = await bareUpdates(2000, 1);
   say('bare updates in transactions of 200, full', `${Math.round(bareRate)} /s`);
   say('lone bare updates, full', `${Math.round(loneRate)} /s`);
   for (const writer of ['main', 'thread'] as const) {
