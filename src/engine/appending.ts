@@ -49,7 +49,8 @@ function* admit(
   yield* release(core, run, first, last);
 }
 
-function inOneGo(steps: Generator<void>): void {
+/** Does all steps of something that is short. */
+export function inOneGo(steps: Generator<void>): void {
   for (const _ of steps) continue;
 }
 

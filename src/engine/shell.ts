@@ -25,7 +25,7 @@ import type {
   RunSettings,
   RunView,
 } from './api.ts';
-import { appendInSlices, appendQuickly, isQuick } from './appending.ts';
+import { appendInSlices, appendQuickly, inOneGo, isQuick } from './appending.ts';
 import { RUNNING } from './codes.ts';
 import type { Core } from './core.ts';
 import { Entrance } from './entrance.ts';
@@ -169,11 +169,22 @@ export class EngineShell implements EngineApi {
   }
 
   async cancel(id: RunId, jobs: JobSelection = 'all'): Promise<void> {
-    if (jobs !== 'all') return this.#steer(id, jobs, (run) => steering.cancelJobs(this.core, run, jobs));
     const run = this.#run(id);
+    if (jobs !== 'all') {
+      if (jobs.length > steering.FEW_JOBS) return this.#cancelMany(run, jobs);
+      return this.#steer(id, jobs, () => inOneGo(steering.cancelJobs(this.core, run, jobs)));
+    }
     if (run.endedAt !== 0) return this.#loop.durable();
     // The wish is durable with the first of it: whoever takes the run over after a crash goes on with it.
     await this.#loop.chore(run, steering.cancelRun(this.core, run));
+    this.#mustBeOurs(run);
+  }
+
+  /** Dependents first: cancelled with the others, they are not told that an upstream one was. */
+  async #cancelMany(run: RunState, jobs: readonly number[]): Promise<void> {
+    for (const job of jobs) this.#withJob(run.id, job);
+    const lastFirst = Int32Array.from(jobs).sort().reverse();
+    await this.#loop.chore(run, steering.cancelJobs(this.core, run, [...lastFirst]));
     this.#mustBeOurs(run);
   }
 

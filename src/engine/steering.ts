@@ -56,9 +56,13 @@ export function* cancelRun(core: Core, run: RunState): Generator<void> {
   yield* cancelAll(core, run, { cause: 'user', killLive: true });
 }
 
-/** Cancels some jobs. Those that are final stay as they are. */
-export function cancelJobs(core: Core, run: RunState, jobs: readonly number[]): void {
-  for (const job of jobs) {
+/** Selections up to this size are changed in one go. */
+export const FEW_JOBS: number = SLICE;
+
+/** Cancels some jobs, a slice a step. Those that are final stay as they are. */
+export function* cancelJobs(core: Core, run: RunState, jobs: readonly number[]): Generator<void> {
+  for (const [i, job] of jobs.entries()) {
+    if (i % SLICE === SLICE - 1) yield;
     const live = run.attemptOf.get(job);
     if (live !== undefined) cancelAttempt(core, live, 'user');
     else if (run.table.status[job] === PENDING || awaited(run, job) !== undefined)

@@ -47,6 +47,32 @@ describe('the wish to cancel a whole run', () => {
   });
 });
 
+describe('the wish to cancel many jobs', () => {
+  test('is carried out in more than one commit, and each reads the cause it was given', async () => {
+    await using engine = await testEngine({ cpus: 1 });
+    const nodes: Record<string, TestNode> = { first: { priority: 1 } };
+    for (let i = 0; i < 1000; i += 1) nodes[`j${i}`] = i % 2 === 0 ? {} : { edges: [`j${i - 1}`] };
+    const run = await engine.start(nodes);
+    const { store } = engine.shell;
+    const commit = store.commit.bind(store);
+    let largest = 0;
+    store.commit = (list) => {
+      largest = Math.max(largest, ...list.map(({ jobs }) => jobs.length));
+      return commit(list);
+    };
+
+    await engine.shell.cancel(
+      run,
+      [...Array(1000).keys()].map((i) => i + 1),
+    );
+
+    expect(largest).toBeLessThan(600);
+    expect(new Set(Object.values(engine.states(run)).slice(1))).toEqual(new Set(['cancelled (user)']));
+    engine.backend.end('first');
+    expect(await engine.shell.ended(run)).toMatchObject({ counts: { done: 1, cancelled: 1000 } });
+  });
+});
+
 describe('what does not answer', () => {
   test('a backend that says nothing of its attempts keeps nobody waiting, and is asked again', async () => {
     const first = await testEngine();
