@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobId } from '../model/index.ts';
+import { systemClock } from '../process/index.ts';
 import { type EventSource, runEvents } from './run-events.ts';
 import { jobNotFound } from './run-control.ts';
 
@@ -81,7 +81,7 @@ export async function* runLogs(source: LogSource, options: LogsOptions = {}): As
         tails.delete(index);
         await tail[Symbol.asyncDispose]();
       }
-      if (!isLast) await sleep(LOOK_EVERY_MS);
+      if (!isLast) await new Promise<void>((resolve) => void systemClock.after(LOOK_EVERY_MS, resolve));
     }
   } finally {
     following?.stop();
