@@ -148,6 +148,8 @@ export interface BackendCapabilities {
   readonly batches: boolean;
   /** Nothing leaves the process, so there is nothing to look for after a crash. */
   readonly local: boolean;
+  /** What it accepts runs from then on: the clocks of a body start at once, and the phase `active` may be told later. */
+  readonly immediate?: boolean;
 }
 
 /**
@@ -163,7 +165,10 @@ export interface Backend extends AsyncDisposable {
   launch(orders: readonly AttemptOrder[]): readonly LaunchAnswer[] | Promise<readonly LaunchAnswer[]>;
   /** Asks politely, then after `graceMs` by force. Of an attempt that is not there: nothing. */
   cancel(attempt: AttemptId, graceMs: number): void;
-  /** One answer a query, in order. `running` adopts: the end will be reported. */
+  /**
+   * One answer a query, in order. `running` adopts: the end will be reported. After a minute without an answer its
+   * attempts count as unknown and are asked after again; one that comes later is taken all the same.
+   */
   recover(queries: readonly RecoverQuery[]): Promise<readonly RecoverAnswer[]>;
   /** The ends of these are committed: records kept for them may go. */
   release(attempts: readonly AttemptId[]): void;
