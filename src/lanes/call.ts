@@ -41,6 +41,8 @@ export class Call {
   /** Its start has been reported. */
   isTold = false;
   cancelling: Cancelling | undefined;
+  /** Its end has been told. */
+  isOver = false;
   /** Who waits for the answer to its recall. */
   recalling: ((taken: boolean) => void)[] | undefined;
   output: CallOutput | undefined;
@@ -91,6 +93,7 @@ export class Call {
 
   /** It has ended: nothing more is written, nothing more is answered. */
   close(): void {
+    this.isOver = true;
     this.cancelling?.timer?.cancel();
     this.output?.close();
     for (const pull of this.#pulls ?? []) pull.reject(streamEnded());

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
-import type { Clock, Timer } from '../model/index.ts';
+import type { Clock } from '../model/index.ts';
 import { escalate, leftBy, MemoryKills, type ProcessIdentity, readProcess, signalGroup } from '../process/index.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 import type { CallFate, LaneEnd, Transport, TransportListener } from './transport.ts';
@@ -104,23 +104,22 @@ export class ChildTransport implements Transport {
       return;
     }
     let left = slots.length;
-    let timer: Timer | undefined;
+    const timer = clock.after(RECALL_MS, () => {
+      for (const slot of slots) this.#answerRecall(slot, false);
+    });
     for (const [i, slot] of slots.entries()) {
       this.#recalls.set(slot, (isTaken) => {
         taken[i] = isTaken;
         if (isTaken) this.#sent.delete(slot);
         left -= 1;
         if (left > 0) return;
-        timer?.cancel();
+        timer.cancel();
         answer(taken);
       });
     }
     const bytes = Buffer.alloc(4 * slots.length);
     for (const [i, slot] of slots.entries()) bytes.writeUInt32LE(slot, 4 * i);
     watch.write(bytes);
-    timer = clock.after(RECALL_MS, () => {
-      for (const slot of slots) this.#answerRecall(slot, false);
-    });
   }
 
   fateOf(slot: number): CallFate {

@@ -9,16 +9,15 @@ import {
   type Outcome,
   type StreamRequest,
   type StreamStep,
-  type Timer,
 } from '../model/index.ts';
 import { Call, nextMessage, streamEnded } from './call.ts';
-import { CallQueue } from './call-queue.ts';
+import { CANCELLED, outcomeOf, outcomeOfDeath, outcomeOfUnsent } from './call-ends.ts';
 import { CallSpeeds, measure, SHORT_MS } from './call-speeds.ts';
 import { CodeWatch } from './code-watch.ts';
+import { Distribution } from './distribution.ts';
 import { Lane, type LaneOwner } from './lane.ts';
-import { LaneSet } from './lane-set.ts';
 import { Pressure } from './pressure.ts';
-import type { FromWorker, LaneOutcome } from './protocol.ts';
+import type { FromWorker } from './protocol.ts';
 import type { LaneEnd, LaneShape, OpenTransport } from './transport.ts';
 
 /** How lanes are kept. */
@@ -44,20 +43,10 @@ export interface LanePoolOptions {
 /** Calls sent to a lane behind a short one. */
 export const PREFETCH = 8;
 const HELLO_MS = 30_000;
-/** Between two looks at lanes behind whose call others wait, and looks at which nothing was heard: then these go elsewhere. */
-const TICK_MS = 10;
-const STILL_LOOKS = 2;
-/** Workers that ended before they said hello, in a row, after which what waits is given back. */
-const MAX_FAILED_STARTS = 3;
-/** What waits behind others is worth moving to an idle lane when it takes this long. */
-const WORTH_MOVING_MS = 0.5;
 /** How long a worker may take to leave when it is asked to. */
 const LEAVE_MS = 1000;
 /** A call that should be ended by force, and after which another has begun, has ended: its word is on its way. */
 const ON_ITS_WAY_MS = 20;
-
-const OK: Outcome = { kind: 'ok' };
-const CANCELLED: Outcome = { kind: 'cancelled', by: 'user' };
 
 /**
  * Warm workers and the calls they are given. A call is in `#calls` from its launch until its end is reported; it waits
@@ -66,19 +55,10 @@ const CANCELLED: Outcome = { kind: 'cancelled', by: 'user' };
 export class LanePool implements LaneOwner {
   readonly #options: LanePoolOptions;
   readonly #calls = new Map<AttemptId, Call>();
-  /** What has been granted room, and what takes room when there is some. */
-  readonly #granted = new CallQueue();
-  readonly #ahead = new CallQueue();
-  readonly #lanes: LaneSet;
-  /** Lanes that something is to be sent to. */
-  readonly #dirty = new Set<Lane>();
+  readonly #distribution: Distribution;
   readonly #speeds = new CallSpeeds();
   readonly #code: CodeWatch;
   readonly #pressure: Pressure | undefined;
-  #failedStarts = 0;
-  #isSettling = false;
-  #isUnsettled = false;
-  #tick: Timer | undefined;
   #closed: (() => void) | undefined;
 
   constructor(options: LanePoolOptions) {
@@ -86,7 +66,15 @@ export class LanePool implements LaneOwner {
     this.#options = options;
     this.#code = new CodeWatch(clock);
     const behind = isolate ? 0 : prefetch;
-    this.#lanes = new LaneSet({ slots, isolate, prefetch: behind, start: (shape) => this.#start(shape) });
+    this.#distribution = new Distribution({
+      clock,
+      slots,
+      isolate,
+      prefetch: behind,
+      start: (shape) => this.#start(shape),
+      notSent: (call, error) => this.#end(call, outcomeOfUnsent(error)),
+      giveUp: (call, why) => this.#giveUp(call, why),
+    });
     if (behind > 0) this.#pressure = new Pressure((isHurried) => options.hurried(isHurried));
   }
 
@@ -99,8 +87,8 @@ export class LanePool implements LaneOwner {
     const now = this.#now();
     const epoch = this.#code.epoch;
     const answers = orders.map((order) => this.#take(order, now));
-    if (this.#code.epoch !== epoch) this.#retireOlder();
-    this.#settle();
+    if (this.#code.epoch !== epoch) this.#distribution.retireOlder(this.#code.epoch);
+    this.#distribution.settle();
     return answers;
   }
 
@@ -117,13 +105,13 @@ export class LanePool implements LaneOwner {
         lane.takeBack([call], (_, taken) => {
           if (taken) this.#end(call, CANCELLED);
           else this.#askToEnd(call);
-          this.#settle();
+          this.#distribution.settle();
         });
     } else if (killAt < cancelling.killAt) {
       cancelling.killAt = killAt;
       if (cancelling.timer !== undefined) this.#armKill(call);
     }
-    this.#settle();
+    this.#distribution.settle();
   }
 
   /** Gives back what has not begun. */
@@ -137,7 +125,7 @@ export class LanePool implements LaneOwner {
           if (taken && call.cancelling === undefined) this.#giveUp(call, 'it was taken back before it began');
         });
     }
-    this.#settle();
+    this.#distribution.settle();
   }
 
   /** Asks a generator for its next value. */
@@ -145,32 +133,32 @@ export class LanePool implements LaneOwner {
     const call = this.#calls.get(attempt);
     if (call?.lane === undefined || call.work.stream !== true) return Promise.reject(streamEnded());
     const step = call.pull();
-    this.#say(call.lane, nextMessage(call, request));
-    this.#settle();
+    this.#distribution.say(call.lane, nextMessage(call, request));
+    this.#distribution.settle();
     return step;
   }
 
   resize(slots: number): void {
-    this.#lanes.slots = slots;
-    this.#lanes.shrink();
-    this.#settle();
+    this.#distribution.lanes.slots = slots;
+    this.#distribution.lanes.shrink();
+    this.#distribution.settle();
   }
 
   /** Ends all workers: those with nothing in hand leave by themselves. Nothing is reported any more. */
   async close(): Promise<void> {
     if (this.#closed !== undefined) return;
-    this.#tick?.cancel();
+    this.#distribution.close();
     for (const call of this.#calls.values()) call.close();
     this.#calls.clear();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#closed = resolve;
-    if (this.#lanes.size === 0) return;
-    for (const lane of [...this.#lanes]) {
+    if (this.#distribution.lanes.size === 0) return;
+    for (const lane of [...this.#distribution.lanes]) {
       if (lane.inHand.length > 0) lane.terminate();
       else lane.retire();
     }
     const force = this.#options.clock.after(LEAVE_MS, () => {
-      for (const lane of this.#lanes) lane.terminate();
+      for (const lane of this.#distribution.lanes) lane.terminate();
     });
     await promise;
     force.cancel();
@@ -179,10 +167,9 @@ export class LanePool implements LaneOwner {
   // ---- what lanes tell ------------------------------------------------------------------------
 
   warm(lane: Lane): void {
-    this.#failedStarts = 0;
     if (this.#closed !== undefined) return;
-    this.#lanes.rest(lane);
-    this.#settle();
+    this.#distribution.warm(lane);
+    this.#distribution.settle();
   }
 
   heard(lane: Lane, messages: readonly FromWorker[]): void {
@@ -197,14 +184,13 @@ export class LanePool implements LaneOwner {
     }
     // Of what has ended in the same breath nobody needs to hear that it began.
     for (const call of begun ?? []) if (call.lane === lane) this.#tellStart(call);
-    this.#settle();
+    this.#distribution.settle();
   }
 
   ended(lane: Lane, end: LaneEnd): void {
-    this.#lanes.remove(lane);
-    this.#dirty.delete(lane);
     if (this.#closed !== undefined) {
-      if (this.#lanes.size === 0) this.#closed();
+      this.#distribution.ended(lane, end.why);
+      if (this.#distribution.lanes.size === 0) this.#closed();
       return;
     }
     const waiting: Call[] = [];
@@ -215,11 +201,12 @@ export class LanePool implements LaneOwner {
       if (call.cancelling !== undefined) this.#end(call, CANCELLED);
       else if (fate === 'sent') waiting.push(call);
       else if (fate === 'ended') this.#giveUp(call, `its worker ended before it could tell of it: ${end.why}`, true);
-      else this.#endedWith(call, lane, end);
+      else if (lane.isTerminated) this.#giveUp(call, 'its worker was ended for another call', true);
+      else this.#end(call, outcomeOfDeath(call, end));
     }
-    this.#wait(waiting);
-    if (!lane.wasWarm && !lane.isTerminated) this.#startFailed(end.why);
-    this.#settle();
+    this.#distribution.putBack(waiting);
+    this.#distribution.ended(lane, end.why);
+    this.#distribution.settle();
   }
 
   // ---- how calls go ---------------------------------------------------------------------------
@@ -235,7 +222,7 @@ export class LanePool implements LaneOwner {
     const call = new Call(order, work, this.#speeds.of(work.call));
     this.#code.look(work.call, now);
     this.#calls.set(order.attempt, call);
-    (call.isAhead ? this.#ahead : this.#granted).push(call);
+    this.#distribution.add(call);
     return ACCEPTED;
   }
 
@@ -248,7 +235,7 @@ export class LanePool implements LaneOwner {
     measure(call.callee, endedAt - startedAt);
     this.#pressure?.note(endedAt - startedAt < SHORT_MS);
     this.#end(call, outcomeOf(outcome), startedAt, endedAt);
-    if (lane.inHand.length === 0) this.#lanes.rest(lane);
+    if (lane.inHand.length === 0) this.#distribution.lanes.rest(lane);
   }
 
   /** Something is said of a call that goes on. */
@@ -293,15 +280,6 @@ export class LanePool implements LaneOwner {
     }
   }
 
-  /** Its worker has ended under it. */
-  #endedWith(call: Call, lane: Lane, { outcome }: LaneEnd): void {
-    if (lane.isTerminated) this.#giveUp(call, 'its worker was ended for another call', true);
-    else if (outcome.kind === 'exit' || outcome.kind === 'signal') {
-      const stderr = [call.output?.stderrTail, outcome.stderr].filter((text) => text !== undefined && text !== '');
-      this.#end(call, stderr.length === 0 ? outcome : { ...outcome, stderr: stderr.join('\n') });
-    } else this.#end(call, outcome);
-  }
-
   /** The one place where an attempt ends. */
   #end(call: Call, outcome: Outcome, startedAt: number | undefined = call.startedAt, endedAt?: number): void {
     this.#forget(call);
@@ -321,7 +299,7 @@ export class LanePool implements LaneOwner {
 
   #forget(call: Call): void {
     this.#calls.delete(call.order.attempt);
-    if (call.isQueued) (call.isAhead ? this.#ahead : this.#granted).remove(call);
+    this.#distribution.remove(call);
     call.close();
   }
 
@@ -331,7 +309,7 @@ export class LanePool implements LaneOwner {
     const { lane, cancelling } = call;
     if (lane === undefined || cancelling === undefined) return;
     const graceMs = Math.max(0, cancelling.killAt - this.#now());
-    this.#say(lane, { kind: 'cancel', attempt: call.order.attempt, graceMs });
+    this.#distribution.say(lane, { kind: 'cancel', attempt: call.order.attempt, graceMs });
     this.#armKill(call);
   }
 
@@ -349,137 +327,17 @@ export class LanePool implements LaneOwner {
     const { lane, cancelling } = call;
     if (lane === undefined || cancelling === undefined) return;
     const others = lane.inHand.filter((other) => other !== call);
-    this.#moveAway(lane, others, () => {
+    this.#distribution.moveAway(lane, others, () => {
       if (call.lane !== lane) return;
       if (isLast || lane.inHand.length === 1) lane.terminate();
       else cancelling.timer = this.#options.clock.after(ON_ITS_WAY_MS, () => this.#force(call, true));
     });
-    this.#settle();
+    this.#distribution.settle();
   }
 
-  /** Takes back what of these has not begun, to be given to other lanes. */
-  #moveAway(lane: Lane, calls: readonly Call[], then: () => void = nothing): void {
-    if (calls.length === 0) {
-      then();
-      return;
-    }
-    let left = calls.length;
-    const back: Call[] = [];
-    lane.takeBack(calls, (call, taken) => {
-      // One whose end is wanted is ended by whoever wants it.
-      if (taken && call.cancelling === undefined && this.#calls.has(call.order.attempt)) back.push(call);
-      left -= 1;
-      if (left > 0) return;
-      this.#wait(back);
-      then();
-      this.#settle();
-    });
-  }
-
-  // ---- who gets what --------------------------------------------------------------------------
-
-  /** Puts calls that were in hand back in front of what waits. */
-  #wait(calls: readonly Call[]): void {
-    if (calls.length === 0) return;
-    this.#granted.putBack(calls.filter((call) => !call.isAhead));
-    this.#ahead.putBack(calls.filter((call) => call.isAhead));
-  }
-
-  /** Gives out what waits, and sends what is to be sent. What it brings about by itself it sees to as well. */
-  #settle(): void {
-    this.#isUnsettled = true;
-    if (this.#isSettling || this.#closed !== undefined) return;
-    this.#isSettling = true;
-    while (this.#isUnsettled) {
-      this.#isUnsettled = false;
-      this.#giveOut(this.#granted);
-      this.#giveOut(this.#ahead);
-      if (this.#lanes.hasIdle && this.#granted.size + this.#ahead.size === 0) this.#share();
-      for (const lane of this.#dirty) {
-        for (const { call, error } of lane.flush()) this.#end(call, notSent(error));
-      }
-      this.#dirty.clear();
-    }
-    this.#isSettling = false;
-  }
-
-  #giveOut(queue: CallQueue): void {
-    for (let call = queue.peek(); call !== undefined; call = queue.peek()) {
-      const lane = this.#lanes.laneFor(call, queue.size);
-      const slot = lane?.takeSlot() ?? -1;
-      if (lane === undefined || slot === -1) return;
-      queue.shift();
-      lane.give(call, slot);
-      this.#dirty.add(lane);
-      if (lane.inHand.length > 1) this.#watch();
-    }
-  }
-
-  #say(lane: Lane, message: Parameters<Lane['say']>[0]): void {
-    lane.say(message);
-    this.#dirty.add(lane);
-  }
-
-  /** A lane idles while calls wait behind others elsewhere: it gets half of them, if that is worth the way. */
-  #share(): void {
-    const fullest = this.#lanes.fullest();
-    if (fullest === undefined || fullest.wasAsked) return;
-    const behind = fullest.inHand.slice(1);
-    const waitMs = (fullest.inHand[0]?.callee.averageMs ?? 0) * behind.length;
-    if (waitMs < WORTH_MOVING_MS || behind.some(({ recalling }) => recalling !== undefined)) return;
-    fullest.wasAsked = true;
-    this.#moveAway(fullest, behind.slice(behind.length >> 1));
-  }
-
-  /** While anything waits behind a call that was taken for short, it is looked whether the lane gets on. */
-  #watch(): void {
-    this.#tick ??= this.#options.clock.after(TICK_MS, () => {
-      this.#tick = undefined;
-      for (const lane of this.#lanes) {
-        if (lane.inHand.length < 2) continue;
-        this.#watch();
-        if (lane.looksStill() >= STILL_LOOKS) this.#freeFrom(lane);
-      }
-      this.#settle();
-    });
-  }
-
-  /** The call it runs is not as short as it was taken for: what waits behind it goes elsewhere. */
-  #freeFrom(lane: Lane): void {
-    const [first, ...behind] = lane.inHand;
-    if (first === undefined) return;
-    first.callee.averageMs = Math.max(first.callee.averageMs, SHORT_MS);
-    this.#moveAway(
-      lane,
-      behind.filter(({ recalling }) => recalling === undefined),
-    );
-  }
-
-  #retireOlder(): void {
-    for (const lane of this.#lanes.retireOlder(this.#code.epoch)) this.#moveAway(lane, lane.inHand.slice(1));
-  }
-
-  #start(shape: LaneShape): Lane | undefined {
+  #start(shape: LaneShape): Lane {
     const { open, clock, helloMs = HELLO_MS } = this.#options;
-    try {
-      return new Lane({ open, shape, clock, owner: this, helloMs, epoch: this.#code.epoch });
-    } catch (error) {
-      // Not now: whoever asked for it is still counting on what waits.
-      clock.soon(() => this.#startFailed(asError(error).message, MAX_FAILED_STARTS));
-      return undefined;
-    }
-  }
-
-  /** No worker can be had, so it seems: what waits is given back, to be tried again later. */
-  #startFailed(why: string, times = 1): void {
-    this.#failedStarts += times;
-    if (this.#failedStarts < MAX_FAILED_STARTS || this.#closed !== undefined) return;
-    this.#failedStarts = 0;
-    for (const queue of [this.#granted, this.#ahead]) {
-      for (let call = queue.peek(); call !== undefined; call = queue.peek()) {
-        this.#giveUp(call, `no worker could be started: ${why}`);
-      }
-    }
+    return new Lane({ open, shape, clock, owner: this, helloMs, epoch: this.#code.epoch });
   }
 
   #now(): number {
@@ -493,27 +351,7 @@ function never(why: string): LaunchAnswer {
   return { kind: 'refused', retryable: false, why };
 }
 
-function nothing(): void {
-  // Nothing follows.
-}
-
 function find(lane: Lane, attempt: AttemptId): Call | undefined {
   const [first] = lane.inHand;
   return first?.order.attempt === attempt ? first : lane.inHand.find((call) => call.order.attempt === attempt);
-}
-
-function outcomeOf(said: LaneOutcome): Outcome {
-  switch (said.kind) {
-    case 'ok':
-      return said.value === undefined ? OK : { kind: 'ok', value: said.value };
-    case 'error':
-      return { kind: 'error', error: said.error };
-    case 'cancelled':
-      return { kind: 'cancelled', by: said.by };
-  }
-}
-
-function notSent(thrown: unknown): Outcome {
-  const { name, message } = asError(thrown);
-  return { kind: 'error', error: { name, message: `the arguments cannot be sent: ${message}` } };
 }

@@ -72,6 +72,11 @@ export class Lane {
     return this.#transport.identity?.pid;
   }
 
+  /** It ended before it listened, and not because nobody wanted it any more. */
+  get hasFailedToStart(): boolean {
+    return !this.wasWarm && (this.#broken !== undefined || !this.isTerminated);
+  }
+
   /** Others may be sent behind what it has in hand: all of it is short. */
   get isShort(): boolean {
     return this.inHand.every((call) => isShort(call.callee) && call.cancelling === undefined);

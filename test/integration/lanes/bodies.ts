@@ -67,7 +67,7 @@ export const throwLater = async (): Promise<void> => {
 
 export const hoard = (): number => {
   const kept: number[][] = [];
-  for (;;) kept.push(new Array<number>(100_000).fill(kept.length));
+  for (;;) kept.push(Array.from({ length: 100_000 }, () => kept.length));
 };
 
 export const abort = (): never => process.abort();
