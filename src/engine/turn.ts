@@ -114,8 +114,6 @@ function fire(core: Core, entry: TimerEntry): void {
       if (run.looks.get(job) !== entry.due) return;
       run.looks.delete(job);
       lookAgain(core, run, job);
-      // That was the last thing that could move by itself, perhaps.
-      if (run.watches.has(job)) core.suspects.add(run);
       return;
     case 'reserve':
       reserveFor(core, run, job);

@@ -69,6 +69,8 @@ export function passes(core: Core, run: RunState, job: number, condition: Condit
   }
   const { flags } = run.table;
   flags[job] = (flags[job] as number) | GATED;
+  // What moved last may have been this job, by itself: then nobody else will notice a circle.
+  core.suspects.add(run);
   if (!long) watch(run, job, condition);
   else if (!run.watches.has(job)) core.longConditions.push({ run, job });
   dateLook(core, run, job, verdict);

@@ -347,8 +347,9 @@ export class CommitChecks implements DiskWatcher {
     const open = [...ends].find((end) => !isFinal(end));
     if (open !== undefined) this.#fail('I5', `${facts.plan.name} ended ${status} while a job is ${open}`);
     const isStopped = facts.plan.onFailure !== 'continue' && ends.has('failed');
-    if (!facts.closeWished && !isStopped)
-      this.#fail('I5', `${facts.plan.name} ended ${status}, though nobody has closed it`);
+    // A run that stops is closed, also when it is begun again.
+    if (isStopped) facts.wishSeal(this.#options.world.mono, true);
+    if (!facts.closeWished) this.#fail('I5', `${facts.plan.name} ended ${status}, though nobody has closed it`);
     const right = ends.has('failed') ? 'failed' : ends.has('cancelled') ? 'cancelled' : 'done';
     if (status !== right) this.#fail('I5', `${facts.plan.name} ended ${status}, but its jobs make it ${right}`);
   }
