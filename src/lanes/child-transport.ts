@@ -27,6 +27,8 @@ export interface GroupChild {
   readonly wire: (heard: (messages: readonly FromWorker[]) => void) => Wire;
   readonly clock: Clock;
   readonly memoryBytes: number | undefined;
+  /** Its standard output carries the messages. */
+  readonly isFramed?: boolean;
 }
 
 /** How long a watchdog may take to say whether it took a call back. */
@@ -63,7 +65,7 @@ export class ChildTransport implements Transport {
     this.#listener = listener;
     this.identity = { pid, start: readProcess(pid)?.start ?? 0 };
     this.#wire = options.wire((messages) => listener.heard(messages));
-    child.stdout?.on('data', (chunk: Uint8Array) => listener.wrote('stdout', chunk));
+    if (options.isFramed !== true) child.stdout?.on('data', (chunk: Uint8Array) => listener.wrote('stdout', chunk));
     child.stderr?.on('data', (chunk: Uint8Array) => {
       this.#tail = (this.#tail + Buffer.from(chunk).toString()).slice(-TAIL_BYTES);
       listener.wrote('stderr', chunk);
@@ -138,7 +140,7 @@ export class ChildTransport implements Transport {
 
   hold(isHeld: boolean): void {
     const { child, watch } = this.#options;
-    for (const part of [child, child.stdout, child.stderr, watch]) {
+    for (const part of [child, child.stdin, child.stdout, child.stderr, watch]) {
       const held = part as { ref?(): void; unref?(): void } | null | undefined;
       if (isHeld) held?.ref?.();
       else held?.unref?.();

@@ -34,6 +34,8 @@ export interface LaneKind {
   readonly local: boolean;
   /** Whether GPUs can be handed out: what a call sees of them is its process's. */
   readonly gpus: boolean;
+  /** Whether calls can be taken back once they were sent; where not, none is sent ahead by itself. @default true */
+  readonly recalls?: boolean;
   /** Ends what engines that are dead have left behind; resolves when nothing of it lives. */
   sweep?(context: BackendContext): Promise<void>;
   transport(context: BackendContext): OpenTransport;
@@ -86,7 +88,7 @@ class LaneBackend implements Backend {
       logger: context.logger,
       project: context.project,
       slots,
-      prefetch: this.#options.prefetch,
+      prefetch: this.#options.prefetch ?? (this.#kind.recalls === false ? 0 : undefined),
       isolate: this.#options.isolate,
       report: (event) => this.#report(event),
       hurried: (isHurried) => {
