@@ -62,8 +62,11 @@ const VALUES_A_BATCH = 512;
 const TRANSITIONS_A_BATCH = 8192;
 const SUBMISSIONS_A_BATCH = 4096;
 const PARTS_A_WRITE = 2;
-/** One is being written, the next gather for one transaction. */
-const COMMITS_AHEAD = 4;
+/**
+ * One is being written, two gather for the next transaction. With more what ended waits longer for its word, by as much
+ * as a commit takes for each.
+ */
+const COMMITS_AHEAD = 3;
 /** Runs of so many jobs have their writes on a thread from the first on. */
 const LARGE_RUN = 5000;
 
@@ -126,7 +129,7 @@ export class SqliteStore implements Store {
     return this.#access.place;
   }
 
-  /** On the main thread a commit holds the loop: handing over more than one gains nothing. */
+  /** On the main thread a commit holds the loop: to hand over more than one would gain nothing. */
   get commitsAhead(): number {
     return this.#access.place === 'thread' ? COMMITS_AHEAD : 1;
   }
