@@ -216,7 +216,8 @@ function askAgain(core: Core, attempt: LiveAttempt): void {
 function acceptHandle(core: Core, attempt: LiveAttempt, handle: string): void {
   const { capabilities } = attempt.backend.backend;
   attempt.isAccepted = true;
-  if (capabilities.local && attempt.startedAt === 0 && !attempt.isAhead) beginActive(core, attempt, core.now.wall);
+  const begins = (capabilities.local || capabilities.immediate === true) && !attempt.isAhead;
+  if (begins && attempt.startedAt === 0) beginActive(core, attempt, core.now.wall);
   noteHandle(core, attempt, handle);
 }
 

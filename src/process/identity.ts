@@ -77,6 +77,18 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return stat !== undefined && !isDead(stat) && stat.start === identity.start;
 }
 
+/** The kernel says here which pid it gave last, in the process namespace of who asks. */
+export const LAST_PID_FILE = '/proc/sys/kernel/ns_last_pid';
+
+/** The pid that was given last; undefined where the kernel does not say. */
+export function lastPid(): number | undefined {
+  try {
+    return Number(readFileSync(LAST_PID_FILE, 'latin1'));
+  } catch {
+    return undefined;
+  }
+}
+
 /** The kernel's id of this boot: pids and starts of another boot mean nothing. Empty where there is no `/proc`. */
 export function bootId(): string {
   try {

@@ -1,8 +1,6 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
-import { isDead, readProcess } from './identity.ts';
+import { isDead, LAST_PID_FILE, readProcess } from './identity.ts';
 import { isSessionAlive } from './members.ts';
-
-const LAST_PID = '/proc/sys/kernel/ns_last_pid';
 
 /** Beyond these a walk through all processes costs less, or the pids may have come round. */
 const MAX_PIDS = 200;
@@ -25,7 +23,7 @@ export class PidWindow {
   /** @throws an error of the file system where the kernel does not say which pid it gave last */
   constructor(session: number) {
     this.#session = session;
-    this.#fd = openSync(LAST_PID, 'r');
+    this.#fd = openSync(LAST_PID_FILE, 'r');
   }
 
   /** Nothing of the session but its leader lives, from here on is looked at. Times are monotonic milliseconds. */
@@ -67,5 +65,5 @@ export class PidWindow {
 
 /** Says whether the kernel tells which pid it gave last. */
 export function canMarkPids(): boolean {
-  return existsSync(LAST_PID);
+  return existsSync(LAST_PID_FILE);
 }

@@ -54,6 +54,7 @@ class CommandsBackend implements Backend {
     recoverable: true,
     batches: false,
     local: false,
+    immediate: true,
   };
   readonly #options: CommandsOptions;
   readonly #live = new Map<AttemptId, LiveAttempt>();
@@ -69,6 +70,7 @@ class CommandsBackend implements Backend {
     this.#opened = await openMachinery(this.#options, {
       context,
       live: this.#live,
+      first: ({ attempt }) => this.#report({ kind: 'phase', attempt, phase: 'active' }),
       alive: ({ attempt }) => this.#report({ kind: 'heartbeat', attempt }),
       failed: ({ attempt }, error) => this.#complain(error, `cannot look after the output of ${attempt}`),
     });
@@ -115,7 +117,7 @@ class CommandsBackend implements Backend {
 
   #launch(order: AttemptOrder): LaunchAnswer {
     const { attempt, directory, work, limits } = order;
-    const { directories, pool, watch, context, cwd } = this.#use();
+    const { directories, pool, watch, cwd } = this.#use();
     if (work.kind !== 'command') return never('this backend runs commands only');
     if (directory === '' || /[\n\0]|\s$/.test(directory)) return never(`no command can run in '${directory}'`);
     try {
@@ -133,8 +135,8 @@ class CommandsBackend implements Backend {
       live.launcher = launcher;
       launcher.give(live.order, (answer) => this.#answered(live, answer));
       watch.wake();
-      context.report({ kind: 'phase', attempt, phase: 'active' });
-      return { kind: 'accepted', handle: `${launcher.identity.pid}:${launcher.identity.start}` };
+      // No handle: its directory says who has it, and a row written for each start costs more than the start.
+      return { kind: 'accepted', handle: '' };
     } catch (error) {
       const why = asError(error).message;
       // A HeddleError that no wait mends is the work's fault; anything else the machine's: full, or out of something.

@@ -56,6 +56,8 @@ export class LiveAttempt {
   lookAt: number;
   launcher: Launcher | undefined;
   cancelling: Cancelling | undefined;
+  /** The watch has seen it. */
+  isMet = false;
   /** Its process has ended: nothing of it is to be signalled by way of its launcher any more. */
   answered = false;
   /** How often it was handed to another launcher because one died before taking it. */

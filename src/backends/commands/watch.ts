@@ -10,6 +10,8 @@ const SAMPLE_MS = 1000;
 export interface WatchOptions {
   readonly clock: Clock;
   readonly live: ReadonlyMap<string, LiveAttempt>;
+  /** Called once for each attempt that lives at the first look at it: one that is over sooner is never written down. */
+  readonly first: (attempt: LiveAttempt) => void;
   /** Called about once a second for each attempt that lives. */
   readonly alive: (attempt: LiveAttempt) => void;
   /** Called with what went wrong while looking at one: the watch goes on. */
@@ -45,6 +47,10 @@ export class Watch {
     const now = clock.now().mono;
     let next = TICK_MS;
     for (const attempt of live.values()) {
+      if (!attempt.isMet) {
+        attempt.isMet = true;
+        this.#options.first(attempt);
+      }
       if (attempt.lookAt <= now) attempt.lookAt = now + this.#look(attempt, now);
       next = Math.min(next, Math.max(FASTEST_MS, attempt.lookAt - now));
     }
