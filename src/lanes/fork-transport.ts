@@ -7,16 +7,13 @@ import { fileURLToPath } from 'node:url';
 import { type Clock, HeddleError } from '../model/index.ts';
 import { WATCH_DESCRIPTOR } from './child-lane.ts';
 import { ChildTransport, type Wire } from './child-transport.ts';
+import { childFlags } from './inherited-flags.ts';
 import { laneEnvironment } from './lane-environment.ts';
 import type { FromWorker } from './protocol.ts';
 import type { OpenTransport } from './transport.ts';
 import { NOTE_BYTES } from './worker-slots.ts';
 
 const MIB = 1024 * 1024;
-/** Flags of ours that a worker needs to load what we can load; the others are about our own script. */
-const LOADING =
-  /^(?:--(?:import|require|loader|experimental-loader|conditions|preserve-symlinks|no-warnings|disable-warning|enable-source-maps|experimental-[a-z-]+)|-r|-C)(?:=|$)/;
-
 export interface ForkOptions {
   readonly clock: Clock;
   /** Its working directory, from which packages are looked for. */
@@ -37,7 +34,7 @@ export function forkTransport({ clock, project }: ForkOptions): OpenTransport {
         // Its watchdog's socket is 3, the channel 4, the note 5.
         stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ipc', note],
         execArgv: [
-          ...loadingFlags(process.execArgv),
+          ...childFlags(),
           ...(memoryBytes === undefined ? [] : [`--max-old-space-size=${Math.max(16, Math.floor(memoryBytes / MIB))}`]),
         ],
       });
@@ -55,14 +52,6 @@ export function forkTransport({ clock, project }: ForkOptions): OpenTransport {
       throw error;
     }
   };
-}
-
-function loadingFlags(argv: readonly string[]): readonly string[] {
-  return argv.filter((flag, i) => {
-    if (flag.startsWith('-')) return LOADING.test(flag);
-    // The value of the flag before it.
-    return LOADING.test(argv[i - 1] ?? '');
-  });
 }
 
 function ipc(child: ChildProcess, note: number, heard: (messages: readonly FromWorker[]) => void): Wire {

@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { asError } from '../model/index.ts';
+import { threadFlags } from './inherited-flags.ts';
 import { laneEnvironment } from './lane-environment.ts';
 import { type OnPort, packToWorker, unpack } from './plain-text.ts';
 import { SLOT_ENDED, SLOT_FREE, SLOT_RECALLED, SLOT_SENT, type FromWorker, type ToWorker } from './protocol.ts';
@@ -37,9 +38,11 @@ class ThreadTransport implements Transport {
     const workerData: ThreadData = { words, sent, project };
     // The extension is this file's own: the package ships .js, the sources run as .ts.
     const entry = new URL(`./thread.entry${extname(import.meta.url)}`, import.meta.url);
+    const execArgv = threadFlags();
     this.#worker = new Worker(entry, {
       workerData,
       env: laneEnvironment(),
+      ...(execArgv === undefined ? {} : { execArgv: [...execArgv] }),
       // What a call writes comes as messages, in order; what is written past that must not end up in our own streams.
       stdout: true,
       stderr: true,
