@@ -118,6 +118,27 @@ test('what waits for a job that nobody submits fails when all is said', async ()
   await expect(job.result()).rejects.toMatchObject({ details: { cause: 'unsatisfiable' } });
 });
 
+test('what can never come true is told with its reason', async () => {
+  await using engine = await Engine.open();
+  const failing = new LocalJob(boom, [], { name: 'failing' });
+  const conditions = {
+    nobody: new AfterAnother('nobody-1'),
+    otherwise: new AfterOthers([failing], { statuses: ['done', 'cancelled'] }),
+    late: beforeTimepoint('2001-01-01T00:00:00Z'),
+    either: anyOf(new AfterAnother('nobody-1'), new AfterAnother(failing, ['done'])),
+  };
+  const jobs = Object.values(conditions).map((condition) => new LocalJob(nothing, [], { condition }));
+  engine.submit(failing, ...jobs);
+  await engine.wait();
+
+  expect(jobs.map((job) => job.exception()?.message.replace(/^job '\S+' failed: /, ''))).toEqual([
+    "it waits for job 'nobody-1', which nobody submitted",
+    `it waits for job '${failing.id}' to be done or cancelled, and it is failed`,
+    'it had to start before 2001-01-01T00:00:00.000Z',
+    `it waits for job 'nobody-1', which nobody submitted; it waits for job '${failing.id}' to be done, and it is failed`,
+  ]);
+});
+
 test('a condition of one’s own is looked at at its own pace until it holds', async () => {
   await using engine = await Engine.open();
   class Third extends Condition {

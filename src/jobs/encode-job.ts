@@ -101,7 +101,7 @@ function encodeCall(
     upstream.add(found, DATA_EDGE);
     return { $ref: [found.index] };
   };
-  const args = JSON.stringify(encodeArguments(work.args, placeOf));
+  const args = JSON.stringify(argumentsOf(state, work, placeOf));
   const reference = referenceOf(state, work, scope);
   const call = reference === undefined ? scope.functions.keep(work.fn) : JSON.stringify(reference);
   const manner = mannerOf(state.options, work, scope.project);
@@ -109,6 +109,20 @@ function encodeCall(
     payload: `{"call":${call},"args":${args}${manner}}`,
     holds: reference === undefined ? work.fn : undefined,
   };
+}
+
+function argumentsOf(state: JobState, work: CallWork, placeOf: (value: object) => Ref | undefined): readonly unknown[] {
+  try {
+    return encodeArguments(work.args, placeOf);
+  } catch (error) {
+    if (!HeddleError.is(error) || error.code !== 'VALUE_INVALID') throw error;
+    const { code, message, details, hint, cause } = error;
+    throw new HeddleError(code, `job '${state.id}': ${message}`, {
+      details,
+      cause,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
 }
 
 /** How the function is found; undefined: it is kept in memory. */

@@ -46,6 +46,24 @@ export interface EngineOpenOptions extends EngineSettings {
   readonly onDispose?: 'wait' | 'cancel';
 }
 
+/** Fields of `EngineSettings`. */
+export const SETTING_FIELDS: readonly string[] = ['maxJobs', 'maxThreadJobs', 'maxProcessJobs', 'logTracebacks'];
+/** Fields of `EngineOpenOptions`. */
+export const OPEN_FIELDS: readonly string[] = [
+  ...SETTING_FIELDS,
+  'store',
+  'durability',
+  'backends',
+  'slots',
+  'directory',
+  'project',
+  'logger',
+  'tokens',
+  'strategy',
+  'conditions',
+  'onDispose',
+];
+
 /** Where an engine is at home. */
 export interface EnginePlace {
   readonly store: Store;

@@ -3,6 +3,7 @@ import { isInsideLane } from '../calls/index.ts';
 import { type EngineApi, EngineShell, type RunSettings } from '../engine/index.ts';
 import {
   asRunId,
+  checkFields,
   type Durability,
   type EngineEvent,
   type Graph,
@@ -21,7 +22,9 @@ import {
   type EngineSettings,
   given,
   limitsOf,
+  OPEN_FIELDS,
   openPlace,
+  SETTING_FIELDS,
   withBuiltIn,
 } from './engine-options.ts';
 import { type Job, stateOf, type WaitOptions } from './job.ts';
@@ -116,9 +119,10 @@ export class Engine implements AsyncDisposable {
     this.jobs = new Jobs(this.#session);
   }
 
-  /** @throws {HeddleError} STORE_UNAVAILABLE, STORE_NEWER, STORE_CORRUPT, STORE_LOCKED, BACKEND_UNAVAILABLE, NESTED_ENGINE */
+  /** @throws {HeddleError} INPUT_INVALID, STORE_UNAVAILABLE, STORE_NEWER, STORE_CORRUPT, STORE_LOCKED, BACKEND_UNAVAILABLE, NESTED_ENGINE */
   static async open(options: EngineOpenOptions = {}): Promise<Engine> {
     if (isInsideLane()) throw nestedEngine();
+    checkFields(options, OPEN_FIELDS, 'Engine.open');
     await using resources = new AsyncDisposableStack();
     const closed = new AbortController();
     const project = resolve(options.project ?? '.');
@@ -217,6 +221,7 @@ export class Engine implements AsyncDisposable {
 
   /** Changes settings while it goes. What runs goes on. @throws {HeddleError} INPUT_INVALID */
   configure(settings: EngineSettings): void {
+    checkFields(settings, SETTING_FIELDS, 'engine.configure');
     const limits = limitsOf(settings);
     this.#api.limit(limits);
     this.#logsTracebacks = settings.logTracebacks ?? this.#logsTracebacks;

@@ -52,7 +52,14 @@ export {
 export { Job, type WaitOptions } from './job.ts';
 export { LocalJob, ProcessJob, type ProcessJobOptions, ThreadJob } from './job-classes.ts';
 export type { JobCallbacks, JobOptions } from './job-options.ts';
-export { LOG_LEVELS, type LogLevel, type LogRecord, type LogSink, type LogSinkOptions, type LogSinks } from './log-sinks.ts';
+export {
+  LOG_LEVELS,
+  type LogLevel,
+  type LogRecord,
+  type LogSink,
+  type LogSinkOptions,
+  type LogSinks,
+} from './log-sinks.ts';
 export { type CommandEnd, SubprocessJob, type SubprocessJobOptions } from './subprocess-job.ts';
 export { TaskExecutionError, type TaskFailure } from './task-error.ts';
 export type { TimepointInput } from './time-input.ts';

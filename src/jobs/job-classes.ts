@@ -100,12 +100,12 @@ function callInit(
       hint: 'new LocalJob(fn, [argument, ...], options)',
     });
   }
+  const task = fn.name === '' ? 'anonymous' : fn.name;
   if (!Array.isArray(args)) {
-    throw new HeddleError('INPUT_INVALID', `the arguments of '${fn.name}' are a list, not ${typeof args}`, {
+    throw new HeddleError('INPUT_INVALID', `the arguments of '${task}' are a list, not ${typeof args}`, {
       hint: 'new LocalJob(fn, [argument, ...], options)',
     });
   }
-  const task = fn.name === '' ? 'anonymous' : fn.name;
   const stream = types.isGeneratorFunction(fn);
   return {
     name: task,

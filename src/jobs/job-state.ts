@@ -50,6 +50,8 @@ export interface JobHome {
   /** Result of a job that is done, or whose generator is streaming. */
   resultOf(state: JobState): Promise<unknown>;
   directoryOf(state: JobState): string;
+  /** A job of it, by its id. */
+  known(id: string): JobState | undefined;
 }
 
 /** Another job that is waited for: for its value, or until it ended with an accepted status. */

@@ -12,6 +12,7 @@ import {
   type Value,
 } from '../model/index.ts';
 import { systemClock } from '../process/index.ts';
+import { whenProcessIsIdle } from './idle-process.ts';
 import { Intake, type IntakeInit } from './intake.ts';
 import type { Job, WaitOptions } from './job.ts';
 import { timeoutMs } from './job.ts';
@@ -19,7 +20,7 @@ import { applyEvent, CallbackRunner, type JobEvent } from './job-events.ts';
 import type { JobHome, JobState } from './job-state.ts';
 import { JobStream } from './job-stream.ts';
 import { SubmissionQueue } from './submission-queue.ts';
-import { bodyError } from './task-error.ts';
+import { bodyError, reasonOf } from './task-error.ts';
 
 export interface SessionInit extends Omit<IntakeInit, 'home'> {
   readonly api: EngineApi;
@@ -71,7 +72,10 @@ export class Session implements JobHome {
 
   submit(jobs: readonly Job<unknown, unknown>[]): void {
     if (this.#broken !== undefined) throw this.#broken;
-    if (this.#state === 'closed') throw new HeddleError('ENGINE_CLOSED', 'the engine has been disposed');
+    if (this.#state === 'closed')
+      throw new HeddleError('ENGINE_CLOSED', 'the engine has been disposed', {
+        hint: 'open another: it took all that it will take',
+      });
     const { nodes, again } = this.#intake.take(jobs);
     const now = systemClock.now().wall;
     for (const { state } of nodes) this.#accept(state, now);
@@ -181,6 +185,10 @@ export class Session implements JobHome {
     return this.#init.directoryOf(run, state.index, state.id as JobId, Math.max(1, state.fence));
   }
 
+  known(id: string): JobState | undefined {
+    return this.#intake.byId.get(id);
+  }
+
   get states(): ReadonlyMap<string, JobState> {
     return this.#intake.byId;
   }
@@ -192,7 +200,13 @@ export class Session implements JobHome {
   // ---- hearing --------------------------------------------------------------------------------
 
   #started(run: RunId): void {
-    this.#unlisten = this.#init.api.listen((events) => this.#hear(run, events));
+    const unlisten = this.#init.api.listen((events) => this.#hear(run, events));
+    // Who waits at the end of a program for what nobody will submit is told so, rather than left waiting.
+    const forget = whenProcessIsIdle(() => void this.seal());
+    this.#unlisten = () => {
+      unlisten();
+      forget();
+    };
     this.#init.api.ended(run).then(
       (view) => {
         if (!isFinal(view.status)) this.#break(new HeddleError('ENGINE_CLOSED', 'the engine was shut down'));
@@ -236,7 +250,7 @@ export class Session implements JobHome {
 
   #logFailure(state: JobState): void {
     const { id, detail, outcome, refusal } = state;
-    const why = refusal?.message ?? (outcome === undefined ? detail : describeOutcome(outcome));
+    const why = refusal?.message ?? (outcome === undefined ? reasonOf(state) : describeOutcome(outcome));
     const error = refusal ?? (outcome?.kind === 'error' ? bodyError(state) : undefined);
     const withStack = error !== undefined && this.#init.logsTracebacks();
     this.#init.logger.error({ job: id, cause: detail, ...(withStack ? { error } : {}) }, `job '${id}' failed: ${why}`);

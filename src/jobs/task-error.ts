@@ -1,6 +1,7 @@
 import { reviveError } from '../calls/index.ts';
 import { describeOutcome, type Detail, HeddleError, type Outcome } from '../model/index.ts';
 import type { JobState } from './job-state.ts';
+import { whyNever } from './why-never.ts';
 
 /** What is known of the end of a job that failed. */
 export interface TaskFailure {
@@ -15,11 +16,18 @@ export class TaskExecutionError extends HeddleError<TaskFailure> {
   override readonly name: string = 'TaskExecutionError';
 
   constructor(message: string, failure: TaskFailure, cause?: unknown) {
+    const hint = HeddleError.is(cause) ? cause.hint : undefined;
     super('TASK_FAILED', message, {
-      details: failure,
+      details: quietly(failure),
+      ...(hint === undefined ? {} : { hint }),
       ...(cause === undefined ? {} : { cause }),
     });
   }
+}
+
+/** There to be read, but not shown: the error's cause says the same. */
+function quietly({ outcome, ...failure }: TaskFailure): TaskFailure {
+  return Object.defineProperty(failure, 'outcome', { value: outcome });
 }
 
 /** The error `result()` of a job that is failed or cancelled rejects with. */
@@ -34,12 +42,15 @@ function executionError(state: JobState, outcome: Outcome | undefined): TaskExec
   if (refusal !== undefined)
     return new TaskExecutionError(`job '${id}' can't run: ${refusal.message}`, failure, refusal);
   const cause = outcome?.kind === 'error' ? reviveError(outcome.error) : undefined;
-  const why = outcome === undefined ? reasonOf(detail) : describeOutcome(outcome);
+  const why = outcome === undefined ? reasonOf(state) : describeOutcome(outcome);
   return new TaskExecutionError(`job '${id}' failed: ${why}`, failure, cause);
 }
 
-function reasonOf(detail: Detail): string {
-  return detail === 'unsatisfiable' ? 'what it waits for can never come true' : detail;
+/** Why a job failed that never ran. */
+export function reasonOf({ detail, options, home }: JobState): string {
+  if (detail !== 'unsatisfiable') return detail;
+  const never = options.condition === undefined ? undefined : whyNever(options.condition, (id) => home?.known(id));
+  return never ?? 'what it waits for can never come true';
 }
 
 /** What the body of an attempt threw; where it did not throw, the job's error. */

@@ -249,6 +249,16 @@ test('no more run at a time than was set, and more when that is changed', async 
   expect(() => engine.configure({ maxJobs: -1 })).toThrow(expect.objectContaining({ code: 'INPUT_INVALID' }));
 });
 
+test('settings that are none are refused', async () => {
+  await using engine = await Engine.open();
+
+  await expect(Engine.open({ maxJob: 1 } as object)).rejects.toMatchObject({
+    code: 'INPUT_INVALID',
+    hint: "did you mean 'maxJobs'?",
+  });
+  expect(() => engine.configure({ store: '.heddle' } as object)).toThrow("engine.configure has no field 'store'");
+});
+
 test('failures are told in the log, with stacks only where that is wanted', async () => {
   await using engine = await Engine.open({ logTracebacks: false });
   const told: string[] = [];

@@ -63,14 +63,15 @@ const brand = Symbol.for('heddle.error');
 export class HeddleError<Details = unknown> extends Error {
   override readonly name: string = 'HeddleError';
   readonly code: ErrorCode;
-  readonly details: Details | undefined;
-  readonly hint: string | undefined;
+  /** Declared, not defined: an error without them is shown without them. */
+  declare readonly details: Details | undefined;
+  declare readonly hint: string | undefined;
 
   constructor(code: ErrorCode, message: string, init: HeddleErrorInit<Details> = {}) {
     super(message, init.cause === undefined ? undefined : { cause: init.cause });
     this.code = code;
-    this.details = init.details;
-    this.hint = init.hint;
+    if (init.details !== undefined) this.details = init.details;
+    if (init.hint !== undefined) this.hint = init.hint;
   }
 
   static {
