@@ -12,6 +12,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Figures, Line, Row } from './row.ts';
+import { calls } from './rows/calls.ts';
 import { chain } from './rows/chain.ts';
 import { commands } from './rows/commands.ts';
 import { durable } from './rows/durable.ts';
@@ -23,7 +24,19 @@ import { scheduler } from './rows/scheduler.ts';
 import { waiting } from './rows/waiting.ts';
 import { machineFacts, printLine, writePage } from './table.ts';
 
-const ROWS: readonly Row[] = [scheduler, durable, chain, commands, graph, waiting, restart, loopGap, store, launcher];
+const ROWS: readonly Row[] = [
+  scheduler,
+  durable,
+  chain,
+  commands,
+  graph,
+  waiting,
+  restart,
+  loopGap,
+  store,
+  launcher,
+  calls,
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

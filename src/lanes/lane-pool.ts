@@ -9,6 +9,7 @@ import {
   type Outcome,
   type StreamRequest,
   type StreamStep,
+  type Timer,
 } from '../model/index.ts';
 import { Call, nextMessage, streamEnded } from './call.ts';
 import { CANCELLED, outcomeOf, outcomeOfDeath, outcomeOfUnsent } from './call-ends.ts';
@@ -43,6 +44,8 @@ export interface LanePoolOptions {
 /** Calls sent to a lane behind a short one. */
 export const PREFETCH = 8;
 const HELLO_MS = 30_000;
+/** After so long without a call the workers hold nobody up. */
+const LET_GO_MS = 50;
 /** How long a worker may take to leave when it is asked to. */
 const LEAVE_MS = 1000;
 /** A call that should be ended by force, and after which another has begun, has ended: its word is on its way. */
@@ -59,6 +62,9 @@ export class LanePool implements LaneOwner {
   readonly #speeds = new CallSpeeds();
   readonly #code: CodeWatch;
   readonly #pressure: Pressure | undefined;
+  /** Runs while there is nothing to do, until lanes hold this process alive no more. */
+  #letGo: Timer | undefined;
+  #isHeld = true;
   #closed: (() => void) | undefined;
 
   constructor(options: LanePoolOptions) {
@@ -148,6 +154,8 @@ export class LanePool implements LaneOwner {
   async close(): Promise<void> {
     if (this.#closed !== undefined) return;
     this.#distribution.close();
+    this.#letGo?.cancel();
+    this.#hold(true);
     for (const call of this.#calls.values()) call.close();
     this.#calls.clear();
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -222,6 +230,7 @@ export class LanePool implements LaneOwner {
     const call = new Call(order, work, this.#speeds.of(work.call));
     this.#code.look(work.call, now);
     this.#calls.set(order.attempt, call);
+    if (!this.#isHeld) this.#hold(true);
     this.#distribution.add(call);
     return ACCEPTED;
   }
@@ -299,6 +308,7 @@ export class LanePool implements LaneOwner {
 
   #forget(call: Call): void {
     this.#calls.delete(call.order.attempt);
+    if (this.#calls.size === 0) this.#letGo ??= this.#options.clock.after(LET_GO_MS, () => this.#rest());
     this.#distribution.remove(call);
     call.close();
   }
@@ -333,6 +343,17 @@ export class LanePool implements LaneOwner {
       else cancelling.timer = this.#options.clock.after(ON_ITS_WAY_MS, () => this.#force(call, true));
     });
     this.#distribution.settle();
+  }
+
+  /** Lanes with nothing to do let a program end that has nothing else to do; not between two calls, which would cost more. */
+  #rest(): void {
+    this.#letGo = undefined;
+    if (this.#calls.size === 0) this.#hold(false);
+  }
+
+  #hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    for (const lane of this.#distribution.lanes) lane.hold(isHeld);
   }
 
   #start(shape: LaneShape): Lane {

@@ -106,7 +106,6 @@ export class Lane {
    * its hand.
    */
   flush(): readonly { readonly call: Call; readonly error: unknown }[] {
-    this.#hold(this.inHand.length > 0 || this.state === 'starting');
     if (this.#outbox.length === 0) return [];
     const messages = this.#outbox;
     this.#outbox = [];
@@ -162,6 +161,13 @@ export class Lane {
   fateOf(call: Call): CallFate {
     const fate = this.#transport.fateOf(call.slot);
     return fate === 'sent' && call.startedAt !== undefined ? 'begun' : fate;
+  }
+
+  /** Whether it holds this process alive. */
+  hold(isHeld: boolean): void {
+    if (isHeld === this.#isHeld || this.state === 'ended') return;
+    this.#isHeld = isHeld;
+    this.#transport.hold(isHeld);
   }
 
   /** Gives it nothing more; it ends when nothing is in its hand. */
@@ -254,11 +260,5 @@ export class Lane {
     this.#hello?.cancel();
     this.state = 'ended';
     this.#owner.ended(this, this.#broken ?? end);
-  }
-
-  #hold(isHeld: boolean): void {
-    if (isHeld === this.#isHeld) return;
-    this.#isHeld = isHeld;
-    this.#transport.hold(isHeld);
   }
 }

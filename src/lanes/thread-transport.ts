@@ -43,7 +43,8 @@ class ThreadTransport implements Transport {
       workerData,
       env: laneEnvironment(),
       ...(execArgv === undefined ? {} : { execArgv: [...execArgv] }),
-      // What a call writes comes as messages, in order; what is written past that must not end up in our own streams.
+      // What a call writes comes as messages, in order. These streams, which would go to ours, are never read: one that
+      // is holds this process alive.
       stdout: true,
       stderr: true,
       ...(memoryBytes === undefined
@@ -56,8 +57,6 @@ class ThreadTransport implements Transport {
       this.#error = error;
     });
     this.#worker.once('exit', (code) => listener.ended(endOf(code, this.#error, memoryBytes)));
-    this.#worker.stdout.on('data', (chunk: Uint8Array) => listener.wrote('stdout', chunk));
-    this.#worker.stderr.on('data', (chunk: Uint8Array) => listener.wrote('stderr', chunk));
   }
 
   send(messages: readonly ToWorker[]): void {
