@@ -2,6 +2,8 @@
 export { type CommandsOptions, commandsBackend } from './backends/commands/index.ts';
 export { type CallCommand, type CallCommandOptions, functionCallToCommand, readCallResult } from './calls/index.ts';
 export { type InlineOptions, inlineBackend } from './backends/inline/index.ts';
+export { processesBackend, type ProcessesOptions } from './backends/processes/index.ts';
+export { threadsBackend, type ThreadsOptions } from './backends/threads/index.ts';
 export { type AttemptContext, attemptContext } from './calls/index.ts';
 export type { Counts, Explanation, JobView, RetryChanges, RunSettings, RunView } from './engine/index.ts';
 export {
