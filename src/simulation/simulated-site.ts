@@ -341,7 +341,10 @@ export class SimulatedSite {
 
   #killChildren(process: SimulatedProcess): void {
     for (const body of this.#bodies()) {
-      if (isAlive(body) && body.launcher === process) this.#die(body, 'its engine died');
+      if (body.launcher !== process) continue;
+      if (isAlive(body)) this.#die(body, 'its engine died');
+      // Nobody else ever knew how it had ended.
+      else this.#purge(body, 'what it left died with its engine');
     }
   }
 
