@@ -20,6 +20,14 @@ export function processesUnder(directory: string): readonly Process[] {
   return found;
 }
 
+/** Every living child of a process. */
+export function childrenOf(parent: number): readonly Process[] {
+  return readdirSync('/proc')
+    .map((entry) => (/^\d+$/.test(entry) ? readProcess(Number(entry)) : undefined))
+    .filter((process_) => process_ !== undefined)
+    .filter(({ ppid }) => ppid === parent);
+}
+
 function readProcess(pid: number): Process | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -1,7 +1,9 @@
-import { command, sh, text, type Workflow, workflow } from '../../src/index.ts';
+import { appendFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { attemptContext, command, sh, task, text, type Workflow, workflow } from '../../src/index.ts';
 
 /**
- * Four shapes of graph whose every body writes its attempt into a ledger that no part of Heddle reads: what ran
+ * Six shapes of graph whose every body writes its attempt into a ledger that no part of Heddle reads: what ran
  * is known without asking the system under test. Each value is computed from the values it came from, so a lost, doubled or
  * mixed-up result shows in the last one.
  */
@@ -37,8 +39,64 @@ const hopeless = command('hopeless', {
   retry: { maxAttempts: 1, maxLosses: 50 },
 });
 
+interface Call {
+  readonly ledger: string;
+  readonly sleepMs: number;
+  readonly inputs: readonly number[];
+}
+
+function note(ledger: string, what: 'start' | 'end'): void {
+  const { job, attempt } = attemptContext();
+  appendFileSync(ledger, `${job} ${attempt} ${what}\n`);
+}
+
+/** A number that tells whether all that went in was what it should be. */
+function digest(inputs: readonly number[], salt: string): number {
+  let sum = 0;
+  for (const each of [...inputs, ...Buffer.from(salt)]) sum = (Math.imul(sum, 31) + each) | 0;
+  return sum;
+}
+
+const call = task(
+  'call',
+  async (p: Call) => {
+    note(p.ledger, 'start');
+    await sleep(p.sleepMs);
+    note(p.ledger, 'end');
+    return digest(p.inputs, attemptContext().job);
+  },
+  { retry: RETRY },
+);
+
+/** Keeps its thread from everything else while it works: no message reaches it then. */
+const spin = task(
+  'spin',
+  (p: Call) => {
+    note(p.ledger, 'start');
+    const end = performance.now() + p.sleepMs;
+    while (performance.now() < end);
+    note(p.ledger, 'end');
+    return digest(p.inputs, attemptContext().job);
+  },
+  { retry: RETRY },
+);
+
+/** Its value is the list of what it yields, whole or not at all. */
+const series = task(
+  'series',
+  async function* (p: Call): AsyncGenerator<number> {
+    note(p.ledger, 'start');
+    for (let i = 0; i < 5; i += 1) {
+      await sleep(p.sleepMs / 5);
+      yield digest(p.inputs, `${attemptContext().job} ${i}`);
+    }
+    note(p.ledger, 'end');
+  },
+  { retry: RETRY },
+);
+
 interface Parameters {
-  readonly shape: 'chain' | 'fan' | 'layers' | 'mixed';
+  readonly shape: 'chain' | 'fan' | 'layers' | 'mixed' | 'threads' | 'processes';
   readonly directory: string;
 }
 
@@ -75,6 +133,19 @@ const chaos: Workflow<Parameters> = workflow('chaos', ({ shape, directory }: Par
       make(0.01, [never]);
       const cleanUp = make(0.01, []).named('clean-up').after(never, ['failed']);
       return make(0.02, [...tried, cleanUp]).value;
+    }
+    case 'threads':
+    case 'processes': {
+      const first = series.on(shape)({ ledger, sleepMs: 30, inputs: [1] });
+      const middle = Array.from({ length: 16 }, (_, i) => {
+        const work = i % 3 === 0 ? spin : call;
+        return work.on(shape)({ ledger, sleepMs: 5 + (i % 5) * 15, inputs: [i, first[i % 5]] as number[] });
+      });
+      const streams = [0, 8].map((from) => {
+        const inputs = middle.slice(from, from + 8) as unknown as number[];
+        return series.on(shape)({ ledger, sleepMs: 40, inputs });
+      });
+      return call.on(shape)({ ledger, sleepMs: 20, inputs: streams.map((stream) => stream[4]) as unknown as number[] });
     }
   }
 });

@@ -53,15 +53,16 @@ export async function readStore(
       statuses.set(nameOf(row.job), row.status);
       if (row.status !== 'done') continue;
       const [value] = await opened.values(run, [row.job]);
-      if (value?.codec === 'json') values.set(nameOf(row.job), textOutput(value.json));
+      if (value?.codec === 'json') values.set(nameOf(row.job), shown(value.json));
     }
   }
   return { statuses, values };
 }
 
-function textOutput(json: string): string {
-  const { outputs } = JSON.parse(json) as { outputs: Record<string, { value?: string }> };
-  return Object.values(outputs)[0]?.value ?? '';
+/** Of a command its one text output, of a call its value: what must be the same after any disturbance. */
+function shown(json: string): string {
+  const value = JSON.parse(json) as { outputs?: Record<string, { value?: string }> } | null;
+  return value?.outputs === undefined ? json : (Object.values(value.outputs)[0]?.value ?? '');
 }
 
 /** The run of a store that was started last; undefined when none was committed. */

@@ -1,23 +1,23 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { giveBack, ownFolder } from '../own-folder.ts';
 import { latestRun, type Ledger, readLedger, readStore } from './judging.ts';
-import { type Process, processesUnder, send } from '../processes.ts';
+import { childrenOf, type Process, processesUnder, send } from '../processes.ts';
 
 /**
- * SIGKILL and SIGSTOP at random moments, on the engine, its launchers, and the processes of the jobs. Whatever
+ * SIGKILL and SIGSTOP at random moments, on the engine, its launchers and lanes, and the processes of the jobs. Whatever
  * is hit, resuming must end every run like an undisturbed one, and never run again what was committed.
  */
 
 const BIN = fileURLToPath(new URL('../../bin/heddle.cjs', import.meta.url));
 const FLOW = fileURLToPath(new URL('flow.ts', import.meta.url));
-const SHAPES = ['chain', 'fan', 'layers', 'mixed'] as const;
-/** Blows a shape: 200 in all where there is time, a taste of it otherwise. */
+const SHAPES = ['chain', 'fan', 'layers', 'mixed', 'threads', 'processes'] as const;
+/** Blows a shape: 300 in all where there is time, a taste of it otherwise. */
 const BLOWS = Number(process.env['HEDDLE_CHAOS_BLOWS'] ?? (process.env['CI'] === undefined ? 10 : 50));
 
 const directories: string[] = [];
@@ -64,14 +64,23 @@ function dice(seed: number): () => number {
   };
 }
 
-/** Who can be hit now: the engine, its children, and theirs. */
+/** Who can be hit now: the engine, its children (launchers, lanes), and theirs. */
 function victims(directory: string, engine: number): { readonly role: string; readonly process: Process }[] {
-  const all = processesUnder(directory);
-  const launchers = new Set(all.filter(({ ppid }) => ppid === engine).map(({ pid }) => pid));
-  return all.map((process) => {
-    if (process.pid === engine) return { role: 'engine', process };
-    return { role: launchers.has(process.pid) ? 'launcher' : 'wrapper', process };
-  });
+  const children = childrenOf(engine);
+  const pids = new Set(children.map(({ pid }) => pid));
+  const others = processesUnder(directory).filter(({ pid }) => !pids.has(pid));
+  return [
+    ...children.map((process) => ({ role: 'launcher', process })),
+    ...others.map((process) => ({ role: process.pid === engine ? 'engine' : 'wrapper', process })),
+  ];
+}
+
+function isLane(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('/lanes/');
+  } catch {
+    return false;
+  }
 }
 
 interface Blow {
@@ -80,8 +89,11 @@ interface Blow {
 }
 
 /** Hits one process; gives what was done, for the report of a failure. */
-async function strike(directory: string, engine: number, roll: () => number): Promise<Blow | undefined> {
-  const roles = ['engine', 'engine', 'launcher', 'wrapper'];
+async function strike(
+  directory: string,
+  engine: number,
+  { roll, roles }: Pick<Plan, 'roll' | 'roles'>,
+): Promise<Blow | undefined> {
   const role = roles[Math.floor(roll() * roles.length)];
   const candidates = victims(directory, engine).filter((victim) => victim.role === role);
   const victim = candidates[Math.floor(roll() * candidates.length)];
@@ -95,6 +107,23 @@ async function strike(directory: string, engine: number, roll: () => number): Pr
   return { role: victim.role, stops };
 }
 
+/** How a run is disturbed. */
+interface Plan {
+  readonly blows: number;
+  readonly roll: () => number;
+  /** A blow falls within so many milliseconds of the one before. */
+  readonly paceMs: number;
+  /** Who is hit; more often named, more often hit. */
+  readonly roles: readonly string[];
+}
+
+/** Threads die with their engine; lanes in processes come up late, so that chance would seldom find them. */
+const ROLES = {
+  threads: ['engine'],
+  processes: ['engine', 'launcher', 'launcher', 'launcher'],
+  commands: ['engine', 'engine', 'launcher', 'wrapper'],
+} as const;
+
 interface Committed {
   readonly jobs: readonly string[];
   readonly ledger: Ledger;
@@ -104,24 +133,27 @@ interface Committed {
 async function disturbedRun(
   directory: string,
   shape: string,
-  options: { blows: number; roll: () => number },
-): Promise<{ blows: Blow[]; deaths: Committed[]; stderr: string }> {
+  options: Plan,
+): Promise<{ blows: Blow[]; deaths: Committed[]; children: ReadonlySet<number>; stderr: string }> {
   const store = join(directory, 'store');
   const blows: Blow[] = [];
   const deaths: Committed[] = [];
+  const children = new Set<number>();
   let stderr = '';
   for (let life = 0; life < 400; life += 1) {
     const run = await latestRun(store);
-    if (run !== undefined && ['done', 'failed', 'cancelled'].includes(run.status)) return { blows, deaths, stderr };
+    if (run !== undefined && ['done', 'failed', 'cancelled'].includes(run.status))
+      return { blows, deaths, children, stderr };
     const engine = heddle(directory, run === undefined ? START(directory, shape) : ['resume', run.id]);
     engine.stderr?.on('data', (chunk: Buffer) => {
       stderr = (stderr + chunk.toString()).slice(-4000);
     });
     const exited = once(engine, 'exit');
     while (engine.exitCode === null && engine.signalCode === null) {
-      await Promise.race([sleep(20 + options.roll() * (blows.length < options.blows ? 280 : 5000)), exited]);
+      await Promise.race([sleep(20 + options.roll() * (blows.length < options.blows ? options.paceMs : 5000)), exited]);
       if (engine.exitCode !== null || engine.signalCode !== null || blows.length >= options.blows) continue;
-      const blow = await strike(directory, engine.pid ?? -1, options.roll);
+      for (const { pid } of childrenOf(engine.pid ?? -1)) children.add(pid);
+      const blow = await strike(directory, engine.pid ?? -1, options);
       if (blow !== undefined) blows.push(blow);
     }
     await exited;
@@ -147,8 +179,13 @@ async function finalState(
 describe('whatever is killed or stopped, and whenever', () => {
   test.each(SHAPES)('%s ends like an undisturbed run, and nothing committed runs again', async (shape) => {
     const calm = freshDirectory();
+    const began = performance.now();
     const undisturbed = heddle(calm, START(calm, shape));
     await once(undisturbed, 'exit');
+    // Lanes take their time to come up, and are to be hit too: blows fall within what an undisturbed run takes.
+    const hasLanes = shape === 'threads' || shape === 'processes';
+    const paceMs = hasLanes ? performance.now() - began : 280;
+    const roles = ROLES[hasLanes ? shape : 'commands'];
     const expected = await finalState(calm);
     const seed = Number(process.env['HEDDLE_CHAOS_SEED'] ?? Date.now() % 1_000_000);
     const roll = dice(seed);
@@ -156,9 +193,11 @@ describe('whatever is killed or stopped, and whenever', () => {
     const hit = new Map<string, number>();
     for (let round = 0; fallen < BLOWS; round += 1) {
       const directory = freshDirectory();
-      const { blows, deaths, stderr } = await disturbedRun(directory, shape, {
+      const { blows, deaths, children, stderr } = await disturbedRun(directory, shape, {
         blows: Math.min(12, BLOWS - fallen),
         roll,
+        paceMs,
+        roles,
       });
       fallen += Math.max(1, blows.length);
       for (const { role, stops } of blows) {
@@ -178,6 +217,8 @@ describe('whatever is killed or stopped, and whenever', () => {
         }
       }
       expect(readdirSync(directory)).toContain('ledger');
+      // A lane works elsewhere than its engine, and must not outlive it all the same.
+      await expect.poll(() => [...children].filter(isLane), { timeout: 10_000 }).toEqual([]);
     }
     console.info(
       `${shape}: ${[...hit].map(([what, times]) => `${times} x ${what}`).join(', ')} (HEDDLE_CHAOS_SEED=${seed})`,
