@@ -19,8 +19,10 @@ import { durable } from './rows/durable.ts';
 import { graph } from './rows/graph.ts';
 import { launcher, store } from './rows/parts.ts';
 import { loopGap } from './rows/loop-gap.ts';
+import { granularity } from './rows/metg.ts';
 import { restart } from './rows/restart.ts';
 import { scheduler } from './rows/scheduler.ts';
+import { submit } from './rows/submit.ts';
 import { waiting } from './rows/waiting.ts';
 import { machineFacts, printLine, writePage } from './table.ts';
 
@@ -36,6 +38,8 @@ const ROWS: readonly Row[] = [
   store,
   launcher,
   calls,
+  submit,
+  granularity,
 ];
 
 const { values, positionals } = parseArgs({
