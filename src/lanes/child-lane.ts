@@ -6,8 +6,12 @@ import { CHILD_WORDS, countedSlots, notedSlots, type Slots } from './worker-slot
 /** Where a child process has the socket its watchdog listens on. */
 export const WATCH_DESCRIPTOR = 3;
 
-/** Where a forked lane has the file that tells, after its death, what it was at. */
+/** Where a lane of this machine has the file that tells, after its death, what it was at. */
 export const NOTE_DESCRIPTOR = 5;
+
+/** Where frames come in and go out, in a lane that is spoken to by pipes. */
+export const FRAMES_IN_DESCRIPTOR = 4;
+export const FRAMES_OUT_DESCRIPTOR = 6;
 
 /**
  * Starts the watchdog of a child process, and gives the slots it shares with it.

@@ -1,8 +1,7 @@
-export { forkTransport, type ForkOptions } from './fork-transport.ts';
 export { CallOutput, type CallOutputOptions } from './call-output.ts';
 export { laneBackend, type LaneKind, type LaneOptions } from './lane-backend.ts';
 export { recordedTransport, sweepLanes } from './lane-records.ts';
-export { LANE_PROTOCOL } from './protocol.ts';
+export { forkTransport, type LocalOptions, pipeTransport } from './local-transport.ts';
 export { stdioTransport, type StdioOptions } from './stdio-transport.ts';
 export { threadTransport } from './thread-transport.ts';
 export type { LaneShape, OpenTransport, Transport, TransportListener } from './transport.ts';

@@ -1,8 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { type Clock, HeddleError } from '../model/index.ts';
-import { ChildTransport, type Wire } from './child-transport.ts';
-import { encodeFrame, FrameReader, PREAMBLE } from './frames.ts';
-import type { FromWorker } from './protocol.ts';
+import { ChildTransport } from './child-transport.ts';
+import { frameWire } from './frame-wire.ts';
 import type { OpenTransport } from './transport.ts';
 
 export interface StdioOptions {
@@ -25,30 +24,18 @@ export function stdioTransport({ clock, command, cwd, env }: StdioOptions): Open
     child.on('error', () => undefined);
     const { pid } = child;
     if (pid === undefined) throw new HeddleError('BACKEND_UNAVAILABLE', `'${program}' could not be started`);
-    const wire = (heard: (messages: readonly FromWorker[]) => void): Wire => frames(child, heard);
-    return new ChildTransport({ child, pid, watch: undefined, clock, memoryBytes, wire, isFramed: true }, listener);
-  };
-}
-
-function frames(child: ChildProcess, heard: (messages: readonly FromWorker[]) => void): Wire {
-  const { stdin, stdout } = child;
-  // What a login shell says first is no frame.
-  const reader = new FrameReader<FromWorker>(PREAMBLE);
-  stdin?.on('error', () => undefined);
-  stdout?.on('data', (chunk: Uint8Array) => {
-    try {
-      for (const messages of reader.read(chunk)) heard(messages);
-    } catch {
-      // Whoever answers there is no lane. It is known by its end, as any other that is of no use.
-      child.kill('SIGKILL');
-    }
-  });
-  return {
-    send: (messages) => void stdin?.write(encodeFrame(messages)),
-    closed: new Promise((resolve) => {
-      stdout?.once('close', () => resolve());
-    }),
-    // Its streams are held with the child.
-    hold: () => undefined,
+    const { stdin: input, stdout: output } = child;
+    return new ChildTransport(
+      {
+        child,
+        pid,
+        watch: undefined,
+        clock,
+        memoryBytes,
+        wire: (heard) => frameWire({ child, input, output }, heard),
+        isFramed: true,
+      },
+      listener,
+    );
   };
 }

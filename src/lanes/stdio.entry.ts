@@ -12,25 +12,26 @@ import type { Slots } from './worker-slots.ts';
 /**
  * A lane over streams of bytes, for where there is nothing better: frames come in by standard input and go out by
  * standard output, or by the descriptors `--in` and `--out`. With `--watch` the watchdog listens on a socket of that
- * number, as in a forked lane; without, it reads the frames, and the end of its input is the end of the lane.
+ * number, as in a forked lane; without, it reads the frames, and the end of its input is the end of the lane. `--note` is a
+ * file for its last claim.
  *
  * What is said has left this process when `post` returns, however it ends after that.
  */
 export function serveFrames(argv: readonly string[]): void {
   const { values } = parseArgs({
     args: [...argv],
-    options: { in: { type: 'string' }, out: { type: 'string' }, watch: { type: 'string' } },
+    options: { in: { type: 'string' }, out: { type: 'string' }, watch: { type: 'string' }, note: { type: 'string' } },
     strict: false,
   });
-  const input = Number(values.in ?? 0);
-  const out = values.out === undefined ? freeStandardOutput() : Number(values.out);
+  const input = numberOf(values.in) ?? 0;
+  const out = numberOf(values.out) ?? freeStandardOutput();
   const reader = new FrameReader<ToWorker>();
   const heard = (chunk: Uint8Array): void => {
     for (const messages of reader.read(chunk)) worker.hear(messages);
   };
   const worker: LaneWorker = new LaneWorker({
     post: (messages) => writeWhole(out, encodeFrame(messages)),
-    slots: listen(input, values.watch === undefined ? undefined : Number(values.watch), heard),
+    slots: listen({ input, watch: numberOf(values.watch), note: numberOf(values.note) }, heard),
     clock: laneClock,
     project: process.cwd(),
     kind: 'process',
@@ -41,10 +42,20 @@ export function serveFrames(argv: readonly string[]): void {
   worker.open();
 }
 
-function listen(input: number, watch: number | undefined, heard: (chunk: Uint8Array) => void): Slots {
+function numberOf(value: string | boolean | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value);
+}
+
+interface Descriptors {
+  readonly input: number;
+  readonly watch: number | undefined;
+  readonly note: number | undefined;
+}
+
+function listen({ input, watch, note }: Descriptors, heard: (chunk: Uint8Array) => void): Slots {
   if (watch === undefined) return watchStream(input, heard);
   new Socket({ fd: input, readable: true, writable: false }).on('data', heard);
-  return watchOver(watch);
+  return watchOver(watch, note);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { asError } from '../model/index.ts';
-import { threadFlags } from './inherited-flags.ts';
+import { threadFlags } from '../process/index.ts';
 import { laneEnvironment } from './lane-environment.ts';
 import { type OnPort, packToWorker, unpack } from './plain-text.ts';
 import { SLOT_ENDED, SLOT_FREE, SLOT_RECALLED, SLOT_SENT, type FromWorker, type ToWorker } from './protocol.ts';

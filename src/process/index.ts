@@ -27,6 +27,7 @@ export {
   signalProcess,
 } from './members.ts';
 export { MemoryKills } from './memory-kills.ts';
+export { childFlags, type OwnFlags, threadFlags } from './node-flags.ts';
 export {
   CommandError,
   type CommandFailure,

@@ -1,8 +1,8 @@
 import {
-  forkTransport,
   laneBackend,
   type LaneKind,
   type LaneOptions,
+  pipeTransport,
   recordedTransport,
   sweepLanes,
 } from '../../lanes/index.ts';
@@ -17,7 +17,7 @@ const PROCESSES: LaneKind = {
   local: false,
   gpus: true,
   sweep: ({ directory, clock }) => sweepLanes(directory, clock),
-  transport: ({ directory, clock, project }) => recordedTransport(forkTransport({ clock, project }), directory),
+  transport: ({ directory, clock, project }) => recordedTransport(pipeTransport({ clock, project }), directory),
 };
 
 /**

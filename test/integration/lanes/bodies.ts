@@ -57,6 +57,13 @@ export const sayAndLeave = (code: number): never => {
   return process.exit(code);
 };
 
+/** Says much in one breath, and is gone before the loop has turned. */
+export const floodAndLeave = (bytes: number, how: 'exit' | 'abort'): never => {
+  const line = `${'x'.repeat(63)}\n`.repeat(1024);
+  for (let said = 0; said < bytes; said += line.length) process.stdout.write(line);
+  return how === 'exit' ? process.exit(3) : process.abort();
+};
+
 /** Throws where no call can catch it. */
 export const throwLater = async (): Promise<void> => {
   setTimeout(() => {

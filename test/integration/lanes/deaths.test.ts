@@ -52,6 +52,20 @@ describe('calls in processes that take their process down', () => {
     expect(sleepers(lanes.project)).toBe(0);
   });
 
+  test.each([
+    ['exit', { kind: 'exit', code: 3 }],
+    ['abort', { kind: 'signal', signal: 'SIGABRT' }],
+  ] as const)('all that was said before it ended by %s is kept, 10 MB of it', async (how, end) => {
+    await using lanes = await Lanes.open(processesBackend({ slots: 1 }));
+    const bytes = 160 * 64 * 1024;
+    const { limits, ...rest } = lanes.order(body('floodAndLeave', [bytes, how]));
+    const order = { ...rest, limits: { ...limits, outputBytes: bytes } };
+    await lanes.rig.launch([order]);
+
+    expect(await lanes.outcome(order)).toMatchObject(end);
+    expect(lanes.said(order, 'stdout').length).toBe(bytes);
+  });
+
   test('what children of a body write is kept with what it writes', async () => {
     await using lanes = await Lanes.open(processesBackend({ slots: 1 }));
     const order = await lanes.start(body('shout'));

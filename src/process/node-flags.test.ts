@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { childFlags, threadFlags } from './inherited-flags.ts';
+import { childFlags, threadFlags } from './node-flags.ts';
 
 test('a child process has the flags that any program of ours needs, with their values', () => {
   const execArgv = [
