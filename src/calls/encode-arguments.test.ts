@@ -149,12 +149,12 @@ test('a module below the project is found wherever the project lies', () => {
       environment: { A: '1' },
       value: () => undefined,
     },
-    '/home/me',
+    '/projects/me',
   );
 
   expect(work).toEqual({
     kind: 'call',
-    call: { kind: 'module', module: 'file:///home/me/lib/a%20b.ts', name: 'f' },
+    call: { kind: 'module', module: 'file:///projects/me/lib/a%20b.ts', name: 'f' },
     args: [],
     stream: true,
     environment: { A: '1' },

@@ -113,7 +113,7 @@ export class Committer {
       }
       this.#isRecovering = true;
       // The store rejects what was handed over behind it too.
-      await Promise.all(this.#flights.map(({ answer }) => answer));
+      for (const { answer } of this.#flights) await answer;
       for (const flight of this.#flights) flight.answer = undefined;
       await this.#recover(failure, delay);
       delay = Math.min(delay * 2, LONGEST_RETRY_MS);

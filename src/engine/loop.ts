@@ -375,7 +375,9 @@ export class EngineLoop implements ActorHost {
 
   /** Lets the event loop breathe. */
   soon(): Promise<void> {
-    return new Promise((resolve) => void this.#clock.soon(resolve));
+    return new Promise((resolve) => {
+      this.#clock.soon(resolve);
+    });
   }
 
   async inSlices(steps: Generator<void>): Promise<void> {

@@ -8,7 +8,7 @@ import {
   parseDuration,
 } from '../model/index.ts';
 import type { Engine } from './engine.ts';
-import { Job } from './job.ts';
+import type { Job } from './job.ts';
 import { parseClock, parseTimepoint, parseWeekday, type TimepointInput } from './time-input.ts';
 
 /** How conditions of the caller's own are made known to the engine. */
@@ -52,7 +52,8 @@ export abstract class Condition implements AnyCondition {
 export type JobReference = Job<unknown, unknown> | string;
 
 function idOf(reference: JobReference): string {
-  if (reference instanceof Job) return reference.id;
+  // Told by what it has, not by its class: a job's errors say what its condition waits for.
+  if (typeof reference === 'object' && typeof (reference as Job<unknown> | null)?.id === 'string') return reference.id;
   if (typeof reference === 'string') return reference;
   throw new HeddleError('INPUT_INVALID', `a condition names a job by ${String(reference)}`, {
     hint: 'give the job or its id',

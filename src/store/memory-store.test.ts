@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { asRunId, joinSegments, sliceSegment } from '../model/index.ts';
-import { type StoreFixture, storeCasesFor } from '../testing/index.ts';
-import { sampleCommit, sampleGraph, sampleRun } from '../testing/store-samples.ts';
+import { sampleCommit, sampleGraph, sampleRun, type StoreFixture, storeCasesFor } from '../testing/index.ts';
 import { MemoryMedium, MemoryStore } from './memory-store.ts';
 import { VolatileStore } from './volatile-store.ts';
 

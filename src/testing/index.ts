@@ -6,6 +6,7 @@ export {
   type BackendTrait,
   traitsOf,
 } from './backend-conformance.ts';
+export { sampleCommit, sampleGraph, sampleRun } from './store-samples.ts';
 export { type BackendFixture, BackendRig, type Settled } from './backend-rig.ts';
 export { misbehaving, type MisbehavingOptions, type Misbehaviour } from './misbehaving-backend.ts';
 export { FakeClock } from './fake-clock.ts';

@@ -17,7 +17,7 @@ async function takeDown({ backend }: TestEngine, job: string, placeDied = true):
 /** What the store has of a job. */
 async function rowOf(medium: MemoryMedium, run: Parameters<MemoryStore['job']>[0], job: number) {
   await using store = new MemoryStore({ medium });
-  return store.job(run, job);
+  return await store.job(run, job);
 }
 
 describe('a body that takes its place down', () => {
