@@ -42,7 +42,8 @@ export const SHARED_BY_BACKENDS = ['workdir', 'transport', 'polling'];
 export function forbidden(from, to) {
   const [room, folder] = placeOf(from);
   const [target, targetFolder] = placeOf(to);
-  if (room === '') return isFace(to, target, targetFolder) ? undefined : notFace(to);
+  // The two public faces know each other.
+  if (room === '') return target === '' || isFace(to, target, targetFolder) ? undefined : notFace(to);
   if (target === '') return `${room}/ may not import src/${to}: the public face stands above every room`;
   if (room !== target) return betweenRooms({ from, to, room, target, targetFolder });
   if (room === 'backends') return betweenBackends({ from, to, folder, targetFolder });
@@ -67,10 +68,11 @@ function betweenBackends({ from, to, folder, targetFolder }) {
   return isFace(to, 'backends', targetFolder) || targetFolder === '' ? undefined : notFace(to);
 }
 
-/** A room's index.ts is its face; each folder under backends/ has one of its own. */
+/** A room's index.ts is its face; each folder under backends/ has one of its own; a room that workers load has a light one. */
 function isFace(path, room, folder) {
   return (
-    path === `${room}/index.ts` || (room === 'backends' && folder !== '' && path === `backends/${folder}/index.ts`)
+    path === `${room}/index.ts` ||
+    path === `${room}/lane-face.ts` || (room === 'backends' && folder !== '' && path === `backends/${folder}/index.ts`)
   );
 }
 

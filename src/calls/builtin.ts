@@ -1,4 +1,4 @@
-import { HeddleError } from '../model/index.ts';
+import { HeddleError } from '../model/lane-face.ts';
 import { currentCall } from './context.ts';
 
 /** Does nothing at all: what a call costs beside its body. */

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { mkdirSync } from 'node:fs';
-import { type Clock, HeddleError } from '../model/index.ts';
+import { type Clock, HeddleError } from '../model/lane-face.ts';
 
 /** What a call knows of itself, and how it says that it is alive. */
 export interface AttemptContext {

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { HeddleError, type Json, type Ref } from '../model/index.ts';
+import { HeddleError, type Json, type Ref } from '../model/lane-face.ts';
 import { cloneBytes, inspectJson } from './encode-value.ts';
 
 /** Deeper than any sensible data that has jobs in it. */

@@ -1,5 +1,5 @@
 import { serialize } from 'node:v8';
-import { HeddleError, type Value } from '../model/index.ts';
+import { HeddleError, type Value } from '../model/lane-face.ts';
 import { findOffender, holdsHollow } from './offender.ts';
 
 /** Deeper than this, data is left to v8, which says itself when it gives up. */

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { ERROR_CODES, type ErrorCode, HeddleError, type SerializedError } from '../model/index.ts';
+import { ERROR_CODES, type ErrorCode, HeddleError, type SerializedError } from '../model/lane-face.ts';
 
 /** Causes of causes that are kept. */
 const MAX_CAUSES = 8;

@@ -1,4 +1,4 @@
-import { HeddleError, formatBytes, type StreamRequest } from '../model/index.ts';
+import { HeddleError, formatBytes, type StreamRequest } from '../model/lane-face.ts';
 import type { CallContext } from './context.ts';
 import { encodeValue } from './encode-value.ts';
 import { reviveError } from './error-data.ts';

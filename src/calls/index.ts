@@ -29,5 +29,4 @@ export {
 } from './context.ts';
 export { type LoadOptions, loadFunction } from './load.ts';
 export { type Call, type CallOptions, type CallOutcome, runCall } from './run-call.ts';
-export { type CallSurroundings, enterSurroundings } from './surroundings.ts';
 export { codeOf, moduleCode } from './module-code.ts';

@@ -1,6 +1,6 @@
 import { isBuiltin, registerHooks } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { type CallReference, HeddleError } from '../model/index.ts';
+import { type CallReference, HeddleError } from '../model/lane-face.ts';
 import { noop, wait } from './builtin.ts';
 import { type AnyFunction, heldLocal } from './local-functions.ts';
 import { registeredTask } from './task-registry.ts';

@@ -1,18 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
+import { extname } from 'node:path';
 
 /** The package's root: this file is `src/calls/resolver.ts` or `dist/calls/resolver.js` below it. */
 const root = new URL('../../', import.meta.url);
+
+export interface ResolverOptions {
+  /** Its users are loaded to be called: the same names, and behind most of them nothing until they are used. @default false */
+  readonly inLane?: boolean;
+}
 
 /**
  * Makes `import ... from 'heddle'` mean this very copy, wherever the importing file lies: a script in a folder without
  * packages finds it, and one in a project with another copy doesn't get a second engine. Call once, before
  * anything of the user's is imported.
  */
-export function registerResolver(): void {
+export function registerResolver({ inLane = false }: ResolverOptions = {}): void {
+  const laneFace = new URL(`../lane-face${extname(import.meta.url)}`, import.meta.url).href;
   registerHooks({
     resolve(specifier, context, nextResolve) {
-      const url = resolveOwn(specifier);
+      const url = inLane && specifier === 'heddle' ? laneFace : resolveOwn(specifier);
       return url === undefined ? nextResolve(specifier, context) : { url, shortCircuit: true };
     },
   });

@@ -8,7 +8,7 @@ import {
   type StreamRequest,
   type StreamStep,
   type Value,
-} from '../model/index.ts';
+} from '../model/lane-face.ts';
 import { type CallContext, withinCall } from './context.ts';
 import { encodeValue } from './encode-value.ts';
 import { serializeError } from './error-data.ts';

@@ -1,4 +1,4 @@
-import { type CallReference, HeddleError } from '../model/index.ts';
+import { type CallReference, HeddleError } from '../model/lane-face.ts';
 import type { AnyFunction } from './local-functions.ts';
 
 /** The tasks of this process, by module and name. Also across two copies of this package: a lane may load another. */

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { Logger } from '../model/index.ts';
-import { systemClock } from '../process/index.ts';
+import { systemClock } from '../process/lane-face.ts';
 
 /** From the least to the most pressing. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;

@@ -1,4 +1,4 @@
-import { registerResolver } from '../calls/index.ts';
+import { registerResolver } from '../calls/lane-face.ts';
 import { NOTE_DESCRIPTOR, WATCH_DESCRIPTOR, watchOver } from './child-lane.ts';
 import { laneClock } from './lane-clock.ts';
 import type { ToWorker } from './protocol.ts';
@@ -35,7 +35,7 @@ const worker = new LaneWorker({
   },
 });
 
-registerResolver();
+registerResolver({ inLane: true });
 process.on('message', (messages) => worker.hear(messages as readonly ToWorker[]));
 // The watchdog sees the same and kills what does not go by itself.
 process.on('disconnect', () => process.exit());

@@ -6,7 +6,7 @@ import { laneEnvironment } from './lane-environment.ts';
 import { type OnPort, packToWorker, unpack } from './plain-text.ts';
 import { SLOT_ENDED, SLOT_FREE, SLOT_RECALLED, SLOT_SENT, type FromWorker, type ToWorker } from './protocol.ts';
 import type { CallFate, LaneEnd, LaneShape, OpenTransport, Transport, TransportListener } from './transport.ts';
-import type { ThreadData } from './thread.entry.ts';
+import type { ThreadData } from './thread-lane.ts';
 
 const MIB = 1024 * 1024;
 /** More than are ever sent ahead, since the word of a call that was taken back is free only once its worker has passed it. */

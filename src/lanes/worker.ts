@@ -7,7 +7,7 @@ import {
   enterSurroundings,
   runCall,
   serializeError,
-} from '../calls/index.ts';
+} from '../calls/lane-face.ts';
 import type { AttemptId, Clock, StreamRequest } from '../model/index.ts';
 import { captureOutput } from './capture.ts';
 import { LANE_PROTOCOL, type LaneOutcome, type ToWorker } from './protocol.ts';

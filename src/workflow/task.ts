@@ -1,6 +1,6 @@
 import { getCallSites } from 'node:util';
 import { pathToFileURL } from 'node:url';
-import { encodeArguments, registerTask } from '../calls/index.ts';
+import { encodeArguments, registerTask } from '../calls/lane-face.ts';
 import { type CallPayload, type Definition, HeddleError, type Ref } from '../model/index.ts';
 import { type CallHandle, callHandle, type Redefine } from './handle.ts';
 import { foreign, sourceOf, type Symbolic } from './placeholder.ts';

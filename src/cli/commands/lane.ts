@@ -14,7 +14,7 @@ export async function lane(
     return typeof value === 'string' ? [`--${name}=${value}`] : [];
   });
   // An entry of its own, not by the room's face: a lane is on its feet sooner without its host's side.
-  const entry = new URL(`../../lanes/stdio.entry${extname(import.meta.url)}`, import.meta.url);
+  const entry = new URL(`../../lanes/framed-lane${extname(import.meta.url)}`, import.meta.url);
   const { serveFrames } = (await import(entry.href)) as { readonly serveFrames: ServeFrames };
   serveFrames(argv);
   return new Promise(() => undefined);

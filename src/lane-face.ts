@@ -1,0 +1,98 @@
+import { createRequire } from 'node:module';
+import { extname } from 'node:path';
+import type * as Heddle from './index.ts';
+
+/**
+ * What `import ... from 'heddle'` means inside of a lane: the public API by the same names. A module is loaded there for one
+ * of its functions, in each lane again; what starts engines and makes jobs, and costs a tenth of a second, is loaded when it is
+ * used, which it seldom is: a lane opens no engine.
+ */
+export { attemptContext } from './calls/lane-face.ts';
+export { LOG_LEVELS } from './jobs/lane-face.ts';
+export { ERROR_CODES, HeddleError } from './model/lane-face.ts';
+export {
+  command,
+  file,
+  graph,
+  input,
+  isWorkflow,
+  json,
+  noop,
+  project,
+  raw,
+  sh,
+  task,
+  text,
+  wait,
+  workflow,
+} from './workflow/lane-face.ts';
+
+/** Names of what can stand for itself until it is called, constructed, extended or asked. */
+type CallableName = Exclude<keyof typeof Heddle, 'ERROR_CODES' | 'LOG_LEVELS'>;
+
+let whole: typeof Heddle | undefined;
+
+function load(): typeof Heddle {
+  // At once, as whoever calls a function or constructs a class expects it.
+  whole ??= createRequire(import.meta.url)(`./index${extname(import.meta.url)}`) as typeof Heddle;
+  return whole;
+}
+
+/** A function or class of the whole API, behind which nothing is until it is used. */
+function later<Name extends CallableName>(name: Name): (typeof Heddle)[Name] {
+  const real = (): object => load()[name] as object;
+  const standIn: object = new Proxy(function () {} as object, {
+    apply: (_, self, parameters) => Reflect.apply(real() as () => unknown, self, parameters),
+    construct: (_, parameters, target): object =>
+      Reflect.construct(
+        real() as new () => object,
+        parameters,
+        target === standIn ? (real() as new () => object) : target,
+      ),
+    get: (_, key): unknown => Reflect.get(real(), key),
+    has: (_, key) => Reflect.has(real(), key),
+    getPrototypeOf: () => Reflect.getPrototypeOf(real()),
+  });
+  return standIn as (typeof Heddle)[Name];
+}
+
+export const AfterAnother: typeof Heddle.AfterAnother = later('AfterAnother');
+export const AfterClock: typeof Heddle.AfterClock = later('AfterClock');
+export const AfterOthers: typeof Heddle.AfterOthers = later('AfterOthers');
+export const AfterTimepoint: typeof Heddle.AfterTimepoint = later('AfterTimepoint');
+export const AfterWeekday: typeof Heddle.AfterWeekday = later('AfterWeekday');
+export const AllSatisfied: typeof Heddle.AllSatisfied = later('AllSatisfied');
+export const AnySatisfied: typeof Heddle.AnySatisfied = later('AnySatisfied');
+export const BeforeClock: typeof Heddle.BeforeClock = later('BeforeClock');
+export const BeforeTimepoint: typeof Heddle.BeforeTimepoint = later('BeforeTimepoint');
+export const BeforeWeekday: typeof Heddle.BeforeWeekday = later('BeforeWeekday');
+export const Condition: typeof Heddle.Condition = later('Condition');
+export const Engine: typeof Heddle.Engine = later('Engine');
+export const GraphBuilder: typeof Heddle.GraphBuilder = later('GraphBuilder');
+export const Job: typeof Heddle.Job = later('Job');
+export const Jobs: typeof Heddle.Jobs = later('Jobs');
+export const LocalJob: typeof Heddle.LocalJob = later('LocalJob');
+export const ProcessJob: typeof Heddle.ProcessJob = later('ProcessJob');
+export const RunHandle: typeof Heddle.RunHandle = later('RunHandle');
+export const SubprocessJob: typeof Heddle.SubprocessJob = later('SubprocessJob');
+export const TaskExecutionError: typeof Heddle.TaskExecutionError = later('TaskExecutionError');
+export const ThreadJob: typeof Heddle.ThreadJob = later('ThreadJob');
+export const afterClock: typeof Heddle.afterClock = later('afterClock');
+export const afterTimepoint: typeof Heddle.afterTimepoint = later('afterTimepoint');
+export const afterWeekday: typeof Heddle.afterWeekday = later('afterWeekday');
+export const allOf: typeof Heddle.allOf = later('allOf');
+export const anyOf: typeof Heddle.anyOf = later('anyOf');
+export const beforeClock: typeof Heddle.beforeClock = later('beforeClock');
+export const beforeTimepoint: typeof Heddle.beforeTimepoint = later('beforeTimepoint');
+export const beforeWeekday: typeof Heddle.beforeWeekday = later('beforeWeekday');
+export const betweenClock: typeof Heddle.betweenClock = later('betweenClock');
+export const betweenTimepoint: typeof Heddle.betweenTimepoint = later('betweenTimepoint');
+export const betweenWeekday: typeof Heddle.betweenWeekday = later('betweenWeekday');
+export const commandTemplate: typeof Heddle.commandTemplate = later('commandTemplate');
+export const commandsBackend: typeof Heddle.commandsBackend = later('commandsBackend');
+export const functionCallToCommand: typeof Heddle.functionCallToCommand = later('functionCallToCommand');
+export const inlineBackend: typeof Heddle.inlineBackend = later('inlineBackend');
+export const launcher: typeof Heddle.launcher = later('launcher');
+export const processesBackend: typeof Heddle.processesBackend = later('processesBackend');
+export const readCallResult: typeof Heddle.readCallResult = later('readCallResult');
+export const threadsBackend: typeof Heddle.threadsBackend = later('threadsBackend');
