@@ -72,7 +72,8 @@ function betweenBackends({ from, to, folder, targetFolder }) {
 function isFace(path, room, folder) {
   return (
     path === `${room}/index.ts` ||
-    path === `${room}/lane-face.ts` || (room === 'backends' && folder !== '' && path === `backends/${folder}/index.ts`)
+    path === `${room}/lane-face.ts` ||
+    (room === 'backends' && folder !== '' && path === `backends/${folder}/index.ts`)
   );
 }
 
