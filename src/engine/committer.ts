@@ -84,6 +84,7 @@ export class Committer {
   }
 
   commit(out: Outbox): void {
+    if (this.#flights.length === 0 && this.#host.store.commitNow !== undefined && this.#commitNow(out)) return;
     this.#flights.push({ out, isPlain: isPlain(out), prepared: undefined, answer: undefined });
     if (this.#isDriving) return this.#handOver();
     this.#isDriving = true;
@@ -99,6 +100,26 @@ export class Committer {
     );
   }
 
+  /** Commits where nothing has to be waited for. Says whether it did; what went wrong is heard when it is tried again. */
+  #commitNow(out: Outbox): boolean {
+    const { core, store } = this.#host;
+    let prepared: PreparedCommit;
+    const seqs = [...out.drafts.keys()].map((run) => [run, run.seq] as const);
+    try {
+      prepared = prepareCommit(core, out, store);
+      store.commitNow?.(prepared.commits.map(({ commit }) => commit));
+    } catch {
+      for (const [run, seq] of seqs) run.seq = seq;
+      return false;
+    }
+    try {
+      this.#finish(out, prepared);
+    } catch (thrown) {
+      this.#outcomes.broken(asError(thrown));
+    }
+    return true;
+  }
+
   /** Takes the answers in order. After a failure everything goes to the store once more, in the same order. */
   async #drive(): Promise<void> {
     let delay = FIRST_RETRY_MS;
@@ -107,7 +128,7 @@ export class Committer {
       const failure = await head.answer;
       if (failure === undefined) {
         this.#flights.shift();
-        this.#finish(head);
+        this.#finish(head.out, head.prepared);
         delay = FIRST_RETRY_MS;
         continue;
       }
@@ -172,7 +193,7 @@ export class Committer {
     return true;
   }
 
-  #finish({ out, prepared }: Flight): void {
+  #finish(out: Outbox, prepared: PreparedCommit | undefined): void {
     const { hasListeners, core, options } = this.#host;
     out.keepOnly((run) => core.runs.get(run.id) === run);
     for (const draft of out.drafts.values()) draft.run.told.apply(draft);

@@ -8,7 +8,6 @@ import {
   type Instant,
   silentLogger,
   type Store,
-  type Timer,
 } from '../model/index.ts';
 import { type ActorHost, cancelEach, launchAll, recallEach, recoverAll, releaseEach, takeReport } from './acting.ts';
 import type { EngineOptions, RunView } from './api.ts';
@@ -19,9 +18,11 @@ import { viewRun } from './explaining.ts';
 import { headsBefore } from './granting.ts';
 import { BackendLimits } from './limits.ts';
 import { CustomConditions } from './custom-conditions.ts';
+import { EventListeners } from './event-listeners.ts';
 import type { Outbox } from './outbox.ts';
 import type { RunState } from './run-state.ts';
 import { addChore, turn, type TurnBudget, wallJumped } from './turn.ts';
+import { WakeTimer } from './wake-timer.ts';
 
 /**
  * One turn's measure where it is committed: some hundred rows, a millisecond or two. Larger commits gain nothing that can
@@ -55,15 +56,17 @@ export class EngineLoop implements ActorHost {
   readonly limits: BackendLimits;
   readonly #clock: Clock;
   readonly #committer: Committer;
-  readonly #listeners: Set<(events: readonly EngineEvent[]) => void> = new Set();
+  readonly #listeners: EventListeners;
   readonly #endWaiters: Map<RunState, EndWaiter[]> = new Map();
   readonly #givingUp: Map<RunState, Promise<void>> = new Map();
   #commitWaiters: (() => void)[] = [];
   /** Told when nothing will come of what they wait for. */
   readonly #failures: Set<(error: Error) => void> = new Set();
   #scheduled = false;
-  #timer: Timer | undefined;
-  #timerDue = Infinity;
+  /** Reports are being taken that came together. */
+  #isGathering = false;
+  #isTurning = false;
+  readonly #timer: WakeTimer;
   #broken: Error | undefined;
   #stopped = false;
   #lastSkew: number;
@@ -72,6 +75,8 @@ export class EngineLoop implements ActorHost {
     this.options = options;
     this.store = options.store;
     this.#clock = options.clock;
+    this.#listeners = new EventListeners(options.logger ?? silentLogger);
+    this.#timer = new WakeTimer(options.clock, () => this.#poke());
     const customConditions = new CustomConditions(this, (name) => options.conditions?.[name]);
     this.core = new Core(
       {
@@ -110,6 +115,7 @@ export class EngineLoop implements ActorHost {
       ...(options.slots === undefined ? {} : { slots: options.slots }),
       report: (event) =>
         this.input(() => takeReport(this.core, backend.name, this.limits.limited(backend.name, event))),
+      ...(options.store.commitNow === undefined ? {} : { together: (reports) => this.#together(reports) }),
     });
     state.setPlaces(this.limits.offered(backend.name, places));
   }
@@ -137,9 +143,25 @@ export class EngineLoop implements ActorHost {
   }
 
   input(input: () => void): void {
-    this.core.now = this.#now();
+    if (!this.#isGathering) this.core.now = this.#now();
     input();
     this.#poke();
+  }
+
+  /** Takes what an event of the loop brought as one, and then the turn that follows from it. */
+  #together(reports: () => void): void {
+    if (this.#isGathering || this.#isTurning || this.#stopped || this.#broken !== undefined) return reports();
+    const isScheduled = this.#scheduled;
+    this.core.now = this.#now();
+    this.#isGathering = true;
+    this.#scheduled = true;
+    try {
+      reports();
+    } finally {
+      this.#isGathering = false;
+      this.#scheduled = isScheduled;
+    }
+    this.#turn();
   }
 
   /** Reads both clocks; when they have drifted apart, what waits for a point in time is looked at. */
@@ -171,6 +193,15 @@ export class EngineLoop implements ActorHost {
 
   #turn(): void {
     if (this.#committer.isFull || this.#broken !== undefined) return;
+    this.#isTurning = true;
+    try {
+      this.#decide();
+    } finally {
+      this.#isTurning = false;
+    }
+  }
+
+  #decide(): void {
     const { core } = this;
     core.now = this.#now();
     try {
@@ -191,7 +222,7 @@ export class EngineLoop implements ActorHost {
   }
 
   #committed(out: Outbox, events: readonly EngineEvent[]): void {
-    if (events.length > 0) for (const listener of this.#listeners) this.#tell(listener, events);
+    this.#listeners.tell(events);
     for (const draft of out.drafts.values()) if (draft.settled) this.#settled(draft.run, draft.released);
     for (const waiter of out.waiters) waiter();
     // What these bring about at once (a no-op's end) is to go into the next commit: so the next turn is asked for last.
@@ -204,26 +235,15 @@ export class EngineLoop implements ActorHost {
     if (out.rechecks.length > 0) void recoverAll(this, out.rechecks);
     this.#scheduled = isScheduled;
     this.#tellCommitted();
-    this.#poke();
-  }
-
-  #tell(listener: (events: readonly EngineEvent[]) => void, events: readonly EngineEvent[]): void {
-    try {
-      listener(events);
-    } catch (thrown) {
-      (this.options.logger ?? silentLogger).error({ error: asError(thrown) }, 'a listener threw; the engine goes on');
-    }
+    // Where nothing was waited for, nobody was turned away meanwhile: whoever is deciding looks himself whether there is more.
+    if (this.#isTurning && !this.core.isBusy) this.#armTimer();
+    else this.#poke();
   }
 
   #stalled(error: Error): void {
     const code = HeddleError.is(error) ? error.code : 'STORE_BUSY';
-    const notice: EngineEvent = {
-      kind: 'notice',
-      code,
-      message: `${error.message}; nothing new is started until it takes commits again`,
-      at: this.core.now.wall,
-    };
-    for (const listener of this.#listeners) this.#tell(listener, [notice]);
+    const message = `${error.message}; nothing new is started until it takes commits again`;
+    this.#listeners.tell([{ kind: 'notice', code, message, at: this.core.now.wall }]);
   }
 
   #settled(run: RunState, released: boolean): void {
@@ -251,14 +271,7 @@ export class EngineLoop implements ActorHost {
     if (due === undefined) return;
     if ([...this.core.runs.values()].some((run) => run.timeGated.size > 0))
       due = Math.min(due, this.core.now.mono + JUMP_CHECK_MS);
-    if (this.#timer !== undefined && this.#timerDue <= due) return;
-    this.#timer?.cancel();
-    this.#timerDue = due;
-    this.#timer = this.#clock.after(Math.max(0, due - this.core.now.mono), () => {
-      this.#timer = undefined;
-      this.#timerDue = Infinity;
-      this.#poke();
-    });
+    this.#timer.arm(due, this.core.now.mono);
   }
 
   /** Decides nothing more, and tells everybody who waits. */
@@ -266,7 +279,7 @@ export class EngineLoop implements ActorHost {
     if (this.#broken !== undefined) return;
     this.#broken = error;
     this.core.draining = true;
-    this.#timer?.cancel();
+    this.#timer.cancel();
     (this.options.logger ?? silentLogger).error({ error }, 'the engine stops');
     for (const waiters of this.#endWaiters.values()) for (const waiter of waiters) waiter.reject(error);
     this.#endWaiters.clear();
@@ -301,13 +314,12 @@ export class EngineLoop implements ActorHost {
   }
 
   listen(listener: (events: readonly EngineEvent[]) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   /** Whether anybody listens: events are not made for nobody. */
   get hasListeners(): boolean {
-    return this.#listeners.size > 0;
+    return !this.#listeners.isEmpty;
   }
 
   /** Resolves after the commit that ends a run, or gives it up unfinished. */
@@ -387,8 +399,7 @@ export class EngineLoop implements ActorHost {
   /** Nothing is decided any more, and no timer of the engine's fires. What was given up has been by then. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#timer.cancel();
     this.#tellCommitted();
     await Promise.all(this.#givingUp.values());
   }

@@ -91,6 +91,7 @@ class LaneBackend implements Backend {
       prefetch: this.#options.prefetch ?? (this.#kind.recalls === false ? 0 : undefined),
       isolate: this.#options.isolate,
       report: (event) => this.#report(event),
+      together: (reports) => (context.together === undefined ? reports() : context.together(reports)),
       hurried: (isHurried) => {
         this.#isHurried = isHurried;
         this.#tellPlaces();

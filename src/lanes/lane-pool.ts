@@ -37,6 +37,8 @@ export interface LanePoolOptions {
   /** How long a worker may take until it listens. @default 30000: a busy machine starts slowly */
   readonly helloMs?: number | undefined;
   report(event: BackendEvent): void;
+  /** Around what one event of the loop brought. */
+  together(reports: () => void): void;
   /** Calls have become so short that more should be at hand than there is room for, or are no longer so. */
   hurried(isHurried: boolean): void;
 }
@@ -182,6 +184,11 @@ export class LanePool implements LaneOwner {
 
   heard(lane: Lane, messages: readonly FromWorker[]): void {
     if (this.#closed !== undefined) return;
+    this.#options.together(() => this.#hear(lane, messages));
+    this.#distribution.settle();
+  }
+
+  #hear(lane: Lane, messages: readonly FromWorker[]): void {
     let begun: Call[] | undefined;
     for (const message of messages) {
       if (message.kind === 'ended') this.#heardEnd(lane, message);
@@ -192,7 +199,6 @@ export class LanePool implements LaneOwner {
     }
     // Of what has ended in the same breath nobody needs to hear that it began.
     for (const call of begun ?? []) if (call.lane === lane) this.#tellStart(call);
-    this.#distribution.settle();
   }
 
   ended(lane: Lane, end: LaneEnd): void {

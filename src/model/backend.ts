@@ -131,6 +131,12 @@ export interface BackendContext {
   readonly logger: Logger;
   /** May be called at any time, also from inside `launch`; never throws. */
   report(event: BackendEvent): void;
+  /**
+   * Takes what `reports` reports as one. Where nothing has to be written down first, what follows from it is decided and
+   * launched before this returns, not when the event loop has turned: so it is for what an event of the loop brought
+   * alone, not for promises, nor from inside `launch`. Absent: they are taken one by one.
+   */
+  together?(reports: () => void): void;
   /** The store's directory, absolute; empty when there is none. */
   readonly directory: string;
   /** The project's directory, absolute: where relative paths of the user's start. */

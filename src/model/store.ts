@@ -195,6 +195,8 @@ export interface Store extends AsyncDisposable {
   readonly commitsAhead?: number;
   /** One transaction. */
   commit(commits: readonly RunCommit[]): Promise<void>;
+  /** The same where nothing has to be waited for; throws what `commit` would reject with. */
+  commitNow?(commits: readonly RunCommit[]): void;
 
   run(id: RunId): Promise<RunRow | undefined>;
   runs(filter: RunFilter): Promise<readonly RunRow[]>;

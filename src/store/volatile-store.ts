@@ -57,6 +57,10 @@ export class VolatileStore implements Store {
     this.#runs.commit(commits, apply);
   }
 
+  commitNow(commits: readonly RunCommit[]): void {
+    if (commits.length > 0) this.#runs.commit(commits, apply);
+  }
+
   async run(id: RunId): Promise<RunRow | undefined> {
     return this.#runs.row(id);
   }
