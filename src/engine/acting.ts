@@ -69,7 +69,7 @@ function launchGroup(host: ActorHost, group: readonly LiveAttempt[]): void {
 }
 
 function needsValues(attempt: LiveAttempt): boolean {
-  return attempt.run.payloadOf(attempt.job).includes('"$ref"');
+  return attempt.run.hasUpstream(attempt.job) && attempt.run.payloadOf(attempt.job).includes('"$ref"');
 }
 
 type ValuesOf = Map<LiveAttempt, ReadonlyMap<number, Value | undefined>>;

@@ -118,17 +118,9 @@ export function eventsOf(out: Outbox, prepared: PreparedCommit, at: number): Eng
 }
 
 function jobEvent(run: RunState, step: TransitionDraft, seq: number): EngineEvent {
-  return {
-    kind: 'job',
-    run: run.id,
-    seq,
-    job: run.nameOf(step.job),
-    index: step.job,
-    from: step.from,
-    status: step.to,
-    detail: step.detail,
-    fence: step.fence,
-    at: step.at,
-    ...(step.outcome === undefined ? {} : { outcome: step.outcome }),
-  };
+  const { job: index, from, to: status, detail, fence, at, outcome } = step;
+  const job = run.nameOf(index);
+  return outcome === undefined
+    ? { kind: 'job', run: run.id, seq, job, index, from, status, detail, fence, at }
+    : { kind: 'job', run: run.id, seq, job, index, from, status, detail, fence, at, outcome };
 }

@@ -253,7 +253,7 @@ function grant(
   if (run.queueDue.size > 0) run.queueDue.delete(job);
   const given = isAhead ? aheadGrant(queue, place) : granted(core, queue, place);
   table.fence[job] = (table.fence[job] as number) + 1;
-  const attempt = newAttempt(core, { queue, job, place, ...given });
+  const attempt = newAttempt(core, { queue, job, place, given });
   core.attempts.set(attempt.id, attempt);
   run.attemptOf.set(job, attempt);
   run.live += 1;
@@ -294,10 +294,11 @@ function aheadGrant(queue: ReadyQueue, place: PlaceState): Given {
 
 function newAttempt(
   core: Core,
-  from: Given & { readonly queue: ReadyQueue; readonly job: number; readonly place: PlaceState },
+  from: { readonly queue: ReadyQueue; readonly job: number; readonly place: PlaceState; readonly given: Given },
 ): LiveAttempt {
-  const { queue, job, place, grant: given, json } = from;
+  const { queue, job, place, given } = from;
   const id = core.settings.newAttemptId();
+  const { submission, element } = submissionOf(core, queue, job, id);
   return {
     id,
     run: queue.run,
@@ -305,9 +306,10 @@ function newAttempt(
     fence: queue.run.table.fence[job] as number,
     backend: queue.backend,
     place,
-    grant: given,
-    grantJson: json,
-    ...submissionOf(core, queue, job, id),
+    grant: given.grant,
+    grantJson: given.json,
+    submission,
+    element,
     handle: '',
     phase: 'starting',
     reached: 'starting',

@@ -192,13 +192,11 @@ export class EngineLoop implements ActorHost {
   }
 
   #turn(): void {
-    if (this.#committer.isFull || this.#broken !== undefined) return;
+    // A turn that was asked for before the engine stopped would set its timer again, and hold the program up.
+    if (this.#committer.isFull || this.#stopped || this.#broken !== undefined) return;
     this.#isTurning = true;
-    try {
-      this.#decide();
-    } finally {
-      this.#isTurning = false;
-    }
+    this.#decide();
+    this.#isTurning = false;
   }
 
   #decide(): void {

@@ -181,6 +181,9 @@ export function takeFrom(state: PlaceState, request: ResourceRequest): Grant {
   state.held += 1;
   const gpus = request.gpus ? state.freeGpus.splice(0, request.gpus) : undefined;
   for (const gpu of gpus ?? []) state.gpuHolders.set(gpu, 1);
+  const { memoryBytes, diskBytes, tokens } = request;
+  if (memoryBytes === undefined && diskBytes === undefined && gpus === undefined && tokens === undefined)
+    return { place: state.place.name, cpus: request.cpus };
   return {
     place: state.place.name,
     cpus: request.cpus,

@@ -20,6 +20,8 @@ import { JobTable } from './job-table.ts';
 import type { ReadyQueue } from './ready-queue.ts';
 import { Told } from './told.ts';
 
+const RECENT_NAMES = 64;
+
 /** One run as the core keeps it. What is rare (outcomes, wake-ups, conditions) lives in maps beside the columns. */
 export class RunState {
   readonly id: RunId;
@@ -92,6 +94,8 @@ export class RunState {
   readonly awaitedNames: Map<string, AwaitedName> = new Map();
   readonly #indices: { readonly names: NameIndex; entered: number }[] = [];
   readonly #gists: Map<string, Outcome> = new Map();
+  /** Names read last: the same few jobs are named again and again while they run. */
+  readonly #recentNames: { readonly jobs: number[]; readonly names: JobId[] } = { jobs: [], names: [] };
   #lookups = 0;
 
   constructor(id: RunId, name: string, order: number, settings: RunSettings) {
@@ -128,13 +132,24 @@ export class RunState {
   }
 
   nameOf(job: number): JobId {
+    const { jobs, names } = this.#recentNames;
+    const at = job % RECENT_NAMES;
+    if (jobs[at] === job) return names[at] as JobId;
     const segment = this.segmentOf(job);
-    return asJobId(textAt(segment.names, job - segment.base));
+    const name = asJobId(textAt(segment.names, job - segment.base));
+    jobs[at] = job;
+    names[at] = name;
+    return name;
   }
 
   payloadOf(job: number): string {
     const segment = this.segmentOf(job);
     return textAt(segment.payloads, job - segment.base);
+  }
+
+  hasUpstream(job: number): boolean {
+    const { base, edgeOffsets } = this.segmentOf(job);
+    return (edgeOffsets[job - base + 1] as number) > (edgeOffsets[job - base] as number);
   }
 
   segmentOf(job: number): Segment {

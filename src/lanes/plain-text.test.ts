@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { asAttemptId } from '../model/index.ts';
-import { packFromWorker, packToWorker, unpack } from './plain-text.ts';
+import { type OnPort, PackerToWorker, packFromWorker, UnpackerInWorker, unpackFromWorker } from './plain-text.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 
 function start(args: readonly unknown[]): ToWorker {
@@ -15,9 +15,15 @@ function start(args: readonly unknown[]): ToWorker {
   };
 }
 
-/** What a port does with what is posted to it. */
-function post<Message>(packed: string | readonly Message[]): readonly Message[] {
-  return unpack(structuredClone(packed));
+/** A host and its worker, with a port between them. */
+function pair(): (messages: readonly ToWorker[]) => readonly ToWorker[] {
+  const packer = new PackerToWorker();
+  const unpacker = new UnpackerInWorker();
+  return (messages) => unpacker.unpack(structuredClone(packer.pack(messages)));
+}
+
+function postToHost(packed: OnPort<FromWorker>): readonly FromWorker[] {
+  return unpackFromWorker(structuredClone(packed));
 }
 
 const anything = fc.anything({
@@ -34,7 +40,7 @@ test('what arrives is what was sent, whether it went as text or not', () => {
     fc.property(fc.array(anything, { maxLength: 4 }), (args) => {
       const sent = structuredClone(args);
 
-      const [received] = post(packToWorker([start(sent)]));
+      const [received] = pair()([start(sent)]);
 
       expect(received).toStrictEqual(start(sent));
     }),
@@ -51,7 +57,30 @@ test.each([
   ['a long text', ['x'.repeat(10_000)], 'object'],
   ['a long list', [Array.from({ length: 100 }, (_, i) => i)], 'object'],
 ])('%s', (_, args, type) => {
-  expect(typeof packToWorker([start(args)])).toBe(type);
+  expect(typeof new PackerToWorker().pack([start(args)])).toBe(type);
+});
+
+test('what calls have in common is good for those behind it, in this list and the next, until it changes', () => {
+  const send = pair();
+  const first = start(['a']) as Extract<ToWorker, { kind: 'start' }>;
+  const alike: ToWorker = {
+    ...first,
+    attempt: asAttemptId('a-2'),
+    fence: 2,
+    call: { ...first.call, args: [], job: 'k', directory: '/d' },
+    slot: 3,
+    short: true,
+  };
+  const other: ToWorker = {
+    ...first,
+    call: { ...first.call, run: 'r-2', stream: true, environment: { NAME: 'value' } },
+    limits: { ...first.limits, graceMs: 5 },
+  };
+  const cancel: ToWorker = { kind: 'cancel', attempt: first.attempt, graceMs: 1 };
+  const date: ToWorker = { ...first, call: { ...first.call, args: [new Date(0)] } };
+  const lists = [[first, cancel, alike, other], [other], [date], [other, first], [alike]];
+
+  expect(lists.map((list) => send(list))).toStrictEqual(lists);
 });
 
 test('ends go as text but for what text is no good at', () => {
@@ -71,6 +100,6 @@ test('ends go as text but for what text is no good at', () => {
   const other = ended({ kind: 'ok', value: { codec: 'v8', bytes: new Uint8Array([1]) }, ...times });
 
   expect(typeof packFromWorker(plain)).toBe('string');
-  expect(post(packFromWorker(plain))).toStrictEqual(plain);
-  expect(post(packFromWorker([...plain, other]))).toStrictEqual([...plain, other]);
+  expect(postToHost(packFromWorker(plain))).toStrictEqual(plain);
+  expect(postToHost(packFromWorker([...plain, other]))).toStrictEqual([...plain, other]);
 });

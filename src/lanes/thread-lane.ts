@@ -1,7 +1,7 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { registerResolver } from '../calls/lane-face.ts';
 import { laneClock } from './lane-clock.ts';
-import { type OnPort, packFromWorker, unpack } from './plain-text.ts';
+import { type OnPort, packFromWorker, UnpackerInWorker } from './plain-text.ts';
 import type { ToWorker } from './protocol.ts';
 import { LaneWorker } from './worker.ts';
 import { sharedSlots } from './worker-slots.ts';
@@ -22,6 +22,7 @@ const REST_MS = 2;
 const data = workerData as ThreadData;
 const sent = new Int32Array(data.sent);
 const port = parentPort as MessagePort;
+const unpacker = new UnpackerInWorker();
 let isListening = false;
 
 const worker = new LaneWorker({
@@ -45,11 +46,11 @@ const worker = new LaneWorker({
  */
 function listen(first?: OnPort<ToWorker>): void {
   isListening = true;
-  if (first !== undefined) worker.hear(unpack(first));
+  if (first !== undefined) worker.hear(unpacker.unpack(first));
   while (worker.isIdle) {
     const seen = Atomics.load(sent, 0);
     const received = receiveMessageOnPort(port) as { readonly message: OnPort<ToWorker> } | undefined;
-    if (received !== undefined) worker.hear(unpack(received.message));
+    if (received !== undefined) worker.hear(unpacker.unpack(received.message));
     else if (Atomics.wait(sent, 0, seen, REST_MS) === 'timed-out') break;
   }
   isListening = false;

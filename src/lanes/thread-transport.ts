@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { asError } from '../model/index.ts';
 import { threadFlags } from '../process/index.ts';
 import { laneEnvironment } from './lane-environment.ts';
-import { type OnPort, packToWorker, unpack } from './plain-text.ts';
+import { type OnPort, PackerToWorker, unpackFromWorker } from './plain-text.ts';
 import { SLOT_ENDED, SLOT_FREE, SLOT_RECALLED, SLOT_SENT, type FromWorker, type ToWorker } from './protocol.ts';
 import type { CallFate, LaneEnd, LaneShape, OpenTransport, Transport, TransportListener } from './transport.ts';
 import type { ThreadData } from './thread-lane.ts';
@@ -27,6 +27,7 @@ class ThreadTransport implements Transport {
   readonly #words: Int32Array;
   /** Counts what was sent: a worker at rest waits for it to change. */
   readonly #sent: Int32Array;
+  readonly #packer = new PackerToWorker();
   #next = 0;
   #error: unknown;
 
@@ -51,7 +52,7 @@ class ThreadTransport implements Transport {
         ? {}
         : { resourceLimits: { maxOldGenerationSizeMb: Math.max(16, memoryBytes / MIB) } }),
     });
-    this.#worker.on('message', (received: OnPort<FromWorker>) => listener.heard(unpack(received)));
+    this.#worker.on('message', (received: OnPort<FromWorker>) => listener.heard(unpackFromWorker(received)));
     // Told again, with 'exit', when it is really over.
     this.#worker.on('error', (error: unknown) => {
       this.#error = error;
@@ -60,7 +61,7 @@ class ThreadTransport implements Transport {
   }
 
   send(messages: readonly ToWorker[]): void {
-    this.#worker.postMessage(packToWorker(messages));
+    this.#worker.postMessage(this.#packer.pack(messages));
     Atomics.add(this.#sent, 0, 1);
     Atomics.notify(this.#sent, 0);
   }

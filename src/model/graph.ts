@@ -39,11 +39,18 @@ export interface Graph {
   readonly result?: string;
 }
 
-const decoder = new TextDecoder();
+/** Columns as buffers: those give short texts in half the time a decoder takes. */
+const buffers = new WeakMap<Uint8Array, Buffer>();
 
 /** Reads text i of a column. */
-export function textAt(column: TextColumn, i: number): string {
-  const start = column.offsets[i] as number;
-  const end = column.offsets[i + 1] as number;
-  return start === end ? '' : decoder.decode(column.bytes.subarray(start, end));
+export function textAt({ bytes, offsets }: TextColumn, i: number): string {
+  const start = offsets[i] as number;
+  const end = offsets[i + 1] as number;
+  if (start === end) return '';
+  let buffer = buffers.get(bytes);
+  if (buffer === undefined) {
+    buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    buffers.set(bytes, buffer);
+  }
+  return buffer.toString('utf8', start, end);
 }

@@ -44,9 +44,20 @@ export interface UnresolvedNode {
  */
 export function resolveWork(node: UnresolvedNode, project = ''): ResolvedWork {
   if (node.payload === '') return { kind: 'call', call: { kind: 'builtin', name: 'noop' }, args: [] };
+  const known = latest;
+  if (known?.payload === node.payload && known.environment === node.environment && known.project === project)
+    return known.work;
   const payload = JSON.parse(node.payload) as Payload;
-  return 'call' in payload ? resolveCall(payload, node, project) : resolveCommand(payload, node, project);
+  if (!('call' in payload)) return resolveCommand(payload, node, project);
+  const work = resolveCall(payload, node, project);
+  // What a function is given as an object is its own: it may change it.
+  if (payload.args.every((arg) => typeof arg !== 'object' || arg === null))
+    latest = { payload: node.payload, environment: node.environment, project, work };
+  return work;
 }
+
+/** The latest call without refs: alike ones come in a row. */
+let latest: (Pick<UnresolvedNode, 'payload' | 'environment'> & { project: string; work: ResolvedCall }) | undefined;
 
 function resolveCall({ call, args, ...manner }: CallPayload, node: UnresolvedNode, project: string): ResolvedCall {
   const context = resolveContext(node.value, { project, clones: true });
@@ -65,8 +76,14 @@ function resolveCall({ call, args, ...manner }: CallPayload, node: UnresolvedNod
  */
 export function locateCall(call: CallReference, project: string): CallReference {
   if (call.kind !== 'module' || !call.module.startsWith('./')) return call;
-  return { ...call, module: pathToFileURL(`${project}/${call.module}`).href };
+  const path = `${project}/${call.module}`;
+  let module = located.get(path);
+  if (module === undefined) located.set(path, (module = pathToFileURL(path).href));
+  return { ...call, module };
 }
+
+/** A run calls a million times what few modules have. */
+const located = new Map<string, string>();
 
 function resolveCommand(payload: CommandPayload, node: UnresolvedNode, project: string): ResolvedWork {
   const files = new FileSet();
