@@ -34,6 +34,7 @@ export class CustomConditions {
   readonly #host: ConditionHost;
   readonly #find: (name: string) => CustomCondition | undefined;
   readonly #words: Map<string, Word> = new Map();
+  readonly #unknown = new Set<string>();
   #most = MOST_WORDS;
 
   constructor(host: ConditionHost, find: (name: string) => CustomCondition | undefined) {
@@ -61,7 +62,9 @@ export class CustomConditions {
 
   #ask(name: string, word: Word): void {
     try {
-      const answer = this.#find(name)?.() ?? false;
+      const condition = this.#find(name);
+      if (condition === undefined) this.#tellUnknown(name);
+      const answer = condition?.() ?? false;
       if (typeof answer === 'boolean') {
         word.said = answer;
         return;
@@ -89,6 +92,14 @@ export class CustomConditions {
   #tell(name: string, thrown: unknown): void {
     const message = `condition "${name}" threw and counts as false: ${asError(thrown).message}`;
     this.#host.core.notice('condition-threw', message);
+  }
+
+  /** It went with the program that made it. */
+  #tellUnknown(name: string): void {
+    if (this.#unknown.has(name)) return;
+    this.#unknown.add(name);
+    const message = `no condition "${name}" in this program: what waits for it waits until it is cancelled, or resumed where it is`;
+    this.#host.core.notice('condition-unknown', message);
   }
 
   #keep(name: string, word: Word): void {

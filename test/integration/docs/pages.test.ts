@@ -7,7 +7,7 @@ import { giveBack, ownFolder } from '../../own-folder.ts';
 /**
  * The pages of the guide do what they say. A block of TypeScript that begins with `// name.ts` is a file of that name; a block of
  * `console` has commands, `$ node name.ts`, each followed by all it prints. Every file of a page is run or imported,
- * and all are type-checked.
+ * and all are type-checked. `// @ts-expect-error` is followed by part of what the compiler says about the next line.
  */
 
 const root = join(import.meta.dirname, '../../..');
@@ -82,6 +82,7 @@ function run(command: string, folder: string): string {
   const { stdout, stderr } = spawnSync('sh', ['-c', command], {
     cwd: folder,
     encoding: 'utf8',
+    timeout: 60_000,
     env: { ...process.env, PATH: path, NODE_OPTIONS: `--import=${sources}`, HEDDLE_SOURCE: '1' },
   });
   return stdout + stderr;
@@ -109,8 +110,38 @@ test.each(pages.map((page) => [page.name, page] as const))('%s: every file is ru
   expect(unused).toEqual([]);
 });
 
-test('every file of every page is well typed', async () => {
+/** A file in which the compiler says what it thinks, and what it is expected to say, by line. */
+function outspoken(text: string): { readonly text: string; readonly said: ReadonlyMap<number, string> } {
+  const said = new Map<number, string>();
+  const lines = text.split('\n').map((line, i) => {
+    const expected = /\/\/ @ts-expect-error (.+)$/.exec(line)?.[1];
+    if (expected !== undefined) said.set(i + 2, expected);
+    return expected === undefined ? line : '//';
+  });
+  return { text: lines.join('\n'), said };
+}
+
+/** What `tsc` prints of each place, with what follows on lines of their own. */
+function complaints(stdout: string): ReadonlyMap<string, string> {
+  const all = [...stdout.matchAll(/^(\S+?)\((\d+),\d+\): (.*(?:\n .*)*)/gm)];
+  return new Map(
+    all.map(([, file = '', line = '', text = '']) => [`${basename(dirname(file))}/${basename(file)}:${line}`, text]),
+  );
+}
+
+test('every file of every page is well typed, and mistakes are told as the page says', async () => {
   const folders = pages.map(setUp);
+  const expected = new Map<string, string>();
+  for (const [i, page] of pages.entries()) {
+    for (const [name, text] of filesOf(page)) {
+      const file = outspoken(text);
+      if (file.said.size === 0) continue;
+      const copy = `${basename(name, '.ts')}-outspoken.ts`;
+      const folder = folders[i] as string;
+      writeFileSync(join(folder, copy), file.text);
+      for (const [line, part] of file.said) expected.set(`${basename(folder)}/${copy}:${line}`, part);
+    }
+  }
   const options = JSON.parse(readFileSync(join(root, 'examples/tsconfig.json'), 'utf8')) as { compilerOptions: object };
   const project = ownFolder('docs-types');
   writeFileSync(
@@ -132,6 +163,8 @@ test('every file of every page is well typed', async () => {
 
   const { stdout } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', project], { encoding: 'utf8' });
 
-  expect(stdout).toBe('');
+  const said = complaints(stdout);
+  expect([...said.keys()].toSorted(), stdout).toEqual([...expected.keys()].toSorted());
+  for (const [place, part] of expected) expect(said.get(place)).toContain(part);
   await Promise.all([...folders, project].map(giveBack));
 });
