@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type CallReference, decodeData, HeddleError, type Json, type SerializedError } from '../model/index.ts';
+import { portableReference } from './portable.ts';
 import { referenceTo } from './describe-function.ts';
 import { encodeArguments } from './encode-arguments.ts';
 import { reviveError } from './error-data.ts';
@@ -71,7 +72,7 @@ export function functionCallToCommand<Arguments extends readonly unknown[]>(
   const reference = referenceTo(fn as AnyFunction);
   const call: CallFile = {
     format: 'heddle-call/1',
-    call: project === undefined ? reference : portable(reference, project),
+    call: project === undefined ? reference : portableReference(reference, project),
     args: encodeArguments(args, () => undefined) as readonly Json[],
     ...(environment === undefined ? {} : { environment }),
   };
@@ -95,13 +96,6 @@ function freeLabel(directory: string, name: string): string {
     const candidate = k === 1 ? label : `${label}-${k}`;
     if (!existsSync(join(directory, `${candidate}-call.json`))) return candidate;
   }
-}
-
-/** Names a module below a project by its path from there; leaves every other reference as it is. */
-function portable(reference: CallReference, project: string): CallReference {
-  if (reference.kind !== 'module' || !reference.module.startsWith('file:')) return reference;
-  const path = relative(project, fileURLToPath(reference.module));
-  return path.startsWith('..') || path === '' ? reference : { ...reference, module: `./${path}` };
 }
 
 /** Writes a file whole or not at all: to a name beside it first. */

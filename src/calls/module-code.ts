@@ -15,9 +15,13 @@ import { childrenOf } from './scopes.ts';
  * JavaScript and TypeScript the tokens count, so comments, white space and types do not; of other files every byte.
  */
 export function moduleCode(file: string): Readonly<Record<string, string>> {
-  const folder = dirname(file);
+  return codeOfModules([file], dirname(file));
+}
+
+/** As `moduleCode`, of several modules together, by path from a folder. */
+export function codeOfModules(files: readonly string[], folder: string): Readonly<Record<string, string>> {
   const hashes = new Map<string, string>();
-  const waiting = [file];
+  const waiting = [...files];
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
     const name = relative(folder, path);
     if (hashes.has(name)) continue;

@@ -37,14 +37,14 @@ test('what did not change is accepted, and so is a change elsewhere', () => {
   const row = startedRun();
   writeFileSync(join(folder, 'unrelated.ts'), 'changed');
 
-  expect(() => assertCodeUnchanged(row)).not.toThrow();
+  expect(() => assertCodeUnchanged(row, folder)).not.toThrow();
 });
 
 test('a comment and a type are no change', () => {
   const row = startedRun();
   writeFileSync(join(folder, 'b.ts'), "import { a } from './lib/a.ts'; // for a\ntype A = typeof a;\n");
 
-  expect(() => assertCodeUnchanged(row)).not.toThrow();
+  expect(() => assertCodeUnchanged(row, folder)).not.toThrow();
 });
 
 test('a change is refused by the names of the files, with what to do', () => {
@@ -53,7 +53,7 @@ test('a change is refused by the names of the files, with what to do', () => {
   writeFileSync(join(folder, 'new.ts'), '');
   rmSync(join(folder, 'lazy.js'));
 
-  expect(() => assertCodeUnchanged(row)).toThrow(
+  expect(() => assertCodeUnchanged(row, folder)).toThrow(
     expect.objectContaining({
       code: 'CODE_CHANGED',
       details: expect.objectContaining({ changes: ['changed  b.ts', 'missing  lazy.js', 'added    new.ts'] }),
@@ -63,5 +63,5 @@ test('a change is refused by the names of the files, with what to do', () => {
 });
 
 test('a run that a program started has nothing to compare', () => {
-  expect(() => assertCodeUnchanged({ id: asRunId('r-1'), settings: '{}' } as RunRow)).not.toThrow();
+  expect(() => assertCodeUnchanged({ id: asRunId('r-1'), settings: '{}' } as RunRow, folder)).not.toThrow();
 });

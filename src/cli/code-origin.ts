@@ -1,6 +1,8 @@
-import { dirname } from 'node:path';
-import { moduleCode } from '../calls/index.ts';
-import { HeddleError, type Json, type RunRow } from '../model/index.ts';
+import { existsSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { calledModules, codeOfModules } from '../calls/index.ts';
+import { type Graph, HeddleError, type Json, type RunRow } from '../model/index.ts';
 
 /** What a run was started from, kept with it. */
 export interface Origin {
@@ -9,27 +11,67 @@ export interface Origin {
   readonly file: string;
   /** The project's directory, absolute. */
   readonly project: string;
-  /** What decides what the workflow's file does, as `moduleCode` has it: hashes by file and package. */
+  /** Path from the store to the project: both may be moved together. */
+  readonly fromStore?: string;
+  /** Modules that jobs call, by path from the project. */
+  readonly modules?: readonly string[];
+  /** What decides what the run does: hashes by file and package, as `codeOfModules` has them of its modules. */
   readonly code?: Readonly<Record<string, string>>;
 }
 
-/** Reads what a run was started from; undefined when a program started it. */
-export function originOf(row: RunRow): Origin | undefined {
+/** Adds what is to be known when the run goes on: where it all lies, and what its code is. */
+export function completeOrigin(origin: Origin, graph: Graph, store: string): Origin {
+  const { project } = origin;
+  const modules = calledModules(graph).flatMap((module) => {
+    const path = fileOf(module, project);
+    return path === undefined ? [] : [relative(project, path)];
+  });
+  const whole = { ...origin, fromStore: relative(store, project), modules };
+  return { ...whole, code: codeNow(whole) };
+}
+
+function fileOf(module: string, project: string): string | undefined {
+  if (module.startsWith('./')) return join(project, module);
+  return module.startsWith('file:') ? fileURLToPath(module) : undefined;
+}
+
+function codeNow({ kind, file, project, modules = [] }: Origin): Readonly<Record<string, string>> {
+  const called = modules.map((module) => resolve(project, module));
+  // What is data has made its graph, and does nothing more.
+  return codeOfModules(kind === 'module' ? [file, ...called] : called, dirname(file));
+}
+
+/**
+ * Reads what a run was started from; undefined when a program started it. A project that was moved with its store
+ * is found where it is now.
+ *
+ * @param store its directory, absolute
+ */
+export function originOf(row: RunRow, store: string): Origin | undefined {
   const settings = JSON.parse(row.settings || '{}') as { readonly origin?: Json };
   const origin = settings.origin as Partial<Origin> | undefined;
-  return typeof origin?.file === 'string' && typeof origin.project === 'string' ? (origin as Origin) : undefined;
+  if (typeof origin?.file !== 'string' || typeof origin.project !== 'string') return undefined;
+  return typeof origin.fromStore === 'string'
+    ? relocated(origin as Origin, resolve(store, origin.fromStore))
+    : (origin as Origin);
+}
+
+function relocated(origin: Origin, project: string): Origin {
+  const file = resolve(project, relative(origin.project, origin.file));
+  return existsSync(file) ? { ...origin, file, project } : origin;
 }
 
 /**
  * Refuses to go on with a run whose workflow was changed since it was started: what is done and what is to come
  * would be of two programs.
  *
+ * @param store its directory, absolute
  * @throws {HeddleError} CODE_CHANGED, naming the files
  */
-export function assertCodeUnchanged(row: RunRow): void {
-  const origin = originOf(row);
+export function assertCodeUnchanged(row: RunRow, store: string): void {
+  const origin = originOf(row, store);
   if (origin?.code === undefined) return;
-  const now = moduleCode(origin.file);
+  const now = codeNow(origin);
   const names = [...new Set([...Object.keys(origin.code), ...Object.keys(now)])].sort();
   const changes = names.flatMap((name) => describeChange(name, origin.code?.[name], now[name]));
   if (changes.length === 0) return;

@@ -3,7 +3,7 @@ import { open, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import { moduleCode } from '../calls/index.ts';
+import { portableGraph } from '../calls/index.ts';
 import { asError, type Graph, HeddleError, type Json, nearestName } from '../model/index.ts';
 import { graphFromJson, graphFromLines, isWorkflow, parseParameters } from '../workflow/index.ts';
 import type { Origin } from './code-origin.ts';
@@ -98,8 +98,8 @@ function dataOrigin(file: string, kind: 'wfformat' | 'graph'): { readonly origin
 
 async function loadModule(path: string, parameters: Readonly<Record<string, Json>>): Promise<Loaded> {
   const exported = (await importModule(path)).default;
-  const origin: Origin = { kind: 'module', file: path, project: projectOf(path), code: moduleCode(path) };
-  if (isGraph(exported)) return { graph: exported, parameters, origin };
+  const origin: Origin = { kind: 'module', file: path, project: projectOf(path) };
+  if (isGraph(exported)) return { graph: portableGraph(exported, origin.project), parameters, origin };
   if (!isWorkflow(exported)) {
     throw new HeddleError('INPUT_INVALID', `'${basename(path)}' does not export a workflow by default`, {
       hint: "end it with: export default workflow('name', (p) => ...)",
@@ -107,7 +107,7 @@ async function loadModule(path: string, parameters: Readonly<Record<string, Json
   }
   const watched = watchParameters(parameters);
   try {
-    const graph = exported.build(watched.parameters);
+    const graph = portableGraph(exported.build(watched.parameters), origin.project);
     watched.refuseUnread();
     return { graph, parameters, origin };
   } catch (thrown) {

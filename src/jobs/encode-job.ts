@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { encodeArguments, referenceTo } from '../calls/index.ts';
+import { encodeArguments, portableReference, referenceTo } from '../calls/index.ts';
 import {
   ACCEPT_ALL,
   type AcceptMask,
@@ -103,7 +103,7 @@ function encodeCall(
   };
   const args = JSON.stringify(argumentsOf(state, work, placeOf));
   const reference = referenceOf(state, work, scope);
-  const call = reference === undefined ? scope.functions.keep(work.fn) : JSON.stringify(reference);
+  const call = reference === undefined ? scope.functions.keep(work.fn) : textOf(reference, scope.project);
   const manner = mannerOf(state.options, work, scope.project);
   return {
     payload: `{"call":${call},"args":${args}${manner}}`,
@@ -139,6 +139,17 @@ function referenceOf(state: JobState, work: CallWork, scope: EncodeScope): CallR
       hint: `${error.hint ?? 'export it from its module'}; or give the job { resumable: false }: it is failed (lost) after a crash`,
     });
   }
+}
+
+/** References written down last, each for its project: a function has one, however many jobs call it. */
+const texts = new WeakMap<CallReference, { readonly project: string; readonly text: string }>();
+
+function textOf(reference: CallReference, project: string): string {
+  const known = texts.get(reference);
+  if (known?.project === project) return known.text;
+  const text = JSON.stringify(portableReference(reference, project));
+  texts.set(reference, { project, text });
+  return text;
 }
 
 function mannerOf({ redirect }: JobOptions<never>, work: CallWork, project: string): string {

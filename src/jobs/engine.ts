@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { isInsideLane } from '../calls/index.ts';
+import { isInsideLane, portableGraph } from '../calls/index.ts';
 import { type EngineApi, EngineShell, type RunSettings } from '../engine/index.ts';
 import {
   asRunId,
@@ -94,12 +94,14 @@ export class Engine implements AsyncDisposable {
   readonly #api: EngineApi;
   readonly #resources: AsyncDisposableStack;
   readonly #closed: AbortController;
+  readonly #project: string;
   readonly #directoryOf: ReturnType<typeof attemptDirectories>;
 
   private constructor(store: Store, parts: EngineParts) {
     this.store = store;
     this.#api = parts.api;
     this.#closed = parts.closed;
+    this.#project = parts.project;
     this.#resources = parts.resources;
     this.#directoryOf = parts.directoryOf;
     this.logs = parts.logs;
@@ -233,7 +235,8 @@ export class Engine implements AsyncDisposable {
    * @throws {HeddleError} RESOURCES_IMPOSSIBLE, BACKEND_UNKNOWN, STATE_CONFLICT, ENGINE_CLOSED
    */
   async run(source: GraphSource, options: RunOptions = {}): Promise<RunHandle> {
-    const graph = isGraph(source) ? source : source.build(options.parameters);
+    const built = isGraph(source) ? source : source.build(options.parameters);
+    const graph = portableGraph(built, this.#project);
     const { id, ...settings } = options;
     const run = await this.#api.start(graph, { ...settings, ...(id === undefined ? {} : { id: checkedRunId(id) }) });
     return this.#handle(run);

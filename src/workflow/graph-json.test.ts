@@ -1,9 +1,18 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { checkGraph, type Graph, joinSegments, sliceSegment, textAt } from '../model/index.ts';
+import {
+  type CallPayload,
+  checkGraph,
+  type Definition,
+  type Graph,
+  GraphBuilder,
+  joinSegments,
+  sliceSegment,
+  textAt,
+} from '../model/index.ts';
 import { graphFingerprint, taskFingerprint } from './fingerprint.ts';
 import { graphFromJson, graphFromLines, graphToJson, graphToLines } from './graph-json.ts';
-import { command, file, input, json, noop, sh, wait, workflow } from './index.ts';
+import { command, file, input, json, noop, sh, task, wait, workflow } from './index.ts';
 
 const make = command('make', {
   run: (p: { n: number; tag: string }) => sh`make ${p.n} ${p.tag}`,
@@ -68,6 +77,26 @@ test('any graph survives, refs to later tasks too', () => {
   );
 });
 
+test('calls of every kind that is data come back as they were', () => {
+  const call = task('call', (x: number) => x);
+  const workflows = workflow('calls', () => call(call(1))).build();
+  const builder = new GraphBuilder('kinds');
+  const definition = workflows.definitions[0] as Definition;
+  const calls: readonly CallPayload[] = [
+    { call: { kind: 'module', module: './lib/fit.ts', name: 'fit' }, args: [{ $map: [[1, 2]] }] },
+    { call: { kind: 'source', source: '(x) => x' }, args: [1], stream: true },
+    {
+      call: { kind: 'global', name: 'Math.max' },
+      args: [],
+      redirect: { stdout: '', stderr: '' },
+      enterDirectory: true,
+    },
+  ];
+  for (const [i, payload] of calls.entries()) builder.add(`call-${i}`, { definition, payload });
+
+  for (const graph of [workflows, builder.build()]) expect(graphFromJson(graphToJson(graph))).toEqual(graph);
+});
+
 const document = (): ReturnType<typeof graphToJson> => structuredClone(graphToJson(mixed.build()));
 
 // oxlint-disable-next-line typescript/no-explicit-any -- each case spoils another place.
@@ -118,6 +147,12 @@ test.each<[string, (d: Record<string, any>) => void, string, string]>([
     (d) => (d['tasks'][3].payload.call.name = 'exec'),
     'INPUT_INVALID',
     'tasks[3].payload.call.name is one of noop, wait',
+  ],
+  [
+    'a function in the memory of another process',
+    (d) => (d['tasks'][3].payload.call = { kind: 'local', id: '1-1' }),
+    'INPUT_INVALID',
+    'call.kind is one of builtin, module, source, global',
   ],
   [
     'a ref that is none',

@@ -14,11 +14,44 @@ export function readPayload(payload: Shape): Json {
 }
 
 function readCall(payload: Shape): void {
-  payload.fields(['call', 'args']);
-  const call = payload.get('call');
-  call.get('kind').equals('builtin');
-  call.get('name').oneOf(['noop', 'wait']);
+  payload.fields(['call', 'args', 'stream', 'redirect', 'enterDirectory']);
+  readReference(payload.get('call'));
   payload.get('args').elements();
+  readFlag(payload, 'stream');
+  readFlag(payload, 'enterDirectory');
+  if (!payload.has('redirect')) return;
+  const redirect = payload.get('redirect');
+  redirect.fields(['stdout', 'stderr']);
+  redirect.get('stdout').text();
+  redirect.get('stderr').text();
+}
+
+/** What only a process has in its memory is no data, and can't come from outside. */
+function readReference(call: Shape): void {
+  switch (call.get('kind').oneOf(['builtin', 'module', 'source', 'global'])) {
+    case 'builtin':
+      call.fields(['kind', 'name']);
+      call.get('name').oneOf(['noop', 'wait']);
+      break;
+    case 'module':
+      call.fields(['kind', 'module', 'name', 'task']);
+      call.get('module').text();
+      call.get('name').text();
+      readFlag(call, 'task');
+      break;
+    case 'source':
+      call.fields(['kind', 'source']);
+      call.get('source').text();
+      break;
+    case 'global':
+      call.fields(['kind', 'name']);
+      call.get('name').text();
+      break;
+  }
+}
+
+function readFlag(shape: Shape, field: string): void {
+  if (shape.has(field) && shape.get(field).json() !== true) throw shape.get(field).wrong('is true, or not there');
 }
 
 function readCommand(payload: Shape): void {

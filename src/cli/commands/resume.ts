@@ -20,7 +20,7 @@ export async function resume(context: Context, [target]: readonly string[], flag
           : `'heddle retry ${found.row.id}${storeFlag(context)}' runs again what did not end well`,
     });
   }
-  if (flags['acceptCode'] !== true) assertCodeUnchanged(found.row);
+  if (flags['acceptCode'] !== true) assertCodeUnchanged(found.row, storeDirectory(context));
   await using engine = await openFor(context, found.row, flags);
   const handle = await engine.resume(found.row.id);
   // A run that was paused and then left is paused still.
@@ -33,9 +33,9 @@ async function find(context: Context, target: string | undefined): Promise<Found
   return await findRun(store, target, { statuses: ['created', 'pending', 'running'], what: 'no unfinished run' });
 }
 
-/** Opens the engine a run goes on in: the project stays the one it was started in. */
+/** Opens the engine a run goes on in: the project stays the one it was started in, wherever it has been moved. */
 export async function openFor(context: Context, row: RunRow, flags: Flags): Promise<Engine> {
-  const project = originOf(row)?.project;
+  const project = originOf(row, storeDirectory(context))?.project;
   const slots = flags['jobs'];
   return Engine.open({
     store: storeDirectory(context),

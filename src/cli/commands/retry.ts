@@ -2,7 +2,7 @@ import type { RetryChanges } from '../../engine/index.ts';
 import { connectControl } from '../../jobs/index.ts';
 import { HeddleError, isFinal, parseBytes, parseDuration, type ResourceRequest } from '../../model/index.ts';
 import { assertCodeUnchanged } from '../code-origin.ts';
-import { findRun, openForReading, splitTarget, storeFlag } from '../find-run.ts';
+import { findRun, openForReading, splitTarget, storeDirectory, storeFlag } from '../find-run.ts';
 import { stayWith } from '../foreground.ts';
 import type { Context } from '../main.ts';
 import { splitPair } from '../flags.ts';
@@ -36,7 +36,7 @@ export async function retry(
       hint: 'start a new one with heddle run',
     });
   }
-  if (flags['acceptCode'] !== true) assertCodeUnchanged(found.row);
+  if (flags['acceptCode'] !== true) assertCodeUnchanged(found.row, storeDirectory(context));
   await using engine = await openFor(context, found.row, flags);
   const handle = await engine.retry(found.row.id, changes);
   return await stayWith({ context, engine, handle, graphs: await graphsFor(engine, handle) });

@@ -1,5 +1,6 @@
 import type { FailurePolicy } from '../../model/index.ts';
 import { Engine } from '../../jobs/index.ts';
+import { completeOrigin } from '../code-origin.ts';
 import { storeDirectory } from '../find-run.ts';
 import { stayWith } from '../foreground.ts';
 import { type LoadFlags, loadWorkflow } from '../load-workflow.ts';
@@ -31,7 +32,7 @@ export async function run(context: Context, [file = '']: readonly string[], flag
   const handle = await engine.run(graph, {
     parameters,
     ...(graph.size > FINGERPRINTED ? {} : { fingerprint: graphFingerprint(graph) }),
-    origin: { ...origin },
+    origin: { ...completeOrigin(origin, graph, storeDirectory(context)) },
     ...(flags.backend === undefined ? {} : { backend: flags.backend }),
     ...(flags.name === undefined ? {} : { name: flags.name }),
     ...(flags.onFailure === undefined ? {} : { onFailure: flags.onFailure }),

@@ -45,7 +45,7 @@ async function showRun(view: View, all: boolean): Promise<void> {
     const jobs = await RunJobs.read(store, found.row);
     return context.output.json({ ...document, jobs: (await everyJob(view)).map((entry) => jobJson(entry, jobs)) });
   }
-  await context.output.data(factsText(runFacts(found, counts)));
+  await context.output.data(factsText(runFacts(found, { counts, store: storeDirectory(context) })));
   const entries = all ? await everyJob(view) : await notableJobs(view);
   if (entries.length === 0) return;
   // A graph can be large, and is read only when a job is to be named.
@@ -68,7 +68,12 @@ const JOB_COLUMNS: readonly Column[] = [
   { title: 'END' },
 ];
 
-function runFacts(found: FoundRun, counts: Counts): readonly Fact[] {
+interface RunPlace {
+  readonly counts: Counts;
+  readonly store: string;
+}
+
+function runFacts(found: FoundRun, { counts, store }: RunPlace): readonly Fact[] {
   const { row, owner } = found;
   const settings = JSON.parse(row.settings || '{}') as { readonly parameters?: object; readonly backend?: string };
   const parameters = settings.parameters ?? {};
@@ -82,7 +87,7 @@ function runFacts(found: FoundRun, counts: Counts): readonly Fact[] {
       'ended',
       row.endedAt === 0 ? '' : `${formatTime(row.endedAt)}, after ${formatDuration(row.endedAt - row.startedAt)}`,
     ],
-    ['file', originOf(row)?.file],
+    ['file', originOf(row, store)?.file],
     ['parameters', Object.keys(parameters).length === 0 ? '' : JSON.stringify(parameters)],
     ['backend', settings.backend],
     ['process', owner === undefined ? '' : `${owner.pid} on ${owner.host}`],
