@@ -59,3 +59,24 @@ test('what goes round ends, what is not there may come, what is a package is no 
 
   expect([...before, after, watch.epoch]).toEqual([0, 0, 1, 1]);
 });
+
+test('looking takes a fiftieth of the time: between two looks at what has not changed nothing is asked of the disk', () => {
+  const clock = new FakeClock();
+  let mono = 0;
+  // Each look takes a millisecond by this clock.
+  watch = new CodeWatch({
+    now: () => ({ mono: (mono += 1), wall: 0 }),
+    after: (ms, callback) => clock.after(ms, callback),
+    soon: (callback) => clock.soon(callback),
+  });
+  write('a.ts', 'export const a = 1;');
+  const reference: CallReference = { kind: 'module', module: pathToFileURL(join(folder, 'a.ts')).href, name: 'f' };
+  watch.look(reference, 0);
+  write('a.ts', 'export const a = 1000;');
+
+  watch.look(reference, 51);
+  const soon = watch.epoch;
+  watch.look(reference, 52);
+
+  expect([soon, watch.epoch]).toEqual([0, 1]);
+});

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { CHAIN, WAITS } from './flows.ts';
+import { CHAIN, TALKING, WAITS } from './flows.ts';
 import { runIdOf, Sandbox } from './harness.ts';
 
 interface Summary {
@@ -159,7 +159,7 @@ const BAD_INPUTS: readonly (readonly [what: string, args: readonly string[], cod
   ['a parameter without a value', ['run', 'flow.js', '-p', 'n'], 2, /parameter 'n' is no key=value/],
   ['a parameter given twice', ['run', 'flow.js', '-p', 'n=1', '-p', 'n=2'], 2, /given twice/],
   ['a bad number', ['run', 'flow.js', '--jobs', 'two'], 2, /'--jobs' takes a whole number, 1 or more: got 'two'/],
-  ['no such backend', ['run', 'flow.js', '--backend', 'slrm'], 2, /slrm/],
+  ['no such backend', ['run', 'talk.js', '--backend', 'slrm'], 2, /slrm/],
   ['no such option', ['run', 'flow.js', '--jbos', '3'], 2, /unknown option '--jbos'[^]*--jobs/],
   ['no such command', ['rnu'], 2, /unknown command 'rnu'[^]*run/],
   ['no such run', ['show', 'r-nope'], 3, /there is no run 'r-nope'/],
@@ -184,6 +184,7 @@ test.for(BAD_INPUTS)(
   async ([, args, code, says]) => {
     await using box = new Sandbox();
     box.write('flow.js', WAITS);
+    box.write('talk.js', TALKING);
     box.write('flow.yaml', 'a: 1');
     box.write('notes.txt', '');
     box.write('empty.js', '');
