@@ -1,6 +1,6 @@
 /**
- * The same study as study.ts, as calls of functions on threads: no programs in between, arguments and results as values.
- * The same seeds give the same numbers.
+ * The equation of state of the Lennard-Jones fluid: a grid of state points, each simulated several times in a thread, then
+ * analysed and compared with published values. study.ts is the same study as programs; README.md says more.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * The equation of state of the Lennard-Jones fluid: a grid of state points, each simulated several times by a command, then
- * analysed and compared with published values. README.md says more; calls.ts is the same study as calls of functions.
+ * The equation of state of the Lennard-Jones fluid: a grid of state points, each simulated several times by a program, then
+ * analysed by another and compared with published values. calls.ts is the same study as calls of functions; README.md says more.
  */
 import { command, file, project, sh, text, workflow, type Workflow } from 'heddle';
 import { REQUIRED_AGREEMENT, simulationsOf, type StudyParameters } from './grid.ts';

@@ -53,6 +53,12 @@ export function causeOf(outcome: Outcome): FailedCause | undefined {
   return outcome.kind === 'ok' || outcome.kind === 'cancelled' ? undefined : outcome.kind;
 }
 
+/** What a shell means by the two it gives itself (POSIX, exit status for commands). */
+const SHELLS_OWN: Readonly<Record<number, string>> = {
+  126: ' (a program that is not executable)',
+  127: ' (a program that is not there: commands work in a directory of their own)',
+};
+
 /** Says in one line how an attempt ended, for people. */
 export function describeOutcome(outcome: Outcome): string {
   switch (outcome.kind) {
@@ -61,7 +67,7 @@ export function describeOutcome(outcome: Outcome): string {
     case 'error':
       return `${outcome.error.name}: ${outcome.error.message}`;
     case 'exit':
-      return `exit code ${outcome.code}`;
+      return `exit code ${outcome.code}${SHELLS_OWN[outcome.code] ?? ''}`;
     case 'signal':
       return `killed by ${outcome.signal}`;
     case 'timeout':

@@ -19,7 +19,9 @@ function projectWithExample(): Sandbox {
   return sandbox;
 }
 
-const STUDY = 'examples/equation-of-state/study.ts';
+const STUDY = 'examples/equation-of-state/calls.ts';
+/** The same study as programs. */
+const TWIN = 'examples/equation-of-state/study.ts';
 
 function published(sandbox: Sandbox, name: string): string {
   return readFileSync(join(sandbox.folder, 'results', 'equation-of-state', name), 'utf8');
@@ -123,10 +125,10 @@ describe('examples/equation-of-state', () => {
     expect(after.filter((job) => job.status === 'done')).toHaveLength(JOBS);
   });
 
-  test('comes to the same bytes as calls of functions on threads', async () => {
+  test('comes to the same bytes as programs in directories of their own', async () => {
     await using sandbox = projectWithExample();
 
-    const ended = await sandbox.run(['run', 'examples/equation-of-state/calls.ts', ...SMALLER]);
+    const ended = await sandbox.run(['run', TWIN, ...SMALLER]);
 
     expect(ended).toMatchObject({ code: 0, stdout: printed });
     for (const name of readdirSync(join(undisturbed.folder, 'results', 'equation-of-state'))) {
