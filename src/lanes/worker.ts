@@ -71,9 +71,19 @@ export class LaneWorker {
     process.on('uncaughtException', (error: unknown) => this.#crash(error));
     process.on('unhandledRejection', (error: unknown) => this.#crash(error));
     process.on('exit', () => this.#outbox.flush());
+    if (this.#options.kind === 'process') this.#flushBeforeAbort();
     const { pid, version } = process;
     this.#outbox.hold({ kind: 'hello', protocol: LANE_PROTOCOL, node: version, pid, slots: 1 });
     this.#outbox.flush();
+  }
+
+  /** Of an end by native code nobody hears; what was said in its last milliseconds is lost. */
+  #flushBeforeAbort(): void {
+    const abort = process.abort.bind(process);
+    process.abort = () => {
+      this.#outbox.flush();
+      return abort();
+    };
   }
 
   /** It makes no call, and takes one. */

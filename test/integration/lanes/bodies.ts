@@ -59,7 +59,7 @@ export const sayAndLeave = (code: number): never => {
 
 /** Says much in one breath, and is gone before the loop has turned. */
 export const floodAndLeave = (bytes: number, how: 'exit' | 'abort'): never => {
-  const line = `${'x'.repeat(63)}\n`.repeat(1024);
+  const line = `${'x'.repeat(999)}\n`;
   for (let said = 0; said < bytes; said += line.length) process.stdout.write(line);
   return how === 'exit' ? process.exit(3) : process.abort();
 };

@@ -57,7 +57,7 @@ describe('calls in processes that take their process down', () => {
     ['abort', { kind: 'signal', signal: 'SIGABRT' }],
   ] as const)('all that was said before it ended by %s is kept, 10 MB of it', async (how, end) => {
     await using lanes = await Lanes.open(processesBackend({ slots: 1 }));
-    const bytes = 160 * 64 * 1024;
+    const bytes = 10_000_000;
     const { limits, ...rest } = lanes.order(body('floodAndLeave', [bytes, how]));
     const order = { ...rest, limits: { ...limits, outputBytes: bytes } };
     await lanes.rig.launch([order]);
