@@ -37,6 +37,11 @@ const DEFAULT_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /** Hands committed launches to their backends. */
 export function launchAll(host: ActorHost, launches: readonly LiveAttempt[]): void {
+  const [first] = launches;
+  if (first === undefined) return;
+  const { backend } = first;
+  if (!backend.backend.capabilities.batches && launches.every((attempt) => attempt.backend === backend))
+    return launchGroup(host, launches);
   const ready = new Map<string, LiveAttempt[]>();
   for (const attempt of launches) {
     const key = attempt.backend.backend.capabilities.batches ? attempt.submission : attempt.backend.name;
@@ -245,16 +250,25 @@ export function recallEach(host: ActorHost, recalls: readonly LiveAttempt[]): vo
 }
 
 export function releaseEach(host: ActorHost, releases: Core['out']['releases']): void {
+  const only = releases[0]?.backend ?? '';
+  if (releases.every(({ backend }) => backend === only))
+    return releaseOn(
+      host,
+      only,
+      releases.map(({ attempt }) => attempt),
+    );
   const byBackend = new Map<string, Core['out']['releases'][number]['attempt'][]>();
   for (const { attempt, backend } of releases) {
     const list = byBackend.get(backend);
     if (list === undefined) byBackend.set(backend, [attempt]);
     else list.push(attempt);
   }
-  for (const [name, attempts] of byBackend) {
-    const backend = host.core.backends.get(name)?.backend;
-    if (backend !== undefined) contained(host, backend, () => backend.release(attempts));
-  }
+  for (const [name, attempts] of byBackend) releaseOn(host, name, attempts);
+}
+
+function releaseOn(host: ActorHost, name: string, attempts: readonly AttemptId[]): void {
+  const backend = host.core.backends.get(name)?.backend;
+  if (backend !== undefined) contained(host, backend, () => backend.release(attempts));
 }
 
 function contained(host: ActorHost, backend: Backend, call: (backend: Backend) => void): void {

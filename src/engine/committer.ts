@@ -103,17 +103,14 @@ export class Committer {
   /** Commits where nothing has to be waited for. Says whether it did; what went wrong is heard when it is tried again. */
   #commitNow(out: Outbox): boolean {
     const { core, store } = this.#host;
-    let prepared: PreparedCommit;
-    const seqs = [...out.drafts.keys()].map((run) => [run, run.seq] as const);
     try {
-      prepared = prepareCommit(core, out, store);
-      store.commitNow?.(prepared.commits.map(({ commit }) => commit));
+      const prepared = prepareCommit(core, out, store);
+      store.commitNow?.(prepared.map(({ commit }) => commit));
     } catch {
-      for (const [run, seq] of seqs) run.seq = seq;
       return false;
     }
     try {
-      this.#finish(out, prepared);
+      this.#finish(out);
     } catch (thrown) {
       this.#outcomes.broken(asError(thrown));
     }
@@ -128,7 +125,7 @@ export class Committer {
       const failure = await head.answer;
       if (failure === undefined) {
         this.#flights.shift();
-        this.#finish(head.out, head.prepared);
+        this.#finish(head.out);
         delay = FIRST_RETRY_MS;
         continue;
       }
@@ -157,7 +154,7 @@ export class Committer {
     try {
       if (!flight.isPlain) await fillThinRows(flight.out, store);
       flight.prepared ??= prepareCommit(core, flight.out, store);
-      const ours = flight.prepared.commits.filter(({ run }) => core.runs.get(run.id) === run);
+      const ours = flight.prepared.filter(({ run }) => core.runs.get(run.id) === run);
       if (ours.length > 0) await store.commit(ours.map(({ commit }) => commit));
       return undefined;
     } catch (thrown) {
@@ -193,11 +190,11 @@ export class Committer {
     return true;
   }
 
-  #finish(out: Outbox, prepared: PreparedCommit | undefined): void {
+  #finish(out: Outbox): void {
     const { hasListeners, core, options } = this.#host;
     out.keepOnly((run) => core.runs.get(run.id) === run);
     for (const draft of out.drafts.values()) draft.run.told.apply(draft);
-    const events = hasListeners && prepared !== undefined ? eventsOf(out, prepared, core.now.wall) : [];
+    const events = hasListeners ? eventsOf(out, core.now.wall) : [];
     for (const notice of out.notices) {
       if (notice.kind === 'notice') (options.logger ?? silentLogger).info({ code: notice.code }, notice.message);
     }

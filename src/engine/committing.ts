@@ -10,12 +10,8 @@ import type { Core } from './core.ts';
 import type { Outbox, RunDraft, TransitionDraft } from './outbox.ts';
 import type { RunState } from './run-state.ts';
 
-/** A commit as the store takes it, with the sequence numbers it uses up. */
-export interface PreparedCommit {
-  readonly commits: readonly { readonly run: RunState; readonly commit: RunCommit }[];
-  /** Sequence number of the first transition of each run in it. */
-  readonly firstSeqs: ReadonlyMap<RunState, number>;
-}
+/** A commit as the store takes it. */
+export type PreparedCommit = readonly { readonly run: RunState; readonly commit: RunCommit }[];
 
 /**
  * Whether an outbox may be on its way together with others: it needs nothing that those before it write, and nothing
@@ -33,23 +29,23 @@ export function isPlain(out: Outbox): boolean {
 /** Turns an outbox into a commit. Runs that were given up to another owner meanwhile have no part in it. */
 export function prepareCommit(core: Core, out: Outbox, store: Store): PreparedCommit {
   const commits: { readonly run: RunState; readonly commit: RunCommit }[] = [];
-  const firstSeqs = new Map<RunState, number>();
   for (const draft of out.drafts.values()) {
     const { run } = draft;
     if (core.runs.get(run.id) !== run) continue;
-    const firstSeq = run.seq + 1;
-    firstSeqs.set(run, firstSeq);
-    run.seq += draft.transitions.length;
+    if (draft.firstSeq === -1) {
+      draft.firstSeq = run.seq + 1;
+      run.seq += draft.transitions.length;
+    }
     if (!store.keepsJobs && draft.values.length === 0 && draft.patch === undefined && draft.segments.length === 0)
       continue;
-    commits.push({ run, commit: runCommit(draft, firstSeq, store) });
+    commits.push({ run, commit: runCommit(draft, store) });
   }
-  return { commits, firstSeqs };
+  return commits;
 }
 
 /** A store that keeps no jobs is not given their steps either: its journal stays empty. */
-function runCommit(draft: RunDraft, firstSeq: number, store: Store): RunCommit {
-  const { run } = draft;
+function runCommit(draft: RunDraft, store: Store): RunCommit {
+  const { run, firstSeq } = draft;
   const { keepsJobs } = store;
   return {
     run: run.id,
@@ -97,12 +93,15 @@ function merged(row: JobRow, old: JobRow): JobRow {
 }
 
 /** What listeners are told of a commit, in order of what happened in each run. */
-export function eventsOf(out: Outbox, prepared: PreparedCommit, at: number): EngineEvent[] {
+export function eventsOf(out: Outbox, at: number): EngineEvent[] {
   const events: EngineEvent[] = [];
   for (const draft of out.drafts.values()) {
-    const first = prepared.firstSeqs.get(draft.run);
-    if (first === undefined) continue;
-    draft.transitions.forEach((step, i) => events.push(jobEvent(draft.run, step, first + i)));
+    let seq = draft.firstSeq;
+    if (seq === -1) continue;
+    for (const step of draft.transitions) {
+      events.push(jobEvent(draft.run, step, seq));
+      seq += 1;
+    }
     const { patch } = draft;
     if (patch?.status === undefined) continue;
     events.push({

@@ -107,7 +107,7 @@ export class Core {
   /** Takes what has been decided, for one commit. */
   takeOutbox(): Outbox {
     const { out } = this;
-    out.notices = this.notices.splice(0);
+    if (this.notices.length > 0) out.notices = this.notices.splice(0);
     this.out = new Outbox();
     return out;
   }

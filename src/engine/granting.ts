@@ -340,6 +340,7 @@ function submissionOf(
 ): { readonly submission: SubmissionId; readonly element: number } {
   if (!backend.backend.capabilities.batches) return { submission: asSubmissionId(attempt), element: 0 };
   const key = `${backend.name} ${run.id} ${run.table.definition[job]}`;
+  core.out.batches ??= new Map();
   let batch = core.out.batches.get(key);
   if (batch === undefined) {
     batch = { id: newSubmissionId(core.settings.random), size: 0 };

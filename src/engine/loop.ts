@@ -187,6 +187,7 @@ export class EngineLoop implements ActorHost {
     this.#scheduled = true;
     this.#clock.soon(() => {
       this.#scheduled = false;
+      this.core.now = this.#now();
       this.#turn();
     });
   }
@@ -201,7 +202,6 @@ export class EngineLoop implements ActorHost {
 
   #decide(): void {
     const { core } = this;
-    core.now = this.#now();
     try {
       turn(core, this.store.keepsJobs ? BUDGET : VOLATILE_BUDGET);
     } catch (thrown) {

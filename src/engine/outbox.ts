@@ -41,6 +41,8 @@ export interface RunDraft {
   readonly submissions: SubmissionRow[];
   readonly transitions: TransitionDraft[];
   readonly segments: AddedSegment[];
+  /** Sequence number of its first transition, once it is on its way; -1: the run has no part in the commit. */
+  firstSeq: number;
   patch: RunPatch | undefined;
   /** The run reached a final status, or stands interrupted: those who wait for it are told. */
   settled: boolean;
@@ -56,7 +58,7 @@ export class Outbox {
   readonly drafts: Map<RunState, RunDraft> = new Map();
   launches: LiveAttempt[] = [];
   /** Submissions of backends that take batches, by what goes into one, and how many attempts each has so far. */
-  readonly batches: Map<string, { readonly id: SubmissionId; size: number }> = new Map();
+  batches: Map<string, { readonly id: SubmissionId; size: number }> | undefined;
   cancels: LiveAttempt[] = [];
   /** Attempts that were sent ahead and are to be taken back. */
   recalls: LiveAttempt[] = [];
@@ -81,6 +83,7 @@ export class Outbox {
         submissions: [],
         transitions: [],
         segments: [],
+        firstSeq: -1,
         patch: undefined,
         settled: false,
         released: false,
@@ -93,11 +96,11 @@ export class Outbox {
   /** Drops what belongs to runs that are not this engine's any more: it was not committed, so it neither acts nor is told. */
   keepOnly(isOurs: (run: RunState) => boolean): void {
     for (const run of this.drafts.keys()) if (!isOurs(run)) this.drafts.delete(run);
-    this.launches = this.launches.filter((attempt) => isOurs(attempt.run));
-    this.cancels = this.cancels.filter((attempt) => isOurs(attempt.run));
-    this.recalls = this.recalls.filter((attempt) => isOurs(attempt.run));
-    this.rechecks = this.rechecks.filter((attempt) => isOurs(attempt.run));
-    this.releases = this.releases.filter(({ run }) => isOurs(run));
+    this.launches = only(this.launches, isOurs);
+    this.cancels = only(this.cancels, isOurs);
+    this.recalls = only(this.recalls, isOurs);
+    this.rechecks = only(this.rechecks, isOurs);
+    this.releases = only(this.releases, isOurs);
   }
 
   get isEmpty(): boolean {
@@ -111,4 +114,9 @@ export class Outbox {
       this.waiters.length === 0
     );
   }
+}
+
+/** The same list where nothing is dropped, which is nearly always. */
+function only<Of extends { readonly run: RunState }>(list: Of[], isOurs: (run: RunState) => boolean): Of[] {
+  return list.every(({ run }) => isOurs(run)) ? list : list.filter(({ run }) => isOurs(run));
 }

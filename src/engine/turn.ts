@@ -26,7 +26,8 @@ export function turn(core: Core, budget: TurnBudget): void {
     if (entry === undefined) break;
     fire(core, entry);
   }
-  for (const { run, job } of core.longConditions.splice(0)) addChore(core, run, readCondition(core, run, job));
+  if (core.longConditions.length > 0)
+    for (const { run, job } of core.longConditions.splice(0)) addChore(core, run, readCondition(core, run, job));
   if (core.out.size < budget.size && !isTellingPartly(core)) doChore(core);
   if (core.out.size < budget.size) takeFinals(core, budget.edges, (run, job) => jobSettled(core, run, job));
   if (core.out.size < budget.size) grantAll(core, budget.grants);

@@ -31,7 +31,7 @@ export class CallQueue {
       if (call?.isQueued === true) return call;
       this.#head += 1;
     }
-    this.#calls.length = 0;
+    if (this.#head > 0) this.#calls = [];
     this.#head = 0;
     return undefined;
   }

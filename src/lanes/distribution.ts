@@ -42,7 +42,7 @@ export class Distribution {
   readonly #granted = new CallQueue();
   readonly #ahead = new CallQueue();
   /** Lanes that something is to be sent to. */
-  readonly #dirty = new Set<Lane>();
+  #dirty: Lane[] = [];
   #failedStarts = 0;
   #isSettling = false;
   #isUnsettled = false;
@@ -75,7 +75,7 @@ export class Distribution {
   /** Says something to a lane, with the next `settle`. */
   say(lane: Lane, message: ToWorker): void {
     lane.say(message);
-    this.#dirty.add(lane);
+    this.#mark(lane);
   }
 
   /** A lane listens. */
@@ -87,7 +87,7 @@ export class Distribution {
   /** A lane has ended; what it had in hand has been taken out of it. */
   ended(lane: Lane, why: string): void {
     this.lanes.remove(lane);
-    this.#dirty.delete(lane);
+    if (this.#dirty.includes(lane)) this.#dirty = this.#dirty.filter((each) => each !== lane);
     if (lane.hasFailedToStart) this.#startFailed(why);
   }
 
@@ -107,12 +107,22 @@ export class Distribution {
       this.#giveOut(this.#granted);
       this.#giveOut(this.#ahead);
       if (this.lanes.hasIdle && this.#granted.size + this.#ahead.size === 0) this.#share();
-      for (const lane of this.#dirty) {
-        for (const { call, error } of lane.flush()) this.#options.notSent(call, error);
-      }
-      this.#dirty.clear();
+      this.#flush();
     }
     this.#isSettling = false;
+  }
+
+  #mark(lane: Lane): void {
+    if (!this.#dirty.includes(lane)) this.#dirty.push(lane);
+  }
+
+  #flush(): void {
+    if (this.#dirty.length === 0) return;
+    const lanes = this.#dirty;
+    this.#dirty = [];
+    for (const lane of lanes) {
+      for (const { call, error } of lane.flush()) this.#options.notSent(call, error);
+    }
   }
 
   /** Takes back what of these has not begun, to be given to other lanes. */
@@ -146,7 +156,7 @@ export class Distribution {
       if (lane === undefined || slot === -1) return;
       queue.shift();
       lane.give(call, slot);
-      this.#dirty.add(lane);
+      this.#mark(lane);
       if (lane.inHand.length > 1) this.#watch();
     }
   }
