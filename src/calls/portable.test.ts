@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { DEFAULT_RETRY, type Definition, type Graph, GraphBuilder, textAt } from '../model/index.ts';
 import { calledModules, portableGraph, portableReference } from './portable.ts';
 
-const PROJECT = '/home/me/a study';
+const PROJECT = '/srv/a study';
 
 function definition(kind: 'call' | 'command'): Definition {
   return {
@@ -49,7 +49,7 @@ test('modules of the project are named by their paths from it, others as they ar
     at(`${PROJECT}/flow.ts`),
     undefined,
     at(`${PROJECT}/lib/50% "more".ts`),
-    at('/home/me/other.ts'),
+    at('/srv/other.ts'),
     'node:path',
     at(`${PROJECT}/flow.ts`),
     `${at(`${PROJECT}/flow.ts`)}?v=2`,
@@ -60,7 +60,7 @@ test('modules of the project are named by their paths from it, others as they ar
     './flow.ts ü 0',
     'command',
     './lib/50% "more".ts ü 2',
-    `${at('/home/me/other.ts')} ü 3`,
+    `${at('/srv/other.ts')} ü 3`,
     'node:path ü 4',
     './flow.ts ü 5',
     `${at(`${PROJECT}/flow.ts`)}?v=2 ü 6`,
