@@ -132,6 +132,8 @@ class Failures {
     const lines = [];
     if (event.status !== 'failed') lines.push(`${job}: attempt ${event.fence} failed (${how}), to be tried again`);
     else lines.push(`${output.style('red', 'failed')} ${job}: ${how}`);
+    if (event.status === 'failed' && event.outcome?.kind === 'error' && event.outcome.error.hint !== undefined)
+      lines.push(`  ${printable(event.outcome.error.hint)}`);
     if (event.status === 'failed' && full && event.fence > 0) {
       const directory = directoryOf(
         storeDirectory(context),

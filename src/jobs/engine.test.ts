@@ -153,8 +153,11 @@ test('events end when whoever reads them has had enough, and when the engine is 
   expect(await second).toBeGreaterThan(0);
 });
 
-test('a run that did not end well rejects its result with the jobs that failed', async () => {
-  await using engine = await Engine.open({ store: folder });
+test.each([
+  ['in a store', () => ({ store: folder })],
+  ['in memory', () => ({})],
+])('%s: a run that did not end well rejects its result with the jobs that failed', async (_, options) => {
+  await using engine = await Engine.open(options());
   const builder = new GraphBuilder('refused');
   builder.add('bad', {
     definition: CALL,

@@ -9,6 +9,7 @@ import {
   type Status,
   type Store,
 } from '../model/index.ts';
+import { systemClock } from '../process/index.ts';
 import { localControl, type RunControl, type RunningJob } from './run-control.ts';
 import { type EventsOptions, runEvents } from './run-events.ts';
 import { type LogChunk, type LogsOptions, runLogs } from './run-logs.ts';
@@ -16,6 +17,8 @@ import { resolveResult } from './run-result.ts';
 
 /** Failed jobs that an error names. */
 const NAMED_FAILURES = 10;
+/** Jobs looked at before others get a turn. */
+const LOOKED_AT_ONCE = 10_000;
 
 export interface RunHandleInit {
   readonly api: EngineApi;
@@ -143,6 +146,7 @@ export class RunHandle {
 
   /** The first failed jobs, with their causes. */
   async failedJobs(limit: number = NAMED_FAILURES): Promise<readonly FailedJob[]> {
+    if (!this.#init.store.keepsJobs) return this.#failedInMemory(limit);
     const failed: FailedJob[] = [];
     for await (const rows of this.#init.store.jobs(this.id)) {
       for (const row of rows) {
@@ -158,8 +162,29 @@ export class RunHandle {
     return failed;
   }
 
+  /** As the engine remembers them, until it forgets the run. */
+  async #failedInMemory(limit: number): Promise<readonly FailedJob[]> {
+    const { api } = this.#init;
+    const failed: FailedJob[] = [];
+    const { size, counts } = this.view();
+    const wanted = Math.min(limit, counts.failed);
+    try {
+      for (let i = 0; i < size && failed.length < wanted; i += 1) {
+        const { id, status, detail } = api.job(this.id, i);
+        if (status === 'failed') {
+          const { lastOutcome } = api.why(this.id, i);
+          failed.push({ job: id, cause: lastOutcome === undefined ? detail : describeOutcome(lastOutcome) });
+        }
+        if (i % LOOKED_AT_ONCE === LOOKED_AT_ONCE - 1) await new Promise<void>((resolve) => systemClock.soon(resolve));
+      }
+    } catch (error) {
+      if (!isGivenUp(error)) throw error;
+    }
+    return failed;
+  }
+
   async #failure(view: RunView): Promise<HeddleError> {
-    const failed = this.#init.store.keepsJobs ? await this.failedJobs() : [];
+    const failed = await this.failedJobs();
     const first = failed[0];
     const because = first === undefined ? '' : `: job '${first.job}': ${first.cause}`;
     return new HeddleError('TASK_FAILED', `run '${this.id}' ended ${view.status}${because}`, {

@@ -15,14 +15,21 @@ export interface TaskFailure {
 export class TaskExecutionError extends HeddleError<TaskFailure> {
   override readonly name: string = 'TaskExecutionError';
 
-  constructor(message: string, failure: TaskFailure, cause?: unknown) {
-    const hint = HeddleError.is(cause) ? cause.hint : undefined;
+  constructor(
+    message: string,
+    failure: TaskFailure,
+    { cause, hint = hintOf(cause) }: { cause?: unknown; hint?: string | undefined } = {},
+  ) {
     super('TASK_FAILED', message, {
       details: quietly(failure),
       ...(hint === undefined ? {} : { hint }),
       ...(cause === undefined ? {} : { cause }),
     });
   }
+}
+
+function hintOf(cause: unknown): string | undefined {
+  return HeddleError.is(cause) ? cause.hint : undefined;
 }
 
 /** There to be read, but not shown: the error's cause says the same. */
@@ -40,10 +47,12 @@ function executionError(state: JobState, outcome: Outcome | undefined): TaskExec
   const { id, detail, refusal } = state;
   const failure: TaskFailure = { job: id, cause: detail, ...(outcome === undefined ? {} : { outcome }) };
   if (refusal !== undefined)
-    return new TaskExecutionError(`job '${id}' can't run: ${refusal.message}`, failure, refusal);
+    return new TaskExecutionError(`job '${id}' can't run: ${refusal.message}`, failure, { cause: refusal });
   const cause = outcome?.kind === 'error' ? reviveError(outcome.error) : undefined;
   const why = outcome === undefined ? reasonOf(state) : describeOutcome(outcome);
-  return new TaskExecutionError(`job '${id}' failed: ${why}`, failure, cause);
+  const hasWritten = outcome?.kind === 'exit' || outcome?.kind === 'signal';
+  const hint = hasWritten ? 'await job.stderr() gives what it wrote' : undefined;
+  return new TaskExecutionError(`job '${id}' failed: ${why}`, failure, { cause, hint });
 }
 
 /** Why a job failed that never ran. */
