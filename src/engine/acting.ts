@@ -250,25 +250,15 @@ export function recallEach(host: ActorHost, recalls: readonly LiveAttempt[]): vo
 }
 
 export function releaseEach(host: ActorHost, releases: Core['out']['releases']): void {
-  const only = releases[0]?.backend ?? '';
-  if (releases.every(({ backend }) => backend === only))
-    return releaseOn(
-      host,
-      only,
-      releases.map(({ attempt }) => attempt),
-    );
-  const byBackend = new Map<string, Core['out']['releases'][number]['attempt'][]>();
-  for (const { attempt, backend } of releases) {
-    const list = byBackend.get(backend);
-    if (list === undefined) byBackend.set(backend, [attempt]);
-    else list.push(attempt);
+  let left = releases;
+  for (let [first] = left; first !== undefined; [first] = left) {
+    const name = first.backend;
+    const own = left.filter((release) => release.backend === name);
+    left = own.length === left.length ? [] : left.filter((release) => release.backend !== name);
+    const backend = host.core.backends.get(name)?.backend;
+    const attempts = own.map(({ attempt }) => attempt);
+    if (backend !== undefined) contained(host, backend, () => backend.release(attempts));
   }
-  for (const [name, attempts] of byBackend) releaseOn(host, name, attempts);
-}
-
-function releaseOn(host: ActorHost, name: string, attempts: readonly AttemptId[]): void {
-  const backend = host.core.backends.get(name)?.backend;
-  if (backend !== undefined) contained(host, backend, () => backend.release(attempts));
 }
 
 function contained(host: ActorHost, backend: Backend, call: (backend: Backend) => void): void {

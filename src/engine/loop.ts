@@ -210,12 +210,7 @@ export class EngineLoop implements ActorHost {
       return;
     }
     this.#armTimer();
-    if (core.out.isEmpty && core.notices.length === 0) {
-      if (core.isBusy) this.#poke();
-      return;
-    }
-    const out = core.takeOutbox();
-    this.#committer.commit(out);
+    if (!core.out.isEmpty || core.notices.length > 0) this.#committer.commit(core.takeOutbox());
     if (core.isBusy) this.#poke();
   }
 
