@@ -106,6 +106,15 @@ test.each(refused)('refuses, saying: %s', (message, value) => {
   expect(error).toMatchObject({ code: 'VALUE_INVALID', message });
 });
 
+test('a list that is nearly all holes costs what is in it', () => {
+  const list: number[] = [];
+  list[4_000_000_000] = 1;
+
+  const copy = decodeValue(encodeValue(list)) as number[];
+
+  expect([copy.length, copy[4_000_000_000]]).toEqual([4_000_000_001, 1]);
+});
+
 test('data nested without end is refused, not a crash', () => {
   let deep: unknown = 0;
   for (let i = 0; i < 100_000; i += 1) deep = [deep];

@@ -21,6 +21,9 @@ const HOLLOW: ReadonlyMap<string, string> = new Map([
   ['CryptoKey', 'is a CryptoKey: export it'],
 ]);
 
+/** Elements of a list that are all looked at; of a longer one, which may be mostly holes, those that are there. */
+const MAX_WALKED = 1_000_000;
+
 /** Says whether anything in a value would be lost without a word. Cheap beside what copying costs. */
 export function holdsHollow(root: unknown): boolean {
   if (typeof root !== 'object' || root === null) return false;
@@ -31,7 +34,7 @@ export function holdsHollow(root: unknown): boolean {
   for (const value of seen) {
     if (ArrayBuffer.isView(value) || types.isProxy(value)) continue;
     if (hollowness(value) !== undefined) return true;
-    if (Array.isArray(value)) value.forEach(add);
+    if (Array.isArray(value) && value.length <= MAX_WALKED) value.forEach(add);
     else if (types.isMap(value)) value.forEach((member, key) => (add(member), add(key)));
     else if (types.isSet(value)) value.forEach(add);
     else for (const key of Object.keys(value)) add((value as Readonly<Record<string, unknown>>)[key]);
