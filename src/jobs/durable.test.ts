@@ -62,6 +62,30 @@ test('what was submitted and acknowledged is on disk, in one run', async () => {
   expect(await Promise.all(jobs.map((job) => job.result()))).toEqual([3, 7]);
 });
 
+test('a generator whose reader has ended runs to its end when its run goes on: what it returns is wanted', async () => {
+  let run: string;
+  {
+    await using engine = await Engine.open({ store: folder });
+    const counted = new ThreadJob(
+      function* (to: number): Generator<number, number> {
+        for (let i = 0; i < to; i += 1) yield i;
+        return to;
+      },
+      [3],
+      { grace: '10ms' },
+    );
+    engine.submit(new ThreadJob(add, [counted, 1], { name: 'takes' }));
+    await counted.waitUntil((job) => job.phase === 'streaming');
+    await engine.shutdown();
+    run = (await engine.runs())[0]?.id ?? '';
+  }
+  await using engine = await Engine.open({ store: folder });
+
+  const resumed = await engine.resume(run);
+
+  expect(await resumed.wait()).toMatchObject({ status: 'done', counts: { done: 2 } });
+});
+
 test('a session that was disposed of is a run that has ended', async () => {
   {
     await using engine = await Engine.open({ store: folder });

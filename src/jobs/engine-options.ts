@@ -1,12 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { inspect } from 'node:util';
 import { commandsBackend } from '../backends/commands/index.ts';
 import { inlineBackend } from '../backends/inline/index.ts';
 import { processesBackend } from '../backends/processes/index.ts';
 import { threadsBackend } from '../backends/threads/index.ts';
 import type { EngineOptions, Limits } from '../engine/index.ts';
-import { type Backend, type Durability, HeddleError, type Logger, type Store } from '../model/index.ts';
+import { type Backend, checkFields, type Durability, HeddleError, type Logger, type Store } from '../model/index.ts';
 import { SqliteStore, type StoreNotice, VolatileStore } from '../store/index.ts';
 import { openStoreAt } from './open-store.ts';
 
@@ -49,7 +50,7 @@ export interface EngineOpenOptions extends EngineSettings {
 /** Fields of `EngineSettings`. */
 export const SETTING_FIELDS: readonly string[] = ['maxJobs', 'maxThreadJobs', 'maxProcessJobs', 'logTracebacks'];
 /** Fields of `EngineOpenOptions`. */
-export const OPEN_FIELDS: readonly string[] = [
+const OPEN_FIELDS: readonly string[] = [
   ...SETTING_FIELDS,
   'store',
   'durability',
@@ -63,6 +64,46 @@ export const OPEN_FIELDS: readonly string[] = [
   'conditions',
   'onDispose',
 ];
+
+/** Says of an option what is wrong with it, with the mend. */
+type Check = (value: never) => string | undefined;
+
+const oneOf =
+  (...words: readonly string[]): Check =>
+  (value: unknown) =>
+    words.includes(value as string) ? undefined : `choose ${words.map((word) => `'${word}'`).join(' or ')}`;
+
+const isRecord = (value: unknown): boolean => typeof value === 'object' && value !== null;
+const isPath = (value: unknown): boolean => typeof value === 'string' && value !== '';
+
+const CHECKS: Readonly<Partial<Record<keyof EngineOpenOptions, Check>>> = {
+  store: (value) => (isPath(value) || isRecord(value) ? undefined : 'give a directory, or an opened store'),
+  durability: oneOf('normal', 'full'),
+  onDispose: oneOf('wait', 'cancel'),
+  strategy: oneOf('priority', 'fair'),
+  slots: (value) => (Number.isInteger(value) && value > 0 ? undefined : 'give a whole number, 1 or more'),
+  directory: (value) => (isPath(value) ? undefined : 'give a path'),
+  project: (value) => (isPath(value) ? undefined : 'give a path'),
+  backends: (value: unknown) =>
+    Array.isArray(value) && value.every(isRecord) ? undefined : 'give a list of backends: [threadsBackend()]',
+  logger: (value: Logger) =>
+    isRecord(value) && typeof value.warn === 'function' ? undefined : 'give an object with debug, info, warn and error',
+};
+
+/** @throws {HeddleError} INPUT_INVALID naming the option and the mend */
+export function checkOpenOptions(options: EngineOpenOptions): void {
+  checkFields(options, OPEN_FIELDS, 'Engine.open');
+  for (const [name, check] of Object.entries(CHECKS)) {
+    const value: unknown = options[name as keyof EngineOpenOptions];
+    const hint = value === undefined ? undefined : check(value as never);
+    if (hint !== undefined)
+      throw new HeddleError('INPUT_INVALID', `Engine.open: ${name} can't be ${inspect(value, { depth: 0 })}`, { hint });
+  }
+  if (options.durability !== undefined && options.store === undefined)
+    throw new HeddleError('INPUT_INVALID', `Engine.open: there is no store to be durable ('${options.durability}')`, {
+      hint: "name one: { store: '.heddle' }",
+    });
+}
 
 /** Where an engine is at home. */
 export interface EnginePlace {

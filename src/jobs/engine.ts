@@ -19,10 +19,10 @@ import { attemptDirectories } from './attempt-directory.ts';
 import { type AnyJob, Jobs } from './collection.ts';
 import {
   type EngineOpenOptions,
+  checkOpenOptions,
   type EngineSettings,
   given,
   limitsOf,
-  OPEN_FIELDS,
   openPlace,
   SETTING_FIELDS,
   withBuiltIn,
@@ -36,6 +36,7 @@ import { RunHandle } from './run-handle.ts';
 import { withinScope } from './scope.ts';
 import { Session } from './session.ts';
 import { bodyErrorIn } from './task-error.ts';
+import { readUnreadStreams } from './unread-streams.ts';
 
 interface EngineParts {
   readonly api: EngineApi;
@@ -98,6 +99,11 @@ export class Engine implements AsyncDisposable {
   readonly #directoryOf: ReturnType<typeof attemptDirectories>;
 
   private constructor(store: Store, parts: EngineParts) {
+    // What the compiler can't tell those who write JavaScript.
+    if (parts === undefined)
+      throw new HeddleError('INPUT_INVALID', 'an engine is opened', {
+        hint: 'await using engine = await Engine.open()',
+      });
     this.store = store;
     this.#api = parts.api;
     this.#closed = parts.closed;
@@ -124,7 +130,7 @@ export class Engine implements AsyncDisposable {
   /** @throws {HeddleError} INPUT_INVALID, STORE_UNAVAILABLE, STORE_NEWER, STORE_CORRUPT, STORE_LOCKED, BACKEND_UNAVAILABLE, NESTED_ENGINE */
   static async open(options: EngineOpenOptions = {}): Promise<Engine> {
     if (isInsideLane()) throw nestedEngine();
-    checkFields(options, OPEN_FIELDS, 'Engine.open');
+    checkOpenOptions(options);
     await using resources = new AsyncDisposableStack();
     const closed = new AbortController();
     const project = resolve(options.project ?? '.');
@@ -168,12 +174,13 @@ export class Engine implements AsyncDisposable {
 
   /**
    * Takes jobs in memory, with those whose values they need, and returns at once: all of them, or none. A final job is run
-   * again; one that is pending or running already is left alone.
+   * again; one that is pending or running already is left alone. Very many are given as a list: a call takes some hundred
+   * thousand arguments at most.
    *
    * @throws {HeddleError} GRAPH_CYCLE, VALUE_INVALID, FUNCTION_CANNOT_TRAVEL, RESOURCES_IMPOSSIBLE, STATE_CONFLICT, ENGINE_CLOSED
    */
-  submit(...jobs: readonly AnyJob[]): void {
-    this.#session.submit(jobs);
+  submit(...jobs: readonly (AnyJob | Iterable<AnyJob>)[]): void {
+    this.#session.submit(eachOf(jobs));
   }
 
   /** Runs a function; in it, and in all it brings about, launchers that name no engine use this one. */
@@ -204,20 +211,20 @@ export class Engine implements AsyncDisposable {
 
   /** As `wait`, for these jobs. */
   async join(jobs: Iterable<AnyJob>, options: WaitOptions = {}): Promise<boolean> {
-    const states = [...jobs].map(stateOf);
+    const states = eachOf([jobs]).map(stateOf);
     for (const state of states) if (!state.isFinal) state.mustBeSubmitted();
     return this.#session.wait(options, () => states);
   }
 
   /** Cancels jobs that are not final; without any named, all. Resolves when that is written down. */
-  async cancel(...jobs: readonly AnyJob[]): Promise<void> {
+  async cancel(...jobs: readonly (AnyJob | Iterable<AnyJob>)[]): Promise<void> {
     if (jobs.length === 0) return this.#session.cancelAll();
-    await Promise.all(jobs.map((job) => job.cancel()));
+    await Promise.all(eachOf(jobs).map((job) => job.cancel()));
   }
 
   /** Cancels a job unless it has ended, and forgets it when it has. What took its value keeps it. */
   async remove(job: AnyJob): Promise<void> {
-    if (!this.jobs.has(job)) throw new HeddleError('JOB_NOT_FOUND', `this engine has no job '${job.id}'`);
+    if (!this.jobs.has(stateOf(job).job)) throw new HeddleError('JOB_NOT_FOUND', `this engine has no job '${job.id}'`);
     await this.#session.remove(stateOf(job));
   }
 
@@ -248,14 +255,26 @@ export class Engine implements AsyncDisposable {
    * @throws {HeddleError} RUN_NOT_FOUND, RUN_OWNED, STATE_CONFLICT
    */
   async resume(run: string, options: { readonly paused?: boolean } = {}): Promise<RunHandle> {
-    await this.#api.resume(asRunId(run), options);
-    return this.#handle(asRunId(run));
+    return this.#taken(run, (id) => this.#api.resume(id, options));
   }
 
   /** Makes the failed and cancelled jobs of a finished run pending again, and goes on with it. */
   async retry(run: string, changes?: Parameters<EngineApi['retry']>[1]): Promise<RunHandle> {
-    await this.#api.retry(asRunId(run), changes);
-    return this.#handle(asRunId(run));
+    return this.#taken(run, (id) => this.#api.retry(id, changes));
+  }
+
+  /** Of a run that another program began nobody reads the streams. */
+  async #taken(run: string, take: (id: RunId) => Promise<void>): Promise<RunHandle> {
+    const id = asRunId(run);
+    const stop = readUnreadStreams(this.#api, id);
+    try {
+      await take(id);
+    } catch (error) {
+      stop();
+      throw error;
+    }
+    this.#api.ended(id).then(stop, stop);
+    return this.#handle(id);
   }
 
   /** Runs of the store, newest first. */
@@ -282,6 +301,7 @@ export class Engine implements AsyncDisposable {
   /** Cancels what runs, charging nothing, and leaves the runs to be resumed. With `detach`, what outlives the engine is left alone. */
   async shutdown(options: { readonly detach?: boolean } = {}): Promise<void> {
     await this.#api.shutdown(options);
+    this.#session.stopped();
   }
 
   /** Waits for the jobs that were submitted, or cancels them (`onDispose`); then stops. */
@@ -299,6 +319,20 @@ export class Engine implements AsyncDisposable {
       directoryOf: (index, job, fence) => this.#directoryOf(run, index, job, fence),
     });
   }
+}
+
+/** Those that were named one by one, and those of lists. */
+function eachOf(given: readonly (AnyJob | Iterable<AnyJob>)[]): readonly AnyJob[] {
+  const jobs: AnyJob[] = [];
+  for (const one of given) {
+    if (isList(one)) for (const job of one) jobs.push(stateOf(job).job);
+    else jobs.push(stateOf(one).job);
+  }
+  return jobs;
+}
+
+function isList(value: AnyJob | Iterable<AnyJob>): value is Iterable<AnyJob> {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value;
 }
 
 function isGraph(source: GraphSource): source is Graph {

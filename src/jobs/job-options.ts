@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import {
   checkFields,
   type Definition,
@@ -67,9 +68,30 @@ export const JOB_FIELDS: readonly string[] = [
   'onAttemptFailed',
 ];
 
-/** Refuses what nobody would read. @throws {HeddleError} INPUT_INVALID */
-export function checkOptions(options: object, known: readonly string[], name: string): void {
+const CALLBACKS = ['onDone', 'onFailed', 'onCancelled', 'onAttemptFailed'] as const;
+
+/** Refuses what nobody would read, or could use. @throws {HeddleError} INPUT_INVALID */
+export function checkOptions(options: JobOptions<never>, known: readonly string[], name: string): void {
   checkFields(options, known, `options of job '${name}'`);
+  const { redirect, condition } = options;
+  if (condition !== undefined && typeof condition?.toData !== 'function')
+    throw unfit(
+      name,
+      'condition',
+      condition,
+      'give one: new AfterAnother(job), allOf(...), or a class that extends Condition',
+    );
+  if (redirect !== undefined && typeof redirect !== 'boolean' && (typeof redirect !== 'string' || redirect === ''))
+    throw unfit(name, 'redirect', redirect, "give a path, or true for files in the job's directory");
+  for (const key of CALLBACKS) {
+    const callback: unknown = options[key];
+    if (callback !== undefined && typeof callback !== 'function') throw unfit(name, key, callback, 'give a function');
+  }
+}
+
+function unfit(name: string, option: string, value: unknown, hint: string): HeddleError {
+  const told = inspect(value, { depth: 0 });
+  return new HeddleError('INPUT_INVALID', `options of job '${name}': ${option} can't be ${told}`, { hint });
 }
 
 /**

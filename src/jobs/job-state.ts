@@ -50,6 +50,8 @@ export interface JobHome {
   /** Result of a job that is done, or whose generator is streaming. */
   resultOf(state: JobState): Promise<unknown>;
   directoryOf(state: JobState): string;
+  /** Why it is pending, as far as that is known now. */
+  reasonOf(state: JobState): Detail;
   /** A job of it, by its id. */
   known(id: string): JobState | undefined;
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import {
   type Detail,
   type DurationInput,
@@ -74,7 +75,8 @@ export abstract class Job<Result, Value = Result> {
 
   /** Why it is pending, where in its attempt it is, or why it failed or was cancelled; empty where there is nothing to say. */
   get detail(): Detail {
-    return this.#state.detail;
+    const state = this.#state;
+    return state.status === 'pending' && state.detail === '' ? (state.home?.reasonOf(state) ?? '') : state.detail;
   }
 
   /** Why it is `pending`: `blocked`, `condition`, `queued`, `backoff`, ...; undefined when it isn't. */
@@ -250,7 +252,8 @@ export abstract class Job<Result, Value = Result> {
 
   /** For people: class, id, status and what is set. */
   toString(): string {
-    const { status, detail, options, charged } = this.#state;
+    const { status, options, charged } = this.#state;
+    const { detail } = this;
     const parts = [
       `${this.constructor.name} ${this.id}`,
       detail === '' ? status : `${status} (${detail})`,
@@ -262,13 +265,42 @@ export abstract class Job<Result, Value = Result> {
   }
 
   #detailOf(status: Status): Detail | undefined {
-    return this.#state.status === status && this.#state.detail !== '' ? this.#state.detail : undefined;
+    if (this.#state.status !== status) return undefined;
+    const { detail } = this;
+    return detail === '' ? undefined : detail;
   }
 }
 
-/** What is known of a job, for those who change it. */
+/**
+ * What is known of a job, for those who change it.
+ *
+ * @throws {HeddleError} INPUT_INVALID when it is no job
+ */
 export function stateOf(job: Job<unknown, unknown>): JobState {
-  return stateOfJob(job);
+  if (job instanceof Job) return stateOfJob(job);
+  throw noJob(job);
+}
+
+/** Longest text of what was given instead. */
+const MAX_TOLD = 100;
+
+function noJob(value: unknown): HeddleError {
+  const what = isThenable(value)
+    ? 'a promise'
+    : typeof value === 'function'
+      ? 'a function'
+      : `${inspect(value, { depth: 0, breakLength: Infinity }).slice(0, MAX_TOLD)}`;
+  const hints: Readonly<Record<string, string>> = {
+    'a promise': 'await it, and give the job',
+    'a function': 'make a job of it: new ThreadJob(fn, [argument, ...])',
+  };
+  return new HeddleError('INPUT_INVALID', `a job is wanted here, not ${what}`, {
+    hint: hints[what] ?? 'make one: new ThreadJob(fn, [argument, ...])',
+  });
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'then' in value;
 }
 
 /** The job itself; undefined for any other value. */

@@ -1,6 +1,7 @@
 import { decodeValue } from '../calls/index.ts';
 import type { EngineApi } from '../engine/index.ts';
 import {
+  type Detail,
   describeOutcome,
   type EngineEvent,
   HeddleError,
@@ -185,6 +186,10 @@ export class Session implements JobHome {
     return this.#init.directoryOf(run, state.index, state.id as JobId, Math.max(1, state.fence));
   }
 
+  reasonOf(state: JobState): Detail {
+    return this.#broken === undefined ? this.#queue.reasonOf(state) : '';
+  }
+
   known(id: string): JobState | undefined {
     return this.#intake.byId.get(id);
   }
@@ -260,6 +265,7 @@ export class Session implements JobHome {
   #break(error: Error): void {
     if (this.#broken !== undefined) return;
     this.#broken = error;
+    this.#queue.giveUp();
     for (const state of this.#active()) state.abandon(error);
     for (const waiter of this.#idle) waiter.reject(error);
     this.#idle = [];
@@ -291,7 +297,7 @@ export class Session implements JobHome {
     const { run } = this.#queue;
     if (run === undefined || this.#broken !== undefined) return;
     try {
-      await this.#init.api.seal(run);
+      await this.#queue.ask(() => this.#init.api.seal(run));
     } catch (error) {
       if (this.#broken === undefined) throw error;
     }
@@ -328,6 +334,11 @@ export class Session implements JobHome {
 
   // ---- ending ---------------------------------------------------------------------------------
 
+  /** The engine was shut down: nothing more comes of what has not ended. */
+  stopped(): void {
+    this.#break(new HeddleError('ENGINE_CLOSED', 'the engine was shut down'));
+  }
+
   /** Waits for all jobs, or cancels them; then nothing more is taken. */
   async close(how: 'wait' | 'cancel'): Promise<void> {
     if (this.#state !== 'open') return;
@@ -349,7 +360,7 @@ export class Session implements JobHome {
     }
     const { run } = this.#queue;
     if (run !== undefined && this.#broken === undefined) {
-      await this.#init.api.close(run);
+      await this.#queue.ask(() => this.#init.api.close(run));
       await this.#init.api.ended(run);
     }
     this.#unlisten();
@@ -358,7 +369,9 @@ export class Session implements JobHome {
 
   #sayWhatIsWaitedFor(): void {
     const active = this.#active();
-    const named = active.slice(0, NAMED).map(({ id, status, detail }) => `${id} (${detail === '' ? status : detail})`);
+    const named = active
+      .slice(0, NAMED)
+      .map(({ id, job: { status, detail } }) => `${id} (${detail === '' ? status : detail})`);
     const rest = active.length > NAMED ? ` and ${active.length - NAMED} more` : '';
     const callbacks = this.#callbacks.going === 0 ? '' : `; ${this.#callbacks.going} callbacks have not come back`;
     this.#init.logger.warn(

@@ -4,6 +4,7 @@ import {
   type Condition,
   DEFAULT_REQUEST,
   type Definition,
+  type Detail,
   type Graph,
   GraphBuilder,
   HeddleError,
@@ -13,6 +14,7 @@ import {
 import { systemClock } from '../process/index.ts';
 import type { JobNode } from './encode-job.ts';
 import type { JobState } from './job-state.ts';
+import { whenThereIsRoom } from './when-there-is-room.ts';
 
 /** What has such a condition is cancelled at once: it is looked at only when it runs again. */
 const GATE_EVERY_MS = 1;
@@ -43,7 +45,10 @@ export class SubmissionQueue {
   #cancels = new Set<JobState>();
   /** Index in the run of the first job that is in no segment yet. */
   #built = 0;
+  /** Index of the first job that the engine does not have yet. */
+  #taken = 0;
   #isScheduled = false;
+  #hasGivenUp = false;
   #flushed: Promise<void> = Promise.resolve();
 
   constructor(init: SubmissionQueueInit) {
@@ -52,6 +57,14 @@ export class SubmissionQueue {
 
   get run(): RunId | undefined {
     return this.#run;
+  }
+
+  /** Why a job is pending, as far as that is known now. */
+  reasonOf(state: JobState): Detail {
+    if (this.#run === undefined || state.index >= this.#taken)
+      return state.upstream.some((up) => !up.state.isFinal) ? 'blocked' : 'queued';
+    const { status, detail } = this.#init.api.job(this.#run, state.index);
+    return status === 'pending' ? detail : 'queued';
   }
 
   /** Nothing waits to be brought to the engine. */
@@ -76,6 +89,16 @@ export class SubmissionQueue {
   cancel(state: JobState): Promise<void> {
     this.#cancels.add(state);
     return this.#schedule();
+  }
+
+  /** The engine does nothing more: it is asked for nothing more. */
+  giveUp(): void {
+    this.#hasGivenUp = true;
+  }
+
+  /** Asks the engine for something, which its store may have no room for yet. */
+  ask<Answer>(question: () => Promise<Answer>): Promise<Answer> {
+    return whenThereIsRoom(question, () => this.#hasGivenUp);
   }
 
   /** Resolves when the engine has all that was asked so far; never rejects. */
@@ -107,15 +130,20 @@ export class SubmissionQueue {
     try {
       const run = this.#run ?? (await this.#start());
       if (nodes.length > 0) await this.#append(run, nodes, cancels);
+      this.#taken = this.#built;
       if (reruns.length > 0)
-        await api.rerun(
-          run,
-          reruns.map(({ index }) => index),
+        await this.ask(() =>
+          api.rerun(
+            run,
+            reruns.map(({ index }) => index),
+          ),
         );
       if (cancels.size > 0)
-        await api.cancel(
-          run,
-          [...cancels].map(({ index }) => index),
+        await this.ask(() =>
+          api.cancel(
+            run,
+            [...cancels].map(({ index }) => index),
+          ),
         );
     } catch (error) {
       this.#init.onBroken(asError(error));
@@ -123,7 +151,9 @@ export class SubmissionQueue {
   }
 
   async #start(): Promise<RunId> {
-    const run = await this.#init.api.start(new GraphBuilder(RUN_NAME).build(), { open: true, name: RUN_NAME });
+    const { api } = this.#init;
+    const empty = new GraphBuilder(RUN_NAME).build();
+    const run = await this.ask(() => api.start(empty, { open: true, name: RUN_NAME }));
     this.#run = run;
     this.#init.onStarted(run);
     return run;
@@ -134,19 +164,25 @@ export class SubmissionQueue {
     const base = this.#built;
     this.#built += nodes.length;
     try {
-      await api.append(run, segmentOf(this.#gated(nodes, cancels, new Map()), base));
+      await this.#appendSegment(run, segmentOf(this.#gated(nodes, cancels, new Map()), base));
     } catch (error) {
       if (!isRefusal(error)) throw error;
       const refused = await this.#refused(run, nodes, base);
       if (refused.size === 0) throw error;
-      await api.append(run, segmentOf(this.#gated(nodes, cancels, refused), base));
+      await this.#appendSegment(run, segmentOf(this.#gated(nodes, cancels, refused), base));
       const states = nodes.filter((node) => refused.has(node.definition));
       for (const { state, definition } of states) this.#init.onRefused(state, refused.get(definition) as Error);
-      await api.cancel(
-        run,
-        states.map(({ state }) => state.index),
+      await this.ask(() =>
+        api.cancel(
+          run,
+          states.map(({ state }) => state.index),
+        ),
       );
     }
+  }
+
+  #appendSegment(run: RunId, segment: Graph): Promise<void> {
+    return this.ask(() => this.#init.api.append(run, segment));
   }
 
   /** What is cancelled or refused has its place in the run, and a condition that keeps it from starting. */
@@ -170,7 +206,7 @@ export class SubmissionQueue {
     const refused = new Map<Definition, Error>();
     for (const definition of new Set(nodes.map((node) => node.definition))) {
       try {
-        await this.#init.api.append(run, { ...emptyAt(base), definitions: [definition] });
+        await this.#appendSegment(run, { ...emptyAt(base), definitions: [definition] });
       } catch (error) {
         if (!isRefusal(error)) throw error;
         refused.set(definition, error);
