@@ -1,4 +1,5 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { isOutOfDescriptors, withSpareDescriptor } from './spare-descriptor.ts';
 
 /**
  * One process for good: a pid comes again, a pid with the moment it started does not.
@@ -50,17 +51,20 @@ export function readProcess(pid: number): ProcessStat | undefined {
 const STAT = Buffer.alloc(4096);
 
 function readStat(pid: number): string | undefined {
-  let fd: number;
   try {
-    fd = openSync(`/proc/${pid}/stat`, 'r');
-  } catch {
+    return withSpareDescriptor(() => readWhole(`/proc/${pid}/stat`));
+  } catch (error) {
+    // Not to know is not the same as nobody.
+    if (isOutOfDescriptors(error)) throw error;
+    // There is none, or it went while we looked.
     return undefined;
   }
+}
+
+function readWhole(path: string): string {
+  const fd = openSync(path, 'r');
   try {
     return STAT.toString('latin1', 0, readSync(fd, STAT, 0, STAT.length, null));
-  } catch {
-    // It went while we looked.
-    return undefined;
   } finally {
     closeSync(fd);
   }
@@ -101,7 +105,8 @@ export function bootId(): string {
 /** Says whether a process was started with this variable in its environment; false when we may not look. */
 export function hasVariable(pid: number, name: string, value: string): boolean {
   try {
-    return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`.includes(`\0${name}=${value}\0`);
+    const environment = withSpareDescriptor(() => readFileSync(`/proc/${pid}/environ`, 'latin1'));
+    return `\0${environment}`.includes(`\0${name}=${value}\0`);
   } catch {
     return false;
   }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { EndTarget } from './escalation.ts';
 import { isDead, lastPid, type ProcessStat, readProcess } from './identity.ts';
+import { withSpareDescriptor } from './spare-descriptor.ts';
 
 /**
  * Every process that runs on this machine and that we may see; zombies left out. About 10 microseconds each. Who was
@@ -13,7 +14,7 @@ export function listProcesses(): readonly ProcessStat[] {
     if (stat !== undefined && !isDead(stat)) processes.set(pid, stat);
   };
   let from = lastPid();
-  for (const name of readdirSync('/proc')) {
+  for (const name of withSpareDescriptor(() => readdirSync('/proc'))) {
     const pid = Number(name);
     if (Number.isInteger(pid)) look(pid);
   }
@@ -103,7 +104,7 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
 /** Pids of the children of a process that live. */
 export function childrenOf(pid: number): readonly number[] {
   try {
-    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1');
+    const text = withSpareDescriptor(() => readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1'));
     return text
       .split(' ')
       .filter((part) => part !== '')
