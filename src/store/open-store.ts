@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { type Clock, HeddleError, newOwnerId, type Random } from '../model/index.ts';
 import { ExclusiveFile, locked, requireFree } from './exclusive-file.ts';
 import { type FileSystemType, kernelFileSystemType, networkFileSystem } from './file-system.ts';
@@ -101,11 +101,31 @@ function requireShort(path: string): void {
 
 async function makeDirectory(path: string): Promise<void> {
   try {
-    await mkdir(join(path, 'owners'), { recursive: true });
+    await makeAll(resolve(path, 'owners'));
   } catch (error) {
     throw new HeddleError('STORE_UNAVAILABLE', `the store's directory ${path} cannot be made`, {
       cause: error,
       hint: 'check the path and who may write there',
     });
   }
+}
+
+/**
+ * Makes a directory and those above it. Node's own `recursive` goes round for ever where the system says that there is no
+ * such directory of one it does not let be made, as automounted homes and /proc do.
+ */
+async function makeAll(path: string): Promise<void> {
+  const isThere = await mkdir(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return true;
+      if (error.code === 'ENOENT' && dirname(path) !== path) return false;
+      throw error;
+    },
+  );
+  if (isThere) return;
+  await makeAll(dirname(path));
+  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
 }

@@ -40,3 +40,14 @@ test('a store lies as deep as 460 bytes, owners and large values included; deepe
     hint: expect.stringContaining('460'),
   });
 });
+
+test.skipIf(process.platform !== 'linux')(
+  'a directory that the system never lets be made is refused, and not tried for ever',
+  async () => {
+    // As an automounted home of nobody: to make one in it, and to make it itself, is answered by 'no such directory'.
+    await expect(openStore('/proc/heddle-nobody/store', options)).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: "the store's directory /proc/heddle-nobody/store cannot be made",
+    });
+  },
+);
