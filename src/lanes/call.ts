@@ -46,6 +46,8 @@ export class Call {
   /** Who waits for the answer to its recall. */
   recalling: ((taken: boolean) => void)[] | undefined;
   output: CallOutput | undefined;
+  /** Some of its output could not be written, and that has been told. */
+  isPartlyLost = false;
   #pulls: Pull[] | undefined;
 
   constructor(order: AttemptOrder, work: ResolvedCall, callee: Callee) {

@@ -291,7 +291,10 @@ export class LanePool implements LaneOwner {
     try {
       call.write(stream, chunk, this.#options.project);
     } catch (error) {
-      this.#options.logger.warn({ error: asError(error).message }, `cannot write what ${call.order.attempt} says`);
+      if (call.isPartlyLost) return;
+      call.isPartlyLost = true;
+      const { job } = call.order;
+      this.#options.logger.warn({ job }, `some of what job '${job}' says is lost: ${asError(error).message}`);
     }
   }
 
