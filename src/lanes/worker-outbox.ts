@@ -16,6 +16,8 @@ interface PendingOutput {
 
 /** A body that keeps its thread busy lets nobody else send: what it says goes out itself when this has passed. */
 const LIVE_MS = 20;
+/** Ends go out before the queue is empty when this has passed: time for the host to send what comes next. */
+const REFILL_MS = 0.25;
 /** Output that has gathered to this goes out at once. */
 const CHUNK_BYTES = 64 * 1024;
 /** Buffers from this on change hands instead of being copied. */
@@ -44,6 +46,16 @@ export class Outbox {
   /** Says something with the next `flush`, which whoever calls has in mind. */
   hold(message: FromWorker): void {
     this.#messages.push(message);
+  }
+
+  /** Work has come: how long there is nothing to be said counts from now. */
+  begin(): void {
+    if (this.#messages.length === 0) this.#sentAt = this.#clock.now().mono;
+  }
+
+  /** Sends what is held, if it is time that the host heard of it. */
+  refill(now: number): void {
+    if (now - this.#sentAt >= REFILL_MS) this.flush();
   }
 
   output(attempt: AttemptId, stream: StreamName, bytes: Uint8Array): void {

@@ -1,6 +1,6 @@
 import { MessageChannel } from 'node:worker_threads';
 import { expect, test } from 'vitest';
-import { asAttemptId, type CallReference } from '../model/index.ts';
+import { asAttemptId, type CallReference, type Clock } from '../model/index.ts';
 import { laneClock } from './lane-clock.ts';
 import { type FromWorker, SLOT_FREE, SLOT_RECALLED, SLOT_SENT, type ToWorker } from './protocol.ts';
 import { LaneWorker } from './worker.ts';
@@ -9,7 +9,7 @@ import { sharedSlots } from './worker-slots.ts';
 type Start = Extract<ToWorker, { kind: 'start' }>;
 
 /** A worker of this thread, at the other end of a channel. */
-function opened() {
+function opened(clock: Clock = laneClock) {
   const { port1: host, port2: port } = new MessageChannel();
   const words = new Int32Array(new SharedArrayBuffer(64 * 4));
   const lists: (readonly FromWorker[])[] = [];
@@ -17,7 +17,7 @@ function opened() {
   const worker = new LaneWorker({
     post: (messages, transfer) => port.postMessage(messages, transfer),
     slots: sharedSlots(words),
-    clock: laneClock,
+    clock,
     project: process.cwd(),
     kind: 'thread',
     leave: () => {
@@ -81,10 +81,35 @@ const words = (messages: readonly FromWorker[]): readonly string[] =>
 
 const ends = (messages: readonly FromWorker[]): number => messages.filter(({ kind }) => kind === 'ended').length;
 
+/** A clock that goes on by so much with each look at it. */
+function clockWithSteps(stepMs: number): Clock {
+  let mono = 0;
+  return {
+    ...laneClock,
+    now: () => {
+      mono += stepMs;
+      return { mono, wall: mono };
+    },
+  };
+}
+
 const forEver: CallReference = { kind: 'builtin', name: 'wait' };
 
+test('of calls that take their time the ends are told one by one, so that more can come while others run', async () => {
+  using lane = opened(clockWithSteps(1));
+  const start = starter(lane);
+
+  lane.send(
+    start(() => 1, { short: true }),
+    start(() => 2, { short: true }),
+  );
+  await lane.until((said) => ends(said) === 2);
+
+  expect(lane.lists.map(words)).toEqual([['a-0 ok'], ['a-1 ok']]);
+});
+
 test('a start is told before its body runs; of short calls only the ends are told, together', async () => {
-  using lane = opened();
+  using lane = opened(clockWithSteps(0));
   const start = starter(lane);
 
   lane.send(

@@ -93,6 +93,7 @@ export class LaneWorker {
 
   /** Takes what the host says. */
   hear(messages: readonly ToWorker[]): void {
+    if (this.#running === undefined) this.#outbox.begin();
     for (const message of messages) this.#take(message);
     this.#pump();
   }
@@ -209,10 +210,12 @@ export class LaneWorker {
     running.surroundings?.leave();
     this.#running = undefined;
     const { attempt, fence, slot } = running.start;
-    const ended: LaneOutcome = { ...outcome, startedAt: running.startedAt, endedAt: this.#clock.now().wall };
+    const now = this.#clock.now();
+    const ended: LaneOutcome = { ...outcome, startedAt: running.startedAt, endedAt: now.wall };
     // Sent when what follows has begun: by whoever takes the next call, or leaves.
     this.#outbox.hold({ kind: 'ended', attempt, fence, outcome: ended });
     this.#options.slots.ended(slot);
+    if (this.#queue.length > 0) this.#outbox.refill(now.mono);
   }
 
   #write(stream: 'stdout' | 'stderr', bytes: Uint8Array): void {
