@@ -4,6 +4,7 @@ import { Definitions, encodeJob, type EncodeScope, type JobNode } from './encode
 import type { Engine } from './engine.ts';
 import { HeldFunctions } from './held-functions.ts';
 import { type Job, stateOf } from './job.ts';
+import { rememberSubmitter } from './job-events.ts';
 import type { JobHome, JobState } from './job-state.ts';
 import { findCircle } from './waits.ts';
 
@@ -150,6 +151,7 @@ export class Intake {
   #settle({ state, upstream, awaits, holds }: JobNode): void {
     state.work = undefined;
     state.holds = holds;
+    rememberSubmitter(state);
     const values = upstream.filter(({ accept }) => accept === 0);
     if (values.length > 0) state.dependencies = values.map((up) => up.state.id);
     for (const id of awaits) this.#awaited.add(id);

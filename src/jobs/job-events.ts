@@ -55,6 +55,13 @@ function withoutValue(outcome: Outcome): Outcome {
   return outcome.usage === undefined ? OK : { kind: 'ok', usage: outcome.usage };
 }
 
+/** Remembers from where a job was submitted, for its callbacks: in what is traced or in whose scope. */
+export function rememberSubmitter(state: JobState): void {
+  const { onDone, onFailed, onCancelled, onAttemptFailed } = state.options;
+  if ((onDone ?? onFailed ?? onCancelled ?? onAttemptFailed) !== undefined)
+    state.asSubmitter = AsyncLocalStorage.snapshot();
+}
+
 /** Who calls callbacks, and waits for those that take their time. */
 export class CallbackRunner {
   readonly #logger: Logger;
@@ -107,7 +114,10 @@ export class CallbackRunner {
         `${name} of job '${state.id}' threw; the job is as it was`,
       );
     try {
-      const answer = this.#inside.run(true, callback);
+      const { asSubmitter } = state;
+      // The turn of the engine that tells of an end was brought about by somebody else.
+      const inside = (): unknown => this.#inside.run(true, callback);
+      const answer = asSubmitter === undefined ? inside() : asSubmitter(inside);
       if (!isPromise(answer)) return;
       const going = Promise.resolve(answer)
         .catch(report)

@@ -115,6 +115,8 @@ export class JobState {
   dependencies: readonly string[] = NONE;
   /** The function that is kept in memory for it. */
   holds: AnyFunction | undefined;
+  /** Does something from where it was submitted; of a job with callbacks. */
+  asSubmitter: (<Result>(run: () => Result) => Result) | undefined;
   #watchers: Watcher[] | undefined;
 
   constructor(

@@ -1,8 +1,9 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, expectTypeOf, test } from 'vitest';
-import { type CommandSequence, commandTemplate, Engine, type Job, launcher, SubprocessJob } from './index.ts';
+import { type CommandSequence, commandTemplate, Engine, type Job, launcher, LocalJob, SubprocessJob } from './index.ts';
 
 const add = (a: number, b: number): number => a + b;
 
@@ -73,6 +74,31 @@ test('the innermost scope says which engine; without any there is one in memory'
 
   expect([outer.jobs.size, inner.jobs.size]).toEqual([2, 1]);
   expect([await job.result(), await sum(job, 1)]).toEqual([9, 10]);
+});
+
+test('callbacks are in the scope, and the asynchronous context, in which their job was submitted', async () => {
+  await using engine = await Engine.open();
+  await using other = await Engine.open();
+  const request = new AsyncLocalStorage<string>();
+  const add = launcher((a: number, b: number) => a + b, { backend: 'inline' });
+  const gate = Promise.withResolvers<void>();
+  const seen: (string | undefined)[] = [];
+  const see = (): void => void seen.push(request.getStore());
+  const inScope = new LocalJob(() => gate.promise, [], { onDone: () => add.submit(1, 2) });
+  const inRequest = new LocalJob(() => gate.promise, [], { onDone: see });
+  const inNone = new LocalJob(() => undefined, [], { onDone: see });
+
+  engine.scope(() => other.submit(inScope));
+  request.run('first', () => other.submit(inRequest));
+  request.run('second', () => other.submit(new LocalJob(() => undefined)));
+  other.submit(inNone);
+  await inNone.wait();
+  gate.resolve();
+  await other.wait();
+  await engine.wait();
+
+  expect(seen).toEqual([undefined, 'first']);
+  expect([engine.jobs.size, other.jobs.size]).toEqual([1, 4]);
 });
 
 test('a template of text: values are single words, flags come and go, defaults stand in', async () => {
