@@ -120,7 +120,8 @@ export class Session implements JobHome {
 
   /** Cancels all that is not final. */
   async cancelAll(): Promise<void> {
-    await Promise.all(this.#active().map((state) => this.#queue.cancel(state)));
+    for (const state of this.#active()) void this.#queue.cancel(state);
+    await this.#queue.flushed();
   }
 
   async rerun(state: JobState): Promise<void> {
