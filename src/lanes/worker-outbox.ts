@@ -16,8 +16,10 @@ interface PendingOutput {
 
 /** A body that keeps its thread busy lets nobody else send: what it says goes out itself when this has passed. */
 const LIVE_MS = 20;
-/** Ends go out before the queue is empty when this has passed: time for the host to send what comes next. */
+/** Ends go out before the queue is empty when calls have taken this: time for the host to send what comes next. */
 const REFILL_MS = 0.25;
+/** A list of calls that take less is over before the host could do anything about it. */
+const BRISK_MS = 0.02;
 /** Output that has gathered to this goes out at once. */
 const CHUNK_BYTES = 64 * 1024;
 /** Buffers from this on change hands instead of being copied. */
@@ -29,6 +31,8 @@ export class Outbox {
   readonly #clock: Clock;
   #messages: (FromWorker | PendingOutput)[] = [];
   #outputBytes = 0;
+  /** What calls have taken since something was sent. */
+  #calledMs = 0;
   #isScheduled = false;
   #sentAt = Number.NEGATIVE_INFINITY;
 
@@ -48,14 +52,13 @@ export class Outbox {
     this.#messages.push(message);
   }
 
-  /** Work has come: how long there is nothing to be said counts from now. */
-  begin(): void {
-    if (this.#messages.length === 0) this.#sentAt = this.#clock.now().mono;
-  }
-
-  /** Sends what is held, if it is time that the host heard of it. */
-  refill(now: number): void {
-    if (now - this.#sentAt >= REFILL_MS) this.flush();
+  /**
+   * A call took so long, and others wait: sends what is held, if it is time that the host heard of it. One long call among
+   * ones that take no time was only interrupted: it takes several in a row.
+   */
+  refill(tookMs: number): void {
+    this.#calledMs = tookMs < BRISK_MS ? 0 : this.#calledMs + Math.min(tookMs, REFILL_MS / 2);
+    if (this.#calledMs >= REFILL_MS) this.flush();
   }
 
   output(attempt: AttemptId, stream: StreamName, bytes: Uint8Array): void {
@@ -81,6 +84,7 @@ export class Outbox {
     const messages = this.#messages;
     this.#messages = [];
     this.#outputBytes = 0;
+    this.#calledMs = 0;
     this.#sentAt = this.#clock.now().mono;
     const transfer: ArrayBuffer[] = [];
     this.#post(

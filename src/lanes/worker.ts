@@ -35,6 +35,8 @@ interface Running {
   readonly start: Start;
   readonly context: CallContext;
   readonly startedAt: number;
+  /** The same on the monotonic clock. */
+  readonly startedMono: number;
   surroundings: CallSurroundings | undefined;
   request: ((request: StreamRequest) => void) | undefined;
   /** Bytes of each stream that may still be sent. */
@@ -93,7 +95,6 @@ export class LaneWorker {
 
   /** Takes what the host says. */
   hear(messages: readonly ToWorker[]): void {
-    if (this.#running === undefined) this.#outbox.begin();
     for (const message of messages) this.#take(message);
     this.#pump();
   }
@@ -180,7 +181,8 @@ export class LaneWorker {
         }),
     });
     const room = { stdout: limits.outputBytes, stderr: limits.outputBytes };
-    return { start, context, startedAt: this.#clock.now().wall, surroundings: undefined, request: undefined, room };
+    const { wall: startedAt, mono: startedMono } = this.#clock.now();
+    return { start, context, startedAt, startedMono, surroundings: undefined, request: undefined, room };
   }
 
   #call(running: Running): CallOutcome | Promise<CallOutcome> {
@@ -215,7 +217,7 @@ export class LaneWorker {
     // Sent when what follows has begun: by whoever takes the next call, or leaves.
     this.#outbox.hold({ kind: 'ended', attempt, fence, outcome: ended });
     this.#options.slots.ended(slot);
-    if (this.#queue.length > 0) this.#outbox.refill(now.mono);
+    if (this.#queue.length > 0) this.#outbox.refill(now.mono - running.startedMono);
   }
 
   #write(stream: 'stdout' | 'stderr', bytes: Uint8Array): void {
