@@ -14,7 +14,7 @@ export { encodeArguments, type PlaceOf } from './encode-arguments.ts';
 export { decodeValue } from '../model/index.ts';
 export { encodeValue } from './encode-value.ts';
 export { reviveError, serializeError } from './error-data.ts';
-export { type AnyFunction, dropLocal, holdLocal } from './local-functions.ts';
+export { type AnyFunction, dropLocal, heldLocal, holdLocal } from './local-functions.ts';
 export { registerTask } from './task-registry.ts';
 export { registerResolver } from './resolver.ts';
 export { whyNoWait } from './builtin.ts';

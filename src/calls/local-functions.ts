@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { CallReference } from '../model/index.ts';
 
 /** Any function at all: the one type every function is assignable to. */
@@ -5,11 +6,14 @@ export type AnyFunction = (...parameters: never[]) => unknown;
 
 const held = new Map<string, AnyFunction>();
 let count = 0;
+/** Of this process. Its pid would not do: in a container every program has the same, and would be found to hold what another did. */
+let owner: string | undefined;
 
 /** Keeps a function in this process's memory, to be called where it is: by the inline backend. */
 export function holdLocal(fn: AnyFunction): CallReference {
   count += 1;
-  const id = `${process.pid}-${count}`;
+  owner ??= randomBytes(6).toString('base64url');
+  const id = `${owner}-${count}`;
   held.set(id, fn);
   return { kind: 'local', id };
 }

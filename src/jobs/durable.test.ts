@@ -86,6 +86,30 @@ test('a generator whose reader has ended runs to its end when its run goes on: w
   expect(await resumed.wait()).toMatchObject({ status: 'done', counts: { done: 2 } });
 });
 
+test('a job whose function only its program had is lost when the run goes on without that; what needs it is cancelled', async () => {
+  let run: string;
+  {
+    await using engine = await Engine.open({ store: folder });
+    let here = 0;
+    const first = new ThreadJob(add, [1, 1]);
+    const local = new LocalJob((n: number) => (here += n), [first], { resumable: false, name: 'local' });
+    engine.submit(new ThreadJob(add, [local, 1], { name: 'needs' }));
+    await first.waitUntil('running');
+    await engine.shutdown();
+    run = (await engine.runs())[0]?.id ?? '';
+  }
+  await using engine = await Engine.open({ store: folder });
+
+  const resumed = await engine.resume(run);
+  await resumed.wait();
+  const ends: string[] = [];
+  for await (const rows of engine.store.jobs(resumed.id))
+    for (const { job, status, detail } of rows) ends[job] = `${status} (${detail})`;
+
+  // As they were submitted: who needs the value brought the other two along.
+  expect(ends).toEqual(['cancelled (upstream)', 'failed (lost)', 'done ()']);
+});
+
 test('a session that was disposed of is a run that has ended', async () => {
   {
     await using engine = await Engine.open({ store: folder });

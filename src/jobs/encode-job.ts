@@ -205,10 +205,11 @@ export class Definitions {
   of(options: JobOptions<never>, work: JobWork): Definition {
     const { task, kind, backend } = work;
     if (!hasPolicies(options)) {
-      const key = `${backend} ${task}`;
+      const { resumable } = options;
+      const key = `${backend} ${resumable === false} ${task}`;
       let plain = this.#plain.get(key);
       if (plain === undefined) {
-        plain = jobDefinition({}, { task, kind, backend });
+        plain = jobDefinition(resumable === undefined ? {} : { resumable }, { task, kind, backend });
         this.#plain.set(key, plain);
       }
       return plain;

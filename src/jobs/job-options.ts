@@ -103,10 +103,10 @@ export function jobDefinition(
   options: JobOptions<never>,
   work: { readonly task: string; readonly kind: Definition['kind']; readonly backend: string },
 ): Definition {
-  const { retries, timeout, grace, priority, resources, environment } = options;
+  const { timeout, grace, priority, resources, environment } = options;
   return definitionOf(work.task, work.kind, {
     backend: work.backend,
-    ...(retries === undefined ? {} : { retry: retryInput(retries, work.task) }),
+    ...retryOf(options, work),
     ...(timeout === undefined ? {} : { timeout }),
     ...(grace === undefined ? {} : { grace }),
     ...(priority === undefined ? {} : { priority }),
@@ -126,6 +126,16 @@ export function hasPolicies(options: JobOptions<never>): boolean {
     resources !== undefined ||
     environment !== undefined
   );
+}
+
+/** What is in the memory of one process alone is lost with that, and not to be found in another. */
+function retryOf(
+  { retries, resumable }: JobOptions<never>,
+  { task, backend }: { readonly task: string; readonly backend: string },
+): { readonly retry?: RetryInput } {
+  const retry = retries === undefined ? undefined : retryInput(retries, task);
+  if (resumable === false && backend === 'inline') return { retry: { maxLosses: 0, ...retry } };
+  return retry === undefined ? {} : { retry };
 }
 
 function retryInput(retries: number | RetryInput, task: string): RetryInput {

@@ -1,4 +1,4 @@
-import { CallContext, type CallOutcome, runCall } from '../../calls/index.ts';
+import { CallContext, type CallOutcome, heldLocal, runCall } from '../../calls/index.ts';
 import { CallOutput } from '../../lanes/index.ts';
 import {
   type AttemptId,
@@ -48,6 +48,9 @@ interface LiveCall {
   request: ((request: StreamRequest) => void) | undefined;
   grace: Timer | undefined;
 }
+
+/** It was submitted by a program that has ended, and its function with it. */
+const FORGOTTEN: Outcome = { kind: 'lost', why: 'its function was held in the memory of a process that has ended' };
 
 /**
  * Calls made in this very process, on its one thread. A call that computes keeps everybody waiting; one that awaits
@@ -147,6 +150,11 @@ export class InlineCalls {
     const { attempt } = live.order;
     live.startedAt = this.#backend.clock.now().wall;
     this.#redirect(live);
+    const { call } = live.work;
+    if (call.kind === 'local' && heldLocal(call.id) === undefined) {
+      this.#end(live, FORGOTTEN);
+      return;
+    }
     const outcome = this.#call(live);
     if (!(outcome instanceof Promise)) {
       this.#end(live, outcome);
