@@ -31,8 +31,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'an effect before its commit: launched before the intent is durable',
     file: 'engine/loop.ts',
-    find: 'this.#committer.commit(out);',
-    replace: 'launchAll(this, out.launches); out.launches = []; this.#committer.commit(out);',
+    find: 'this.#committer.commit(core.takeOutbox());',
+    replace:
+      '{ const out = core.takeOutbox(); launchAll(this, out.launches); out.launches = []; this.#committer.commit(out); }',
   },
   {
     name: 'told before commit: the commit is not waited for',
