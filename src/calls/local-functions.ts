@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { CallReference } from '../model/index.ts';
 
 /** Any function at all: the one type every function is assignable to. */
@@ -12,7 +11,8 @@ let owner: string | undefined;
 /** Keeps a function in this process's memory, to be called where it is: by the inline backend. */
 export function holdLocal(fn: AnyFunction): CallReference {
   count += 1;
-  owner ??= randomBytes(6).toString('base64url');
+  // Lanes hold nothing: they do without that module.
+  owner ??= process.getBuiltinModule('node:crypto').randomBytes(6).toString('base64url');
   const id = `${owner}-${count}`;
   held.set(id, fn);
   return { kind: 'local', id };

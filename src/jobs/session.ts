@@ -15,8 +15,7 @@ import {
 import { systemClock } from '../process/index.ts';
 import { whenProcessIsIdle } from './idle-process.ts';
 import { Intake, type IntakeInit } from './intake.ts';
-import type { Job, WaitOptions } from './job.ts';
-import { timeoutMs } from './job.ts';
+import { type Job, timeoutMs, type WaitOptions } from './job.ts';
 import { applyEvent, CallbackRunner, type JobEvent } from './job-events.ts';
 import type { JobHome, JobState } from './job-state.ts';
 import { JobStream } from './job-stream.ts';
@@ -119,9 +118,9 @@ export class Session implements JobHome {
   }
 
   /** Cancels all that is not final. */
-  async cancelAll(): Promise<void> {
+  cancelAll(): Promise<void> {
     for (const state of this.#active()) void this.#queue.cancel(state);
-    await this.#queue.flushed();
+    return this.#queue.flushed();
   }
 
   async rerun(state: JobState): Promise<void> {
