@@ -58,13 +58,15 @@ export class ChildTransport implements Transport {
   #rest: Buffer = Buffer.alloc(0);
   #tail = '';
   #isForced = false;
+  /** Heard and not passed on yet: what was written before it may still be on its way. */
+  readonly #held: (readonly FromWorker[])[] = [];
 
   constructor(options: GroupChild, listener: TransportListener) {
     const { child, pid, watch } = options;
     this.#options = options;
     this.#listener = listener;
     this.identity = { pid, start: readProcess(pid)?.start ?? 0 };
-    this.#wire = options.wire((messages) => listener.heard(messages));
+    this.#wire = options.wire((messages) => this.#hear(messages));
     if (options.isFramed !== true) child.stdout?.on('data', (chunk: Uint8Array) => listener.wrote('stdout', chunk));
     child.stderr?.on('data', (chunk: Uint8Array) => {
       this.#tail = (this.#tail + Buffer.from(chunk).toString()).slice(-TAIL_BYTES);
@@ -148,6 +150,28 @@ export class ChildTransport implements Transport {
     this.#wire.hold(isHeld);
   }
 
+  /**
+   * What a body or its children write straight to the descriptors comes by other pipes than the end of the call. It was
+   * written before, so it has come once the loop has looked at all pipes again. Calls behind which others
+   * wait are short, and start nothing that writes: they are not held up.
+   */
+  #hear(messages: readonly FromWorker[]): void {
+    const isEnd = this.#sent.size <= 1 && messages.some(({ kind }) => kind === 'ended');
+    if (!isEnd && this.#held.length === 0) {
+      this.#listener.heard(messages);
+      return;
+    }
+    this.#held.push(messages);
+    if (this.#held.length > 1) return;
+    const { clock } = this.#options;
+    // The first turn may have begun before that was written.
+    clock.soon(() => clock.soon(() => this.#passOn()));
+  }
+
+  #passOn(): void {
+    for (const messages of this.#held.splice(0)) this.#listener.heard(messages);
+  }
+
   #hearWatchdog(chunk: Buffer): void {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     let at = 0;
@@ -179,6 +203,7 @@ export class ChildTransport implements Transport {
     this.#options.watch?.destroy();
     this.#options.child.stdout?.destroy();
     this.#options.child.stderr?.destroy();
+    this.#passOn();
     this.#listener.ended(this.#endOf(code, signal));
     this.#wire.close?.();
   }
