@@ -1,7 +1,15 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../model/index.ts';
-import { escalate, leftBy, MemoryKills, type ProcessIdentity, readProcess, signalGroup } from '../process/index.ts';
+import {
+  escalate,
+  leftBy,
+  MemoryKills,
+  type ProcessIdentity,
+  type ProcessTable,
+  readProcess,
+  signalGroup,
+} from '../process/index.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 import type { CallFate, LaneEnd, Transport, TransportListener } from './transport.ts';
 import { CHILD_WORDS } from './worker-slots.ts';
@@ -36,6 +44,7 @@ const RECALL_MS = 1000;
 /** What its dead worker wrote is waited for so long: a child of a body that left its group may hold the pipe open. */
 const LAST_WORDS_MS = 300;
 const TAIL_BYTES = 4096;
+const PAGE_BYTES = 4096;
 const TAKEN_BACK = 0x80000000;
 
 const memoryKills: MemoryKills = new MemoryKills();
@@ -57,6 +66,8 @@ export class ChildTransport implements Transport {
   readonly #recalls = new Map<number, (taken: boolean) => void>();
   #rest: Buffer = Buffer.alloc(0);
   #tail = '';
+  /** What it had resident when it was given its first call. */
+  #idlePages: number | undefined;
   #isForced = false;
   /** Heard and not passed on yet: what was written before it may still be on its way. */
   readonly #held: (readonly FromWorker[])[] = [];
@@ -87,6 +98,7 @@ export class ChildTransport implements Transport {
   }
 
   takeSlot(): number {
+    if (this.#options.memoryBytes !== undefined) this.#idlePages ??= readProcess(this.identity.pid)?.rssPages;
     // A word of the worker's is used again only when what shared it has been passed.
     if (this.#next - this.#passed >= CHILD_WORDS) return -1;
     const slot = this.#next;
@@ -133,6 +145,15 @@ export class ChildTransport implements Transport {
     const last = Math.abs(note) - 1;
     if (slot === last) return note > 0 ? 'begun' : 'ended';
     return slot < last ? 'ended' : 'sent';
+  }
+
+  async heldBytes(table: () => ProcessTable): Promise<number | undefined> {
+    // What is behind a command is elsewhere: the command's own memory says nothing of it.
+    if (this.#options.watch === undefined || this.#idlePages === undefined) return undefined;
+    let pages = -this.#idlePages;
+    // It leads a session of its own.
+    for (const { rssPages } of table().session(this.identity.pid)) pages += rssPages;
+    return pages * PAGE_BYTES;
   }
 
   terminate(): void {

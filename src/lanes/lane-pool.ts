@@ -17,6 +17,7 @@ import { CallSpeeds, measure, SHORT_MS } from './call-speeds.ts';
 import { CodeWatch } from './code-watch.ts';
 import { Distribution } from './distribution.ts';
 import { Lane, type LaneOwner } from './lane.ts';
+import { MemoryWatch } from './memory-watch.ts';
 import { Pressure } from './pressure.ts';
 import type { FromWorker } from './protocol.ts';
 import type { LaneEnd, LaneShape, OpenTransport } from './transport.ts';
@@ -63,6 +64,7 @@ export class LanePool implements LaneOwner {
   readonly #distribution: Distribution;
   readonly #speeds = new CallSpeeds();
   readonly #code: CodeWatch;
+  readonly #memory: MemoryWatch;
   readonly #pressure: Pressure | undefined;
   /** Runs while there is nothing to do, until lanes hold this process alive no more. */
   #letGo: Timer | undefined;
@@ -83,6 +85,8 @@ export class LanePool implements LaneOwner {
       notSent: (call, error) => this.#end(call, outcomeOfUnsent(error)),
       giveUp: (call, why) => this.#giveUp(call, why),
     });
+    const moveAway = this.#distribution.moveAway.bind(this.#distribution);
+    this.#memory = new MemoryWatch({ clock, moveAway });
     if (behind > 0) this.#pressure = new Pressure((isHurried) => options.hurried(isHurried));
   }
 
@@ -156,6 +160,7 @@ export class LanePool implements LaneOwner {
   async close(): Promise<void> {
     if (this.#closed !== undefined) return;
     this.#distribution.close();
+    this.#memory.close();
     this.#letGo?.cancel();
     this.#hold(true);
     for (const call of this.#calls.values()) call.close();
@@ -215,7 +220,8 @@ export class LanePool implements LaneOwner {
       if (call.cancelling !== undefined) this.#end(call, CANCELLED);
       else if (fate === 'sent') waiting.push(call);
       else if (fate === 'ended') this.#giveUp(call, `its worker ended before it could tell of it: ${end.why}`, true);
-      else if (lane.isTerminated) this.#giveUp(call, 'its worker was ended for another call', true);
+      else if (lane.isTerminated && !lane.isEndedForCall)
+        this.#giveUp(call, 'its worker was ended for another call', true);
       else this.#end(call, outcomeOfDeath(call, end));
     }
     this.#distribution.putBack(waiting);
@@ -236,6 +242,7 @@ export class LanePool implements LaneOwner {
     const call = new Call(order, work, this.#speeds.of(work.call));
     this.#code.look(work.call, now);
     this.#calls.set(order.attempt, call);
+    this.#memory.add(call);
     if (!this.#isHeld) this.#hold(true);
     this.#distribution.add(call);
     return ACCEPTED;
@@ -317,6 +324,7 @@ export class LanePool implements LaneOwner {
 
   #forget(call: Call): void {
     this.#calls.delete(call.order.attempt);
+    this.#memory.remove(call);
     if (this.#calls.size === 0) this.#letGo ??= this.#options.clock.after(LET_GO_MS, () => this.#rest());
     this.#distribution.remove(call);
     call.close();

@@ -1,4 +1,5 @@
 import { type Clock, MAX_VALUE_BYTES, type Timer } from '../model/index.ts';
+import type { ProcessTable } from '../process/index.ts';
 import { type Call, startMessage } from './call.ts';
 import { isShort } from './call-speeds.ts';
 import { type FromWorker, LANE_PROTOCOL, type LaneLimits, type ToWorker } from './protocol.ts';
@@ -70,6 +71,11 @@ export class Lane {
 
   get pid(): number | undefined {
     return this.#transport.identity?.pid;
+  }
+
+  /** Its end was brought about by what a call in its hand did. */
+  get isEndedForCall(): boolean {
+    return this.wasWarm && this.#broken !== undefined;
   }
 
   /** It ended before it listened, and not because nobody wanted it any more. */
@@ -163,6 +169,11 @@ export class Lane {
     return fate === 'sent' && call.startedAt !== undefined ? 'begun' : fate;
   }
 
+  /** Memory it holds now; undefined when nobody can say. */
+  heldBytes(table: () => ProcessTable): Promise<number | undefined> {
+    return this.#transport.heldBytes(table);
+  }
+
   /** Whether it holds this process alive. */
   hold(isHeld: boolean): void {
     if (isHeld === this.#isHeld || this.state === 'ended') return;
@@ -188,6 +199,13 @@ export class Lane {
     if (this.state === 'ended' || this.isTerminated) return;
     this.isTerminated = true;
     this.#transport.terminate();
+  }
+
+  /** Ends it at once, by the fault of the call it runs: that is how this one ends. */
+  endFor(end: LaneEnd): void {
+    if (this.state === 'ended' || this.isTerminated) return;
+    this.#broken = end;
+    this.terminate();
   }
 
   #limitsOf({ order: { limits } }: Call): LaneLimits {

@@ -9,12 +9,11 @@ import { childFlags } from '../process/index.ts';
 import { FRAMES_IN_DESCRIPTOR, FRAMES_OUT_DESCRIPTOR, NOTE_DESCRIPTOR, WATCH_DESCRIPTOR } from './child-lane.ts';
 import { ChildTransport, type Wire } from './child-transport.ts';
 import { frameWire } from './frame-wire.ts';
+import { heapFlags } from './heap-limits.ts';
 import { laneEnvironment } from './lane-environment.ts';
 import type { FromWorker } from './protocol.ts';
 import type { LaneShape, OpenTransport } from './transport.ts';
 import { NOTE_BYTES } from './worker-slots.ts';
-
-const MIB = 1024 * 1024;
 
 export interface LocalOptions {
   readonly clock: Clock;
@@ -75,7 +74,7 @@ function localTransport(way: Way, { clock, project }: LocalOptions): OpenTranspo
 
 function flagsOf({ memoryBytes }: LaneShape): readonly string[] {
   if (memoryBytes === undefined) return childFlags();
-  return [...childFlags(), `--max-old-space-size=${Math.max(16, Math.floor(memoryBytes / MIB))}`];
+  return [...childFlags(), ...heapFlags(memoryBytes)];
 }
 
 const entryOf = (name: string): string =>

@@ -2,6 +2,7 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { asError } from '../model/index.ts';
 import { threadFlags } from '../process/index.ts';
+import { threadLimits } from './heap-limits.ts';
 import { laneEnvironment } from './lane-environment.ts';
 import { type OnPort, PackerToWorker, unpackFromWorker } from './plain-text.ts';
 import { SLOT_ENDED, SLOT_FREE, SLOT_RECALLED, SLOT_SENT, type FromWorker, type ToWorker } from './protocol.ts';
@@ -48,9 +49,7 @@ class ThreadTransport implements Transport {
       // is holds this process alive.
       stdout: true,
       stderr: true,
-      ...(memoryBytes === undefined
-        ? {}
-        : { resourceLimits: { maxOldGenerationSizeMb: Math.max(16, memoryBytes / MIB) } }),
+      ...(memoryBytes === undefined ? {} : { resourceLimits: threadLimits(memoryBytes) }),
     });
     this.#worker.on('message', (received: OnPort<FromWorker>) => listener.heard(unpackFromWorker(received)));
     // Told again, with 'exit', when it is really over.
@@ -86,6 +85,17 @@ class ThreadTransport implements Transport {
   fateOf(slot: number): CallFate {
     const word = Atomics.load(this.#words, slot);
     return word === SLOT_SENT ? 'sent' : word === SLOT_ENDED ? 'ended' : 'begun';
+  }
+
+  async heldBytes(): Promise<number | undefined> {
+    try {
+      // Answered in the midst of a call too. What native code takes for itself is not told by thread.
+      const { used_heap_size: heap, external_memory: external } = await this.#worker.getHeapStatistics();
+      return heap + external;
+    } catch {
+      // It has ended.
+      return undefined;
+    }
   }
 
   terminate(): void {

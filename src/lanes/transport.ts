@@ -1,5 +1,5 @@
 import type { Outcome } from '../model/index.ts';
-import type { ProcessIdentity } from '../process/index.ts';
+import type { ProcessIdentity, ProcessTable } from '../process/index.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 
 /** How a worker came to its end, and what that means for the call it was in. */
@@ -40,6 +40,11 @@ export interface Transport {
   recall(slots: readonly number[], answer: (taken: readonly boolean[]) => void): void;
   /** After the worker's end: what became of the call under this slot. */
   fateOf(slot: number): CallFate;
+  /**
+   * Memory it holds now, in bytes; undefined when nobody can say. Of a process: what it and its children have resident,
+   * less what it had when it was given its first call.
+   */
+  heldBytes(table: () => ProcessTable): Promise<number | undefined>;
   /** Ends it by force, children of its calls too; `ended` follows. */
   terminate(): void;
   /** Whether it holds this process alive. */
@@ -48,7 +53,7 @@ export interface Transport {
 
 /** What a worker is to be like. Lanes that differ in it do not stand in for each other. */
 export interface LaneShape {
-  /** Limit of its JavaScript heap. */
+  /** Limit of its JavaScript heap, and of all that it holds. */
   readonly memoryBytes?: number | undefined;
 }
 

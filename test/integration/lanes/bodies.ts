@@ -122,3 +122,25 @@ export const memoryLimit = async (): Promise<number> => {
   const { getHeapStatistics } = await import('node:v8');
   return getHeapStatistics().heap_size_limit;
 };
+
+/** Holds so much outside of the heap of JavaScript, for so long. */
+export const buffers = (mib: number, ms: number): number => {
+  const kept = Array.from({ length: mib / 8 }, () => Buffer.alloc(8 * 1024 * 1024, 1));
+  for (const until = Date.now() + ms; Date.now() < until; )
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  return kept.length;
+};
+
+/** The same, and meanwhile others have their turn. */
+export const buffersAside = async (mib: number, ms: number): Promise<number> => {
+  const kept = Array.from({ length: mib / 8 }, () => Buffer.alloc(8 * 1024 * 1024, 1));
+  await pause(ms);
+  return kept.length;
+};
+
+/** Has a program hold so much, for so long. */
+export const childWithBuffers = (mib: number, ms: number): void => {
+  execSync(
+    `"${process.execPath}" -e "const kept = Buffer.alloc(${mib * 1024 * 1024}, 1); setTimeout(() => kept, ${ms})"`,
+  );
+};
