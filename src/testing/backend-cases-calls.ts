@@ -23,6 +23,12 @@ export const callBodies: readonly { readonly name: string; readonly body: (rig: 
   { name: 'ends a call that does not listen to its cancellation', body: endsTheDeaf },
 ];
 
+/** The same where reports come late, twice or never. */
+export const badDayCallBodies: typeof callBodies = [
+  { name: 'makes every call once, and ends it as it ended or gives it up', body: makesEachOnce },
+  { name: 'ends functions that are cancelled', body: endsCancelled },
+];
+
 type AnyFunction = (...args: never[]) => unknown;
 
 function call(fn: AnyFunction, args: readonly unknown[] = [], manner: CallManner = {}): ResolvedCall {
@@ -43,6 +49,48 @@ function valueOf(end: Settled): unknown {
 function errorOf(end: Settled) {
   assert.ok(end.kind === 'ended' && end.outcome.kind === 'error', JSON.stringify(end));
   return end.outcome.error;
+}
+
+async function makesEachOnce(rig: BackendRig): Promise<void> {
+  const made = rig.order(call(() => 0)).directory;
+  const orders = Array.from({ length: 12 }, (_, n) =>
+    rig.order(
+      call(
+        (folder: string, name: string) => {
+          const { appendFileSync, mkdirSync } = process.getBuiltinModule('node:fs');
+          mkdirSync(folder, { recursive: true });
+          appendFileSync(`${folder}/${name}`, '.');
+          return { name };
+        },
+        [made, `call-${n}`],
+      ),
+    ),
+  );
+  await rig.launch(orders);
+
+  const ends = await Promise.all(orders.map((order) => rig.settle(order)));
+
+  for (const [n, end] of ends.entries()) {
+    // Where nothing is kept of what has ended, it is gone when its end was not told.
+    if (end.kind !== 'gone') assert.deepEqual(valueOf(end), { name: `call-${n}` });
+    assert.equal(readFileSync(join(made, `call-${n}`), 'utf8'), '.', `call ${n} was not made once`);
+  }
+}
+
+async function endsCancelled(rig: BackendRig): Promise<void> {
+  const sleeper = call(async () => {
+    await new Promise((resolve) => {
+      setTimeout(resolve, 60_000);
+    });
+  });
+  const orders = Array.from({ length: 4 }, () => rig.order(sleeper));
+  await rig.launch(orders);
+  await rig.pause(30);
+  for (const { attempt } of orders) rig.backend.cancel(attempt, 100);
+
+  const ends = await Promise.all(orders.map((order) => rig.settle(order)));
+
+  for (const end of ends) assert.ok(end.kind === 'gone' || end.outcome.kind === 'cancelled', JSON.stringify(end));
 }
 
 async function givesValues(rig: BackendRig): Promise<void> {

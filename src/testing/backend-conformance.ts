@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Backend, OutputSpec, Phase, ResolvedWork } from '../model/index.ts';
 import { PHASES } from '../model/index.ts';
-import { callBodies } from './backend-cases-calls.ts';
+import { badDayCallBodies, callBodies } from './backend-cases-calls.ts';
 import { type BackendFixture, BackendRig } from './backend-rig.ts';
 import { misbehaving } from './misbehaving-backend.ts';
 
@@ -166,6 +166,13 @@ export const backendCases: readonly BackendCase[] = [
   }),
 
   ...callBodies.map(({ name, body }) => bare(name, ['calls'], body)),
+
+  ...badDayCallBodies.map(({ name, body }) =>
+    onABadDay(name, ['calls'], async (rig) => {
+      await body(rig);
+      contradictsNothing(rig);
+    }),
+  ),
 
   bare('is disposed of twice without harm', [], async (rig) => {
     await rig.backend[Symbol.asyncDispose]();
