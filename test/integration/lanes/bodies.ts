@@ -144,3 +144,13 @@ export const childWithBuffers = (mib: number, ms: number): void => {
     `"${process.execPath}" -e "const kept = Buffer.alloc(${mib * 1024 * 1024}, 1); setTimeout(() => kept, ${ms})"`,
   );
 };
+
+/** Holds so much in the heap, and makes garbage in it and beside it, for so long. */
+export const churn = (mib: number, ms: number): number => {
+  const kept = Array.from({ length: mib }, () => Array.from({ length: 131_072 }, (_, i) => i + 0.5));
+  const ring: unknown[] = [];
+  for (let n = 0, until = Date.now() + ms; Date.now() < until; n += 1) {
+    ring[n % 20] = [Buffer.alloc(1024 * 1024, 1), Array.from({ length: 5000 }, (_, i) => ({ i }))];
+  }
+  return kept.length;
+};

@@ -28,6 +28,12 @@ describe.each([
     expect(await lanes.value(body('buffers', [80, 1800]), { memoryBytes: 100 * MIB })).toBe(10);
   });
 
+  test('are let be while they drop much and hold little', async () => {
+    await using lanes = await Lanes.open(backend({ slots: 1 }));
+
+    expect(await lanes.value(body('churn', [30, 1800]), { memoryBytes: 100 * MIB })).toBe(30);
+  });
+
   test('are let be where nothing was granted', async () => {
     await using lanes = await Lanes.open(backend({ slots: 1 }));
 
