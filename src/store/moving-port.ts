@@ -5,6 +5,8 @@ import { ThreadPort } from './thread-port.ts';
 const WATCHED_MS = 50;
 const LARGEST_SHARE = 0.2;
 const LONGEST_HOLD_MS = 15;
+/** Nobody feels a commit that is shorter, and two hops to a thread cost more than it. */
+const SHORT_HOLD_MS = 1;
 
 export interface MovingPortOptions extends Omit<MainPortOptions, 'onCommit'> {
   /** `auto` begins on the main thread and moves where there is much to write, or where writing is slow. */
@@ -67,7 +69,7 @@ export class MovingPort implements Port {
 
   #watch(ms: number): void {
     if (this.#moving !== undefined) return;
-    this.#holdMs += ms;
+    if (ms >= SHORT_HOLD_MS) this.#holdMs += ms;
     if (ms > LONGEST_HOLD_MS) return this.expectMuch();
     const now = this.#options.clock.now().mono;
     const watchedMs = now - this.#watchedFrom;
