@@ -1,22 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { needed } from '../../needed.ts';
+import { smallDisk } from '../../small-disk.ts';
 import { Bench } from './harness.ts';
-
-/** A file system of one megabyte; undefined where we may not mount one. */
-function smallDisk(): string | undefined {
-  const directory = mkdtempSync(join(tmpdir(), 'heddle-small-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory], { stdio: 'ignore' });
-    return directory;
-  } catch {
-    rmSync(directory, { recursive: true });
-    return undefined;
-  }
-}
 
 const disk = smallDisk();
 const canMount = needed(disk !== undefined, 'a full disk: no file system can be mounted here');
