@@ -1,4 +1,4 @@
-import { expect, expectTypeOf, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type FileValue, type Graph, GraphBuilder, type Payload, textAt } from '../model/index.ts';
 import {
   command,
@@ -9,7 +9,6 @@ import {
   isWorkflow,
   json,
   noop,
-  type Part,
   project,
   raw,
   sh,
@@ -403,37 +402,4 @@ test('a graph may be built directly', () => {
 test('a workflow is known as one', () => {
   expect(isWorkflow(workflow('x', () => noop()))).toBe(true);
   expect(isWorkflow({ name: 'x', build: () => undefined })).toBe(false);
-});
-
-test('types follow from the values', () => {
-  build(() => {
-    const handle = simulate({ temperature: 1 });
-    expectTypeOf(handle.energy).toExtend<Part<Energy>>();
-    expectTypeOf(handle.energy.blocks[0]!.size).toExtend<Part<number>>();
-    expectTypeOf(handle.frames).toExtend<Part<FileValue>>();
-    expectTypeOf(handle.log).toExtend<Part<string>>();
-    expectTypeOf(simulate.on('x')).toEqualTypeOf(simulate);
-    simulate({ temperature: handle.energy.mean, start: handle.frames });
-    analyze({ energies: [handle.energy] });
-    // @ts-expect-error a text is no number
-    simulate({ temperature: 'hot' });
-    // @ts-expect-error the value of this output is text
-    simulate({ temperature: handle.log });
-    // @ts-expect-error a parameter is missing
-    expect(() => simulate()).toThrow(TypeError);
-    // @ts-expect-error what is not known can't be compared
-    expect(() => handle.energy.mean > 3).toThrow('compared');
-    // @ts-expect-error there is no such output
-    expect(handle.energi).toBeUndefined();
-    // @ts-expect-error an energy has no such part
-    expect(handle.energy.maximum).toBeDefined();
-    // @ts-expect-error a file is no energy
-    analyze({ energies: [handle.frames] });
-    return handle;
-  });
-  // @ts-expect-error undefined can't be written into a command
-  const unknowing = (): unknown => sh`x ${undefined}`;
-  expect(unknowing).toBeTypeOf('function');
-  // @ts-expect-error the parameter is missing
-  expect(() => workflow('w', (p: { n: number }) => wait(p.n)).build()).toThrow('duration');
 });
