@@ -162,6 +162,8 @@ function workOf(
   const payload = attempt.run.payloadOf(attempt.job);
   if (payload === '') return NOOP;
   const { kind, environment } = attempt.run.definition(attempt.job);
+  if (kind === 'control')
+    return new HeddleError('GRAPH_INVALID', 'this engine was opened without a way to expand control nodes');
   try {
     return host.options.resolveWork({ kind, payload, environment, value: (node) => values.get(node) });
   } catch (thrown) {

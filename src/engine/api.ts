@@ -1,10 +1,13 @@
 import type {
+  AcceptMask,
   Backend,
   Clock,
+  Definition,
   Detail,
   Durability,
   EngineEvent,
   FailurePolicy,
+  FinalStatus,
   Graph,
   JobId,
   Json,
@@ -14,6 +17,7 @@ import type {
   ResolvedWork,
   ResourceRequest,
   RunId,
+  SerializedError,
   Status,
   Store,
   StreamRequest,
@@ -35,6 +39,8 @@ export interface EngineOptions {
   readonly defaultBackends: { readonly command: string; readonly call: string };
   /** Turns a node's payload and the values it refers to into work. Pure; may throw a `HeddleError`, which fails the job. */
   readonly resolveWork: ResolveWork;
+  /** Needed for graphs with control nodes. */
+  readonly expand?: Expand;
   /** The absolute directory of an attempt; '' when attempts have none. */
   readonly attemptDirectory: (run: RunId, index: number, job: JobId, fence: number) => string;
   /** The store's directory, absolute; '' when there is none. */
@@ -67,6 +73,56 @@ export type ResolveWork = (node: {
   /** Value of a node by its index in the run; defined for every data edge. */
   readonly value: (node: number) => Value | undefined;
 }) => ResolvedWork;
+
+/** How a node that another waits for has ended. */
+export interface Upstream {
+  /** `skipped`: no branch chose it, or what it needs; it never became a job. */
+  readonly status: FinalStatus | 'skipped';
+  /** Of what is done. */
+  readonly value?: Value;
+  /** Of what failed, its last attempt's. */
+  readonly outcome?: Outcome;
+}
+
+/** A control node all of whose upstreams have ended. */
+export interface ControlNode {
+  readonly run: RunId;
+  readonly job: JobId;
+  readonly index: number;
+  readonly payload: string;
+  readonly definition: Definition;
+  /** Index that the first appended node will have. */
+  readonly base: number;
+  /** Of every node it has an edge from, also those that came later (`LateEdge`). */
+  readonly upstream: (node: number) => Upstream | undefined;
+  /** Nodes it has edges from, in the order in which those came. */
+  readonly upstreams: readonly number[];
+  /** Index of a job of this run. */
+  readonly indexOf: (job: string) => number | undefined;
+}
+
+/** An edge from a node of an expansion into one that was there before. */
+export interface LateEdge {
+  readonly from: number;
+  /** Waits, by an edge, for the control node that is being expanded: so it can not have started. */
+  readonly to: number;
+  readonly accept: AcceptMask;
+}
+
+/** What a control node becomes. */
+export interface Expansion {
+  /** Appended in the same commit as the control node's end; `base` is the node's. */
+  readonly segment?: Graph;
+  readonly lateEdges?: readonly LateEdge[];
+  readonly value?: Value;
+  /** It chose nothing: it is skipped, and with it all that needs its value. */
+  readonly skipped?: true;
+  /** It fails: nothing is appended then. */
+  readonly error?: SerializedError;
+}
+
+/** Says what a control node becomes. Pure: the same upstreams, the same expansion. What it throws fails the job. */
+export type Expand = (node: ControlNode) => Expansion;
 
 /** How one run is to be executed. Kept as JSON with the run. */
 export interface RunSettings {

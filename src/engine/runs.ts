@@ -61,7 +61,8 @@ export function backendOf(
   run: RunState,
   { definition, defaults }: { readonly definition: Definition; readonly defaults: DefaultBackends },
 ): BackendState {
-  const named = definition.backend ?? run.settings.backend ?? defaults[definition.kind];
+  const named =
+    definition.backend ?? run.settings.backend ?? defaults[definition.kind === 'control' ? 'call' : definition.kind];
   const backend = core.backends.get(named);
   if (backend === undefined) throw unknownBackend(core, named);
   return backend;

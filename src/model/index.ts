@@ -1,6 +1,7 @@
 export * from './backend.ts';
 export * from './clock.ts';
 export * from './condition.ts';
+export type { Body, BodyNode, ControlPayload, Hole, HoleKind, Test } from './control.ts';
 export * from './definition-input.ts';
 export * from './errors.ts';
 export * from './event.ts';

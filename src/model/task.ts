@@ -10,7 +10,8 @@ import type { Json } from './value.ts';
 export interface Definition {
   /** Task name: part of the fingerprint, shown to people. */
   readonly name: string;
-  readonly kind: 'command' | 'call';
+  /** `control`: what it becomes is known when its inputs are: see `ControlPayload`. */
+  readonly kind: 'command' | 'call' | 'control';
   /** Backend by name; absent: the run's `--backend` or the default for the kind. */
   readonly backend?: string;
   readonly resources: ResourceRequest;
