@@ -7,7 +7,16 @@ import { inlineBackend } from '../backends/inline/index.ts';
 import { processesBackend } from '../backends/processes/index.ts';
 import { threadsBackend } from '../backends/threads/index.ts';
 import type { EngineOptions, Limits } from '../engine/index.ts';
-import { type Backend, checkFields, type Durability, HeddleError, type Logger, type Store } from '../model/index.ts';
+import {
+  type AttemptProcess,
+  type Backend,
+  checkFields,
+  type Durability,
+  HeddleError,
+  type Logger,
+  type Observer,
+  type Store,
+} from '../model/index.ts';
 import { SqliteStore, type StoreNotice, VolatileStore } from '../store/index.ts';
 import { openStoreAt } from './open-store.ts';
 
@@ -41,6 +50,8 @@ export interface EngineOpenOptions extends EngineSettings {
   readonly tokens?: Readonly<Record<string, number>>;
   /** How runs share what there is. @default 'priority' */
   readonly strategy?: 'priority' | 'fair';
+  /** Who looks on: a monitor, a notifier. */
+  readonly observers?: readonly Observer[];
   /** Custom conditions by name. */
   readonly conditions?: Readonly<Record<string, () => boolean>>;
   /** What disposing the engine does with jobs that were submitted and have not ended. @default 'wait' */
@@ -61,6 +72,7 @@ const OPEN_FIELDS: readonly string[] = [
   'logger',
   'tokens',
   'strategy',
+  'observers',
   'conditions',
   'onDispose',
 ];
@@ -86,6 +98,10 @@ const CHECKS: Readonly<Partial<Record<keyof EngineOpenOptions, Check>>> = {
   project: (value) => (isPath(value) ? undefined : 'give a path'),
   backends: (value: unknown) =>
     Array.isArray(value) && value.every(isRecord) ? undefined : 'give a list of backends: [threadsBackend()]',
+  observers: (value: unknown) =>
+    Array.isArray(value) && value.every((each: unknown) => isRecord(each) && 'observe' in (each as object))
+      ? undefined
+      : 'give a list of observers: [new ExecutionMonitor()]',
   logger: (value: Logger) =>
     isRecord(value) && typeof value.warn === 'function' ? undefined : 'give an object with debug, info, warn and error',
 };
@@ -145,6 +161,11 @@ export function withBuiltIn(backends: readonly Backend[]): readonly Backend[] {
     (backend) => !names.has(backend.name),
   );
   return [...builtIn, ...backends];
+}
+
+/** Live attempts that have a process, over all backends. */
+export function* processesOf(backends: readonly Backend[]): Generator<AttemptProcess, void> {
+  for (const backend of backends) yield* backend.processes?.() ?? [];
 }
 
 /** Options that are handed on as they are, where they were given. */

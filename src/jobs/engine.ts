@@ -25,6 +25,7 @@ import {
   limitsOf,
   openPlace,
   SETTING_FIELDS,
+  processesOf,
   withBuiltIn,
 } from './engine-options.ts';
 import { type Job, stateOf, type WaitOptions } from './job.ts';
@@ -140,10 +141,12 @@ export class Engine implements AsyncDisposable {
     const conditions = { ...options.conditions };
     // After the engine has told its last and before the store is closed.
     resources.defer(() => closed.abort());
+    const observers = resources.use(new AsyncDisposableStack());
+    const backends = withBuiltIn(options.backends ?? []);
     const api = resources.use(
       await EngineShell.open({
         store: place.store,
-        backends: withBuiltIn(options.backends ?? []),
+        backends,
         clock: systemClock,
         random: systemRandom,
         defaultBackends: { command: 'commands', call: 'threads' },
@@ -158,6 +161,10 @@ export class Engine implements AsyncDisposable {
       }),
     );
     const source = (run: RunId): EventSource => ({ api, store: place.store, run, closed: closed.signal });
+    for (const observer of options.observers ?? []) {
+      const parts = { clock: systemClock, random: systemRandom, logger: logs, ...place, listen: api.listen.bind(api) };
+      observers.use(await observer.observe({ ...parts, processes: () => processesOf(backends) }));
+    }
     if (place.socket !== '') {
       const controlOf = (run: RunId): RunControl => localControl(source(run));
       resources.use(await listenForControl(place.socket, { controlOf, store: place.store }));

@@ -1,6 +1,7 @@
 import {
   type AttemptId,
   type AttemptOrder,
+  type AttemptProcess,
   type Backend,
   type BackendCapabilities,
   type BackendContext,
@@ -129,6 +130,10 @@ class LaneBackend implements Backend {
 
   pull(attempt: AttemptId, request: StreamRequest): Promise<StreamStep> {
     return this.#use().pull(attempt, request);
+  }
+
+  processes(): Iterable<AttemptProcess> {
+    return this.#pool?.processes() ?? [];
   }
 
   resize(slots: number): void {

@@ -2,6 +2,7 @@ import {
   asError,
   type AttemptId,
   type AttemptOrder,
+  type AttemptProcess,
   type BackendEvent,
   type Clock,
   type LaunchAnswer,
@@ -93,6 +94,16 @@ export class LanePool implements LaneOwner {
   /** Whether an attempt waits or runs here. */
   has(attempt: AttemptId): boolean {
     return this.#calls.has(attempt);
+  }
+
+  /** Calls that run now, where their worker is a process. */
+  *processes(): Generator<AttemptProcess, void> {
+    for (const call of this.#calls.values()) {
+      const { lane, order } = call;
+      if (lane?.pid === undefined || lane.inHand[0] !== call) continue;
+      const { run, index, fence, attempt } = order;
+      yield { run, index, fence, attempt, pid: lane.pid, isMember: true };
+    }
   }
 
   launch(orders: readonly AttemptOrder[]): readonly LaunchAnswer[] {

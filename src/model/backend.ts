@@ -158,6 +158,19 @@ export interface BackendCapabilities {
   readonly immediate?: boolean;
 }
 
+/** A live attempt and the process from which everything that belongs to it can be found. */
+export interface AttemptProcess {
+  readonly run: RunId;
+  /** Index of the job in its run. */
+  readonly index: number;
+  readonly fence: number;
+  readonly attempt: AttemptId;
+  /** Leads the session (or is the parent) of all the attempt's processes. */
+  readonly pid: number;
+  /** Whether that process itself does the attempt's work; false for a launcher, which only waits. */
+  readonly isMember: boolean;
+}
+
 /**
  * A place and a way to run attempts. A failing task is an outcome; a backend throws only when
  * it is itself broken. After `cancel` the end is reported as any other end, once nothing of the attempt lives.
@@ -190,4 +203,6 @@ export interface Backend extends AsyncDisposable {
   recall?(attempts: readonly AttemptId[]): void;
   /** Changes how many attempts it takes at a time; reports its new `places`. What runs goes on. */
   resize?(slots: number): void;
+  /** Live attempts that have a process on this machine, for whoever measures what they use. */
+  processes?(): Iterable<AttemptProcess>;
 }

@@ -13,6 +13,7 @@ export * from './graph-measure.ts';
 export * from './graph-names.ts';
 export * from './ids.ts';
 export * from './logger.ts';
+export * from './observer.ts';
 export * from './outcome.ts';
 export * from './policy.ts';
 export * from './resources.ts';
