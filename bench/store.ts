@@ -79,7 +79,15 @@ function commitOf(store: Store, run: RunId, first: number, count: number): RunCo
 
 async function newRun(store: Store, size: number): Promise<RunId> {
   const run = asRunId(`r-${Math.random().toString(36).slice(2)}`);
-  const none = { startedAt: 0, endedAt: 0, fingerprint: '', settings: '{}', detail: '' } as const;
+  const none = {
+    startedAt: 0,
+    endedAt: 0,
+    fingerprint: '',
+    settings: '{}',
+    detail: '',
+    experiment: '',
+    point: '',
+  } as const;
   await store.createRun(
     { id: run, name: 'bench', status: 'running', size, createdAt: 1, ...none },
     sampleGraph(size, 3),
@@ -153,7 +161,15 @@ try {
   });
   const graph = sampleGraph(1_000_000, 3);
   const run = asRunId('r-large');
-  const none = { startedAt: 0, endedAt: 0, fingerprint: '', settings: '{}', detail: '' } as const;
+  const none = {
+    startedAt: 0,
+    endedAt: 0,
+    fingerprint: '',
+    settings: '{}',
+    detail: '',
+    experiment: '',
+    point: '',
+  } as const;
   const [createMs, createGap] = await timed(() =>
     store.createRun({ id: run, name: 'large', status: 'pending', size: graph.size, createdAt: 1, ...none }, graph),
   );

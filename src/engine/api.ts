@@ -140,6 +140,17 @@ export interface RunSettings {
   readonly open?: true;
 }
 
+/** How one run is started. */
+export interface StartSettings extends RunSettings {
+  /** @default the graph's */
+  readonly name?: string;
+  /** Of the graph: equal graphs have equal ones. */
+  readonly fingerprint?: string;
+  /** The experiment it is a point of, and which: columns of the run's row. */
+  readonly experiment?: string;
+  readonly point?: string;
+}
+
 /** How much may run at a time; what is not named stays as it is. */
 export interface Limits {
   /** Attempts over all backends. */
@@ -220,10 +231,7 @@ export interface RetryChanges {
 export interface EngineApi extends AsyncDisposable {
   readonly durability: Durability;
   /** Stores a run and starts it. Resolves when the run is durable. The graph is checked by its builder. */
-  start(
-    graph: Graph,
-    settings: RunSettings & { readonly id?: RunId; readonly name?: string; readonly fingerprint?: string },
-  ): Promise<RunId>;
+  start(graph: Graph, settings: StartSettings & { readonly id?: RunId }): Promise<RunId>;
   /**
    * Takes over a run that is not finished, asks every backend what became of its attempts, and goes on.
    * With `paused` nothing new is started until `unpause`: for steering a run that nobody owns.

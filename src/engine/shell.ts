@@ -22,7 +22,7 @@ import type {
   JobView,
   Limits,
   RetryChanges,
-  RunSettings,
+  StartSettings,
   RunView,
 } from './api.ts';
 import { appendInSlices, appendQuickly, inOneGo, isQuick } from './appending.ts';
@@ -77,10 +77,7 @@ export class EngineShell implements EngineApi {
     return this.store.durability;
   }
 
-  start(
-    graph: Graph,
-    settings: RunSettings & { readonly id?: RunId; readonly name?: string; readonly fingerprint?: string },
-  ): Promise<RunId> {
+  start(graph: Graph, settings: StartSettings & { readonly id?: RunId }): Promise<RunId> {
     const id = settings.id ?? newRunId(this.options.clock.now().wall, this.options.random);
     const { id: _, ...kept } = settings;
     return this.#enter(id, async () => {

@@ -1,5 +1,5 @@
 import { type Graph, HeddleError, type RunId } from '../model/index.ts';
-import type { RunSettings } from './api.ts';
+import type { StartSettings } from './api.ts';
 import type { LiveAttempt } from './attempts.ts';
 import { FAILED } from './codes.ts';
 import { armWakeUps, countFirst, giveUp, loadRun } from './loading.ts';
@@ -15,7 +15,7 @@ import { addChore, stopRest } from './turn.ts';
 export interface NewRun {
   readonly id: RunId;
   readonly graph: Graph;
-  readonly settings: RunSettings & { readonly name?: string; readonly fingerprint?: string };
+  readonly settings: StartSettings;
   /** Called before anything is written. Throws when nothing may begin any more. */
   readonly mayBegin: () => void;
 }
@@ -23,7 +23,7 @@ export interface NewRun {
 /** Stores a run and starts it. */
 export async function startRun(loop: EngineLoop, { id, graph, settings, mayBegin }: NewRun): Promise<void> {
   const { core } = loop;
-  const { name = graph.name, fingerprint = '', ...kept } = settings;
+  const { name = graph.name, fingerprint = '', experiment = '', point = '', ...kept } = settings;
   const run = newRunState(core, id, name, kept);
   await loop.inSlices(addSegment(core, run, graph, loop.options.defaultBackends));
   openJobs(run, 0);
@@ -45,6 +45,8 @@ export async function startRun(loop: EngineLoop, { id, graph, settings, mayBegin
       endedAt: 0,
       fingerprint,
       settings: JSON.stringify(kept),
+      experiment,
+      point,
     },
     graph,
   );

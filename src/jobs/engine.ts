@@ -67,6 +67,9 @@ export interface RunOptions extends RunSettings {
   readonly id?: string;
   /** Of the graph, where it is known: equal graphs have equal ones. */
   readonly fingerprint?: string;
+  /** The experiment it is a point of, and which point: `runExperiment` says both. */
+  readonly experiment?: string;
+  readonly point?: string;
 }
 
 /**
@@ -173,6 +176,11 @@ export class Engine implements AsyncDisposable {
       ...{ api, closed, directoryOf, logs, project, conditions, options },
       resources: resources.move(),
     });
+  }
+
+  /** The project's directory, absolute. */
+  get project(): string {
+    return this.#project;
   }
 
   get durability(): Durability {
@@ -282,6 +290,11 @@ export class Engine implements AsyncDisposable {
     }
     this.#api.ended(id).then(stop, stop);
     return this.#handle(id);
+  }
+
+  /** Drops what is kept in memory of a run that has ended; the store keeps it. */
+  async forget(run: string): Promise<void> {
+    await this.#api.forget(asRunId(run));
   }
 
   /** Runs of the store, newest first. */

@@ -2,6 +2,7 @@ import {
   type AttemptRow,
   asOwnerId,
   type ClaimAnswer,
+  type ExperimentRow,
   type FinalJobs,
   type Graph,
   HeddleError,
@@ -31,6 +32,8 @@ const READING: Readonly<Record<string, (store: Store, args: readonly unknown[]) 
   ownerOf: async (store, [run]) => store.ownerOf(run as RunId),
   run: async (store, [run]) => store.run(run as RunId),
   runs: async (store, [filter]) => store.runs(filter as RunFilter),
+  experiment: async (store, [name]) => store.experiment(name as string),
+  experiments: async (store) => store.experiments(),
   graph: async (store, [run]) => store.graph(run as RunId),
   jobs: async (store, [run, from]) => {
     for await (const rows of store.jobs(run as RunId, from as number)) return rows;
@@ -80,6 +83,18 @@ export class RemoteStore implements Store {
 
   async deleteRun(): Promise<void> {
     throw readOnly();
+  }
+
+  async putExperiment(): Promise<void> {
+    throw readOnly();
+  }
+
+  async experiment(name: string): Promise<ExperimentRow | undefined> {
+    return (await this.#reader.read('experiment', [name])) as ExperimentRow | undefined;
+  }
+
+  async experiments(): Promise<readonly ExperimentRow[]> {
+    return (await this.#reader.read('experiments', [])) as readonly ExperimentRow[];
   }
 
   async ownerOf(run: RunId): Promise<(OwnerRecord & { readonly alive: boolean }) | undefined> {

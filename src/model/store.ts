@@ -29,6 +29,21 @@ export interface RunRow {
   readonly epoch: number;
   /** Last sequence number of its journal. */
   readonly seq: number;
+  /** The experiment it is a point of; empty: none. */
+  readonly experiment: string;
+  /** Which point: the hash of its parameters. Empty: none. */
+  readonly point: string;
+}
+
+/** An experiment as it is kept: what its runs have in common. */
+export interface ExperimentRow {
+  readonly name: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** What somebody asked of all its points: those that are to come heed it too. */
+  readonly wish: '' | 'paused' | 'cancelled';
+  /** JSON: its space, its metric, and what it was started from. */
+  readonly settings: string;
 }
 
 /** What of a run a commit may change. */
@@ -146,6 +161,8 @@ export interface AttemptRow {
 export interface RunFilter {
   readonly statuses?: readonly Status[];
   readonly name?: string;
+  /** Only points of this experiment. */
+  readonly experiment?: string;
   /** Newest first; at most so many. */
   readonly limit?: number;
   /** Only runs older than this one. */
@@ -218,6 +235,11 @@ export interface Store extends AsyncDisposable {
   submissions(run: RunId): Promise<readonly SubmissionRow[]>;
   /** Transitions after a sequence number, oldest first, at most `limit`. */
   transitions(run: RunId, afterSeq: number, limit: number): Promise<readonly (Transition & { readonly seq: number })[]>;
+  /** Adds an experiment, or replaces the one of that name. */
+  putExperiment(experiment: ExperimentRow): Promise<void>;
+  experiment(name: string): Promise<ExperimentRow | undefined>;
+  /** In order of their names. */
+  experiments(): Promise<readonly ExperimentRow[]>;
   /** Removes a run and all it has. Refused while it is owned by a living engine. */
   deleteRun(run: RunId): Promise<void>;
 }

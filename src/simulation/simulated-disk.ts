@@ -3,6 +3,7 @@ import type {
   Durability,
   Graph,
   JobRow,
+  ExperimentRow,
   NewRun,
   OwnerId,
   RunCommit,
@@ -33,6 +34,7 @@ type Write =
   | { readonly kind: 'create'; readonly run: NewRun; readonly graph: Graph; readonly owner: OwnerId }
   | { readonly kind: 'claim'; readonly run: RunId; readonly owner: OwnerId | '' }
   | { readonly kind: 'commit'; readonly commits: readonly RunCommit[] }
+  | { readonly kind: 'experiment'; readonly experiment: ExperimentRow }
   | { readonly kind: 'delete'; readonly run: RunId };
 
 /** Told of each commit as it takes effect, with the state before it. */
@@ -90,6 +92,7 @@ function applyCommit(stored: StoredRun, commit: RunCommit): void {
 export class SimulatedDisk {
   readonly durability: Durability;
   readonly runs: Map<RunId, StoredRun> = new Map();
+  readonly experiments: Map<string, ExperimentRow> = new Map();
   watcher: DiskWatcher | undefined;
   readonly #writes: Write[] = [];
   #synced = 0;
@@ -126,6 +129,7 @@ export class SimulatedDisk {
     this.#writes.length = Math.max(this.#synced, this.#writes.length - lost);
     this.#synced = this.#writes.length;
     this.runs.clear();
+    this.experiments.clear();
     for (const write of this.#writes) this.#apply(write, false);
   }
 
@@ -140,6 +144,9 @@ export class SimulatedDisk {
         stored.row = { ...stored.row, owner: write.owner, epoch };
         return;
       }
+      case 'experiment':
+        this.experiments.set(write.experiment.name, write.experiment);
+        return;
       case 'delete':
         this.runs.delete(write.run);
         return;

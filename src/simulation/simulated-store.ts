@@ -2,6 +2,7 @@ import type {
   AttemptRow,
   ClaimAnswer,
   Durability,
+  ExperimentRow,
   FinalJobs,
   Graph,
   JobRow,
@@ -204,10 +205,11 @@ export class SimulatedStore implements Store {
 
   runs(filter: RunFilter): Promise<readonly RunRow[]> {
     return this.#read(() => {
-      const { statuses, name, before } = filter;
+      const { statuses, name, experiment, before } = filter;
       return [...this.#options.disk.runs.values()]
         .map((stored) => stored.row)
         .filter((row) => statuses === undefined || statuses.includes(row.status))
+        .filter((row) => experiment === undefined || row.experiment === experiment)
         .filter((row) => (name === undefined || row.name === name) && (before === undefined || row.id < before))
         .sort((a, b) => (a.id < b.id ? 1 : -1))
         .slice(0, filter.limit ?? Number.POSITIVE_INFINITY);
@@ -267,6 +269,21 @@ export class SimulatedStore implements Store {
         .slice(afterSeq, afterSeq + limit)
         .map((transition, i) => ({ ...transition, seq: afterSeq + i + 1 })),
     );
+  }
+
+  putExperiment(experiment: ExperimentRow): Promise<void> {
+    return this.#commit((settle) => {
+      this.#options.disk.write({ kind: 'experiment', experiment: { ...experiment } });
+      settle();
+    }, 0);
+  }
+
+  experiment(name: string): Promise<ExperimentRow | undefined> {
+    return this.#read(() => this.#options.disk.experiments.get(name));
+  }
+
+  experiments(): Promise<readonly ExperimentRow[]> {
+    return this.#read(() => [...this.#options.disk.experiments.values()].sort((a, b) => (a.name < b.name ? -1 : 1)));
   }
 
   deleteRun(run: RunId): Promise<void> {

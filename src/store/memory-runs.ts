@@ -1,5 +1,6 @@
 import {
   type ClaimAnswer,
+  type ExperimentRow,
   type Graph,
   joinSegments,
   type NewRun,
@@ -20,11 +21,30 @@ export interface KeptRun {
   loose: number;
 }
 
+/** The experiments of a store in memory. Rows are copied: what a caller holds is its own. */
+export class MemoryExperiments {
+  readonly #rows = new Map<string, ExperimentRow>();
+
+  put(experiment: ExperimentRow): void {
+    this.#rows.set(experiment.name, { ...experiment });
+  }
+
+  get(name: string): ExperimentRow | undefined {
+    const row = this.#rows.get(name);
+    return row === undefined ? undefined : { ...row };
+  }
+
+  list(): readonly ExperimentRow[] {
+    return [...this.#rows.values()].map((row) => ({ ...row })).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+}
+
 /**
  * The runs of a store in memory: their rows, graphs and owners. `make` adds what a store keeps beside them.
  * All of it happens in one turn of the loop, so a commit is seen whole or not at all.
  */
 export class MemoryRuns<Kept extends KeptRun> {
+  readonly experiments: MemoryExperiments = new MemoryExperiments();
   readonly #runs = new Map<RunId, Kept>();
   readonly #living = new Map<OwnerId, OwnerRecord>();
   readonly #make: (run: KeptRun) => Kept;

@@ -2,6 +2,7 @@ import {
   type AttemptRow,
   type ClaimAnswer,
   type Durability,
+  type ExperimentRow,
   type FinalJobs,
   type Graph,
   isFinal,
@@ -150,6 +151,18 @@ export class MemoryStore implements Store {
   ): Promise<readonly (Transition & { readonly seq: number })[]> {
     const { journal } = this.medium.runs.get(run);
     return journal.slice(afterSeq, afterSeq + limit).map((transition, i) => ({ ...transition, seq: afterSeq + i + 1 }));
+  }
+
+  async putExperiment(experiment: ExperimentRow): Promise<void> {
+    this.medium.runs.experiments.put(experiment);
+  }
+
+  async experiment(name: string): Promise<ExperimentRow | undefined> {
+    return this.medium.runs.experiments.get(name);
+  }
+
+  async experiments(): Promise<readonly ExperimentRow[]> {
+    return this.medium.runs.experiments.list();
   }
 
   async deleteRun(run: RunId): Promise<void> {

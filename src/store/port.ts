@@ -8,6 +8,7 @@ export type WriterMethod =
   | 'addRun'
   | 'addGraphParts'
   | 'publishRun'
+  | 'putExperiment'
   | 'claim'
   | 'release'
   | 'commit'

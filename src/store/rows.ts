@@ -7,6 +7,7 @@ import {
   asSubmissionId,
   CANCELLED_CAUSES,
   type Detail,
+  type ExperimentRow,
   FAILED_CAUSES,
   FINAL_STATUSES,
   type FinalJob,
@@ -47,7 +48,7 @@ interface Place {
 export const LAST_SEQ =
   'coalesce((SELECT first_seq + count - 1 FROM journal WHERE journal.run_key = runs.run_key ORDER BY first_seq DESC LIMIT 1), 0)';
 
-export const RUN_COLUMNS: string = `id, name, status, detail, size, created_at, started_at, ended_at, fingerprint, settings, owner, epoch, ${LAST_SEQ}`;
+export const RUN_COLUMNS: string = `id, name, status, detail, size, created_at, started_at, ended_at, fingerprint, settings, owner, epoch, ${LAST_SEQ}, experiment, point`;
 
 /** A run from a row of `RUN_COLUMNS`. */
 export function runOf(row: Row): RunRow {
@@ -66,6 +67,25 @@ export function runOf(row: Row): RunRow {
     owner: row[10] === '' ? '' : asOwnerId(row[10] as string),
     epoch: row[11] as number,
     seq: row[12] as number,
+    experiment: row[13] as string,
+    point: row[14] as string,
+  };
+}
+
+export const EXPERIMENT_COLUMNS = 'name, created_at, updated_at, wish, settings';
+
+const WISHES: ReadonlyMap<SQLOutputValue, ExperimentRow['wish']> = new Map(
+  (['', 'paused', 'cancelled'] as const).map((word) => [word, word]),
+);
+
+/** An experiment from a row of `EXPERIMENT_COLUMNS`. */
+export function experimentOf(row: Row): ExperimentRow {
+  return {
+    name: row[0] as string,
+    createdAt: row[1] as number,
+    updatedAt: row[2] as number,
+    wish: wordOf(WISHES, row[3], { table: 'experiments', key: String(row[0]) }),
+    settings: row[4] as string,
   };
 }
 

@@ -112,6 +112,17 @@ export const MIGRATIONS: readonly string[] = [
   // Values in files: who names a file, and which files a run names.
   `CREATE INDEX blobs_by_hash ON vals (body) WHERE codec = 'file';
   CREATE INDEX blobs_by_run ON vals (run_key) WHERE codec = 'file';`,
+  // Experiments: many runs, each of a point.
+  `ALTER TABLE runs ADD COLUMN experiment TEXT NOT NULL DEFAULT '';
+  ALTER TABLE runs ADD COLUMN point TEXT NOT NULL DEFAULT '';
+  CREATE INDEX runs_by_experiment ON runs (experiment, id) WHERE experiment <> '';
+  CREATE TABLE experiments (
+    name TEXT PRIMARY KEY,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL,
+    wish TEXT NOT NULL,
+    settings TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** Tables whose rows belong to a run: their keys, and how many rows go in one slice of a removal. */

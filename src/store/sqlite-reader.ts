@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import {
   type AttemptRow,
+  type ExperimentRow,
   type FinalJobs,
   type JobRow,
   type OwnerId,
@@ -22,6 +23,8 @@ import { isOwnerAlive, type OwnerJudge, remedyFor } from './ownership.ts';
 import {
   ATTEMPT_COLUMNS,
   attemptOf,
+  EXPERIMENT_COLUMNS,
+  experimentOf,
   FINAL,
   FINAL_COLUMNS,
   finalOf,
@@ -66,7 +69,7 @@ export class SqliteReader {
   }
 
   runs(filter: RunFilter): readonly RunRow[] {
-    const { statuses, name, before, limit = -1 } = filter;
+    const { statuses, name, experiment, before, limit = -1 } = filter;
     const conditions = ["state = 'ready'"];
     const values: (string | number)[] = [];
     if (statuses !== undefined) {
@@ -77,6 +80,11 @@ export class SqliteReader {
       conditions.push('name = ?');
       values.push(name);
     }
+    if (experiment !== undefined) {
+      // The second says the same, so that the index of the few that have one is taken.
+      conditions.push("experiment = ? AND experiment <> ''");
+      values.push(experiment);
+    }
     if (before !== undefined) {
       conditions.push('id < ?');
       values.push(before);
@@ -84,6 +92,15 @@ export class SqliteReader {
     const where = conditions.join(' AND ');
     const sql = `SELECT ${RUN_COLUMNS} FROM runs WHERE ${where} ORDER BY id DESC LIMIT ?`;
     return this.#statements.rows(sql, ...values, limit).map(runOf);
+  }
+
+  experiment(name: string): ExperimentRow | undefined {
+    const row = this.#statements.row(`SELECT ${EXPERIMENT_COLUMNS} FROM experiments WHERE name = ?`, name);
+    return row === undefined ? undefined : experimentOf(row);
+  }
+
+  experiments(): readonly ExperimentRow[] {
+    return this.#statements.rows(`SELECT ${EXPERIMENT_COLUMNS} FROM experiments ORDER BY name`).map(experimentOf);
   }
 
   ownerOf(run: RunId): SeenOwner | undefined {

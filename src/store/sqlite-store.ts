@@ -3,6 +3,7 @@ import {
   type AttemptRow,
   type ClaimAnswer,
   type Clock,
+  type ExperimentRow,
   type FinalJobs,
   type Graph,
   HeddleError,
@@ -247,6 +248,18 @@ export class SqliteStore implements Store {
       if (batch.length < atOnce || found.length >= limit) return found;
       await this.#access.turn();
     }
+  }
+
+  async putExperiment(experiment: ExperimentRow): Promise<void> {
+    await this.#access.write('putExperiment', experiment);
+  }
+
+  experiment(name: string): Promise<ExperimentRow | undefined> {
+    return this.#access.read('experiment', name);
+  }
+
+  experiments(): Promise<readonly ExperimentRow[]> {
+    return this.#access.read('experiments');
   }
 
   async deleteRun(run: RunId): Promise<void> {

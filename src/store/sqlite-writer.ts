@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { ClaimAnswer, NewRun, OwnerId, RunId, RunPatch, SubmissionRow } from '../model/index.ts';
+import type { ClaimAnswer, ExperimentRow, NewRun, OwnerId, RunId, RunPatch, SubmissionRow } from '../model/index.ts';
 import { removeBlobs, removeStrays, requireBlob } from './blob-rows.ts';
 import {
   alikeFrom,
@@ -116,13 +116,17 @@ export class SqliteWriter {
   addRun(run: NewRun, parts: readonly GraphPart[], areAll: boolean): number {
     return this.#transaction(() => {
       const { id, name, status, detail, size, createdAt, startedAt, endedAt, fingerprint, settings } = run;
+      const { experiment, point } = run;
       if (this.#statements.row('SELECT 1 FROM runs WHERE id = ?', id) !== undefined) throw runExists(id);
       const state = areAll ? 'ready' : 'writing';
       const columns =
-        'id, state, name, status, detail, size, created_at, started_at, ended_at, fingerprint, settings, owner, epoch, segments';
+        'id, state, name, status, detail, size, created_at, started_at, ended_at, fingerprint, settings, experiment, point, owner, epoch, segments';
       const added = this.#statements
-        .get(`INSERT INTO runs (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1)`)
-        .run(id, state, name, status, detail, size, createdAt, startedAt, endedAt, fingerprint, settings, this.#self);
+        .get(`INSERT INTO runs (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1)`)
+        .run(
+          ...[id, state, name, status, detail, size, createdAt, startedAt, endedAt, fingerprint, settings],
+          ...[experiment, point, this.#self],
+        );
       const key = Number(added.lastInsertRowid);
       this.#putParts(key, 0, parts);
       return key;
@@ -137,6 +141,14 @@ export class SqliteWriter {
   /** Lets a run be seen whose graph is written. */
   publishRun(key: number): void {
     this.#transaction(() => this.#statements.get("UPDATE runs SET state = 'ready' WHERE run_key = ?").run(key));
+  }
+
+  putExperiment({ name, createdAt, updatedAt, wish, settings }: ExperimentRow): void {
+    this.#transaction(() => {
+      this.#statements
+        .get('INSERT OR REPLACE INTO experiments VALUES (?, ?, ?, ?, ?)')
+        .run(name, createdAt, updatedAt, wish, settings);
+    });
   }
 
   claim(run: RunId): ClaimAnswer {

@@ -80,10 +80,11 @@ export function notYours(run: RunId, owner: OwnerId, epoch: number): HeddleError
 
 /** The runs a filter lets through, newest first: ids sort by time. */
 export function filterRuns(rows: readonly RunRow[], filter: RunFilter): RunRow[] {
-  const { statuses, name, before, limit = Number.POSITIVE_INFINITY } = filter;
+  const { statuses, name, experiment, before, limit = Number.POSITIVE_INFINITY } = filter;
   return rows
     .filter((row) => statuses === undefined || statuses.includes(row.status))
     .filter((row) => name === undefined || row.name === name)
+    .filter((row) => experiment === undefined || (row.experiment === experiment && experiment !== ''))
     .filter((row) => before === undefined || row.id < before)
     .toSorted((a, b) => (a.id < b.id ? 1 : -1))
     .slice(0, limit);

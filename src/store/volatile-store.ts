@@ -1,6 +1,7 @@
 import type {
   AttemptRow,
   ClaimAnswer,
+  ExperimentRow,
   FinalJobs,
   Graph,
   JobRow,
@@ -116,6 +117,18 @@ export class VolatileStore implements Store {
   async transitions(run: RunId): Promise<readonly (Transition & { readonly seq: number })[]> {
     this.#runs.get(run);
     return [];
+  }
+
+  async putExperiment(experiment: ExperimentRow): Promise<void> {
+    this.#runs.experiments.put(experiment);
+  }
+
+  async experiment(name: string): Promise<ExperimentRow | undefined> {
+    return this.#runs.experiments.get(name);
+  }
+
+  async experiments(): Promise<readonly ExperimentRow[]> {
+    return this.#runs.experiments.list();
   }
 
   async deleteRun(run: RunId): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Store } from '../model/index.ts';
 import { attemptCases } from './store-cases-attempts.ts';
+import { experimentCases } from './store-cases-experiments.ts';
 import { journalCases } from './store-cases-journal.ts';
 import { ownershipCases } from './store-cases-ownership.ts';
 import { rowCases } from './store-cases-rows.ts';
@@ -31,6 +32,7 @@ export const storeCases: readonly StoreCase[] = [
   ...attemptCases,
   ...journalCases,
   ...ownershipCases,
+  ...experimentCases,
 ];
 
 /** The cases that apply to a store with these traits. */

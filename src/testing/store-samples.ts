@@ -55,6 +55,8 @@ export function sampleRun(id: string, changes: Partial<NewRun> = {}): NewRun {
     endedAt: 0,
     fingerprint: 'f'.repeat(64),
     settings: '{"parameters":{"temperature":1.5}}',
+    experiment: '',
+    point: '',
     ...changes,
   };
 }

@@ -4,7 +4,11 @@ export const SCHEMA = `
     run_key serial PRIMARY KEY, id text UNIQUE NOT NULL COLLATE "C", name text NOT NULL, status text NOT NULL,
     detail text NOT NULL, size bigint NOT NULL, created_at float8 NOT NULL, started_at float8 NOT NULL,
     ended_at float8 NOT NULL, fingerprint text NOT NULL, settings text NOT NULL, owner text NOT NULL,
-    epoch int NOT NULL, segments int NOT NULL
+    epoch int NOT NULL, segments int NOT NULL, experiment text NOT NULL COLLATE "C", point text NOT NULL
+  );
+  CREATE TABLE experiments (
+    name text PRIMARY KEY COLLATE "C", created_at float8 NOT NULL, updated_at float8 NOT NULL, wish text NOT NULL,
+    settings text NOT NULL
   );
   CREATE TABLE graphs (
     run_key int REFERENCES runs ON DELETE CASCADE, segment int, position bigint, crc bigint NOT NULL, data bytea NOT NULL,

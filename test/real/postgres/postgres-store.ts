@@ -4,6 +4,7 @@ import pg from 'pg';
 import {
   type AttemptRow,
   type ClaimAnswer,
+  type ExperimentRow,
   type FinalJobs,
   type Graph,
   isFinal,
@@ -29,6 +30,8 @@ import { packTransitions, unpackTransitions } from '../../../src/store/journal-f
 import {
   ATTEMPT_COLUMNS,
   attemptOf,
+  EXPERIMENT_COLUMNS,
+  experimentOf,
   JOB_COLUMNS,
   jobOf,
   LAST_SEQ,
@@ -99,11 +102,15 @@ export class PostgresStore implements Store {
   async createRun(run: NewRun, graph: Graph): Promise<void> {
     await this.#write(async (client) => {
       const { id, name, status, detail, size, createdAt, startedAt, endedAt, fingerprint, settings } = run;
+      const { experiment, point } = run;
       const added = await client.query({
         text: `INSERT INTO runs (id, name, status, detail, size, created_at, started_at, ended_at, fingerprint, settings,
-          owner, epoch, segments) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, 1)
+          owner, experiment, point, epoch, segments) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1, 1)
           ON CONFLICT DO NOTHING RETURNING run_key`,
-        values: [id, name, status, detail, size, createdAt, startedAt, endedAt, fingerprint, settings, this.owner],
+        values: [
+          ...[id, name, status, detail, size, createdAt, startedAt, endedAt, fingerprint, settings, this.owner],
+          ...[experiment, point],
+        ],
         rowMode: 'array',
       });
       const key = (added.rows as number[][])[0]?.[0];
@@ -154,10 +161,12 @@ export class PostgresStore implements Store {
     return row === undefined ? undefined : runOf(row);
   }
 
-  async runs({ statuses, name, before, limit }: RunFilter): Promise<readonly RunRow[]> {
+  async runs({ statuses, name, experiment, before, limit }: RunFilter): Promise<readonly RunRow[]> {
     const sql = `SELECT ${RUN_COLUMNS} FROM runs WHERE ($1::text[] IS NULL OR status = ANY($1))
-      AND ($2::text IS NULL OR name = $2) AND ($3::text IS NULL OR id < $3) ORDER BY id DESC LIMIT $4`;
-    const rows = await this.#rows(sql, [statuses ?? null, name ?? null, before ?? null, limit ?? null]);
+      AND ($2::text IS NULL OR name = $2) AND ($3::text IS NULL OR id < $3)
+      AND ($5::text IS NULL OR experiment = $5) ORDER BY id DESC LIMIT $4`;
+    const values = [statuses ?? null, name ?? null, before ?? null, limit ?? null, experiment ?? null];
+    const rows = await this.#rows(sql, values);
     return rows.map(runOf);
   }
 
@@ -239,6 +248,25 @@ export class PostgresStore implements Store {
       found.push(...unpackTransitions({ run, firstSeq, count, data }, afterSeq, limit - found.length));
     }
     return found;
+  }
+
+  putExperiment({ name, createdAt, updatedAt, wish, settings }: ExperimentRow): Promise<void> {
+    return this.#write(async (client) => {
+      await client.query(
+        `INSERT INTO experiments VALUES ($1, $2, $3, $4, $5)
+          ON CONFLICT (name) DO UPDATE SET created_at = $2, updated_at = $3, wish = $4, settings = $5`,
+        [name, createdAt, updatedAt, wish, settings],
+      );
+    });
+  }
+
+  async experiment(name: string): Promise<ExperimentRow | undefined> {
+    const [row] = await this.#rows(`SELECT ${EXPERIMENT_COLUMNS} FROM experiments WHERE name = $1`, [name]);
+    return row === undefined ? undefined : experimentOf(row);
+  }
+
+  async experiments(): Promise<readonly ExperimentRow[]> {
+    return (await this.#rows(`SELECT ${EXPERIMENT_COLUMNS} FROM experiments ORDER BY name`, [])).map(experimentOf);
   }
 
   deleteRun(run: RunId): Promise<void> {
