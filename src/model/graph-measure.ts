@@ -1,5 +1,6 @@
 import type { Graph, TextColumn } from './graph.ts';
 import { downstream, topologicalOrder } from './graph-check.ts';
+import { foldLate, joinExpands, joinLate } from './late-edges.ts';
 
 /** What a node weighs on a path: what is not known counts as a millisecond, so that length still tells. */
 function weight(expectedMs: number): number {
@@ -162,7 +163,9 @@ export function joinSegments(segments: readonly Graph[]): Graph {
     edge += segment.edgeFrom.length;
   }
   const result = segments.findLast((segment) => segment.result !== undefined)?.result;
-  return {
+  const late = joinLate(segments);
+  const expands = joinExpands(segments);
+  return foldLate({
     name: first.name,
     base: first.base,
     size,
@@ -184,5 +187,7 @@ export function joinSegments(segments: readonly Graph[]): Graph {
       segments.map((segment) => segment.expectedMs),
     ),
     ...(result === undefined ? {} : { result }),
-  };
+    ...(late === undefined ? {} : { late }),
+    ...(expands === undefined ? {} : { expands }),
+  });
 }

@@ -11,6 +11,16 @@ export interface TextColumn {
 /** An edge that needs the value: its upstream must be `done`. Any other number is an order edge's accept mask. */
 export const DATA_EDGE: AcceptMask = 0;
 
+/** Edges into nodes that were there before the segment whose nodes they come from: entry i of each is of one edge. */
+export interface LateColumns {
+  /** Index in the run of a node of the segment. */
+  readonly from: Uint32Array;
+  /** Index in the run of an earlier node. */
+  readonly to: Uint32Array;
+  /** `DATA_EDGE` or an accept mask. */
+  readonly accept: Uint8Array;
+}
+
 /**
  * A graph, or a segment appended to one, as columns: a million tasks are some dozen arrays,
  * not a million objects. Node i of a segment that was appended at `base` is job `base + i` of
@@ -37,6 +47,10 @@ export interface Graph {
   readonly expectedMs: Float64Array;
   /** JSON of what the workflow returns, with refs; absent: nothing. */
   readonly result?: string;
+  /** Edges from these nodes into earlier ones. Only what a control node became has them. */
+  readonly late?: LateColumns;
+  /** Indices in the run of the control nodes that became these nodes. */
+  readonly expands?: Uint32Array;
 }
 
 /** Columns as buffers: those give short texts in half the time a decoder takes. */

@@ -21,10 +21,23 @@ export interface Definition {
   /** Larger first. @default 0 */
   readonly priority: number;
   readonly condition?: Condition;
+  /** At most `limit` jobs of this name in a run hold a grant at a time, whatever else is free. */
+  readonly cap?: Cap;
   /** Declared environment, on top of the small allow-list. */
   readonly environment?: Readonly<Record<string, string>>;
   /** A call marked pure may start on inputs that are not committed yet. */
   readonly pure?: boolean;
+  /** An earlier result of the same fingerprint is taken instead of running it again. */
+  readonly cache?: boolean;
+  /** Makes files that are deleted when nobody needs them any more (`OutputSpec.temporary`). */
+  readonly temporary?: boolean;
+}
+
+/** How many jobs of a run that share a name may run at a time. */
+export interface Cap {
+  readonly name: string;
+  /** A whole number from 1 on. */
+  readonly limit: number;
 }
 
 /**
@@ -55,6 +68,8 @@ export interface OutputSpec {
   readonly type: 'file' | 'json' | 'text';
   /** Where people find it: relative to the project's results folder. */
   readonly publish?: string;
+  /** Deleted once every task that takes it is done; made again when one of them must run again. */
+  readonly temporary?: true;
 }
 
 /** A file wanted in the work directory before the start, at `inputs/<name>`. */

@@ -1,6 +1,6 @@
 import { endianness } from 'node:os';
 import { crc32 } from 'node:zlib';
-import type { Definition, Graph } from '../model/index.ts';
+import type { Definition, Graph, LateColumns } from '../model/index.ts';
 import { corrupt } from './sqlite-errors.ts';
 
 /**
@@ -8,6 +8,8 @@ import { corrupt } from './sqlite-errors.ts';
  * 1 MiB; then the definitions as JSON, some hundreds a piece; and as the last part the trailer, JSON that says
  * where everything is. The trailer comes last so that nothing has to be made in one go to know its length.
  * A column of zeros only is not written.
+ *
+ * Format 2 has columns for what a control node became; a graph without them is written as format 1, as it ever was.
  */
 export interface GraphPart {
   /** Where in the stream it begins. */
@@ -17,6 +19,7 @@ export interface GraphPart {
 }
 
 const FORMAT = 1;
+const FORMAT_OF_EXPANSIONS = 2;
 const PART_BYTES = 1 << 20;
 /** So many definitions become JSON in about a millisecond. */
 const DEFINITIONS_A_PIECE = 256;
@@ -42,6 +45,9 @@ type ColumnName =
   | 'edgeAccept'
   | 'expectedMs';
 
+/** Columns that only expansions have. */
+type ExpansionColumnName = 'lateFrom' | 'lateTo' | 'lateAccept' | 'expands';
+
 interface Trailer {
   readonly format: number;
   readonly endianness: 'LE' | 'BE';
@@ -49,7 +55,7 @@ interface Trailer {
   readonly base: number;
   readonly size: number;
   readonly result?: string;
-  readonly columns: Readonly<Record<ColumnName, ColumnPlace>>;
+  readonly columns: Readonly<Record<ColumnName, ColumnPlace>> & Partial<Record<ExpansionColumnName, ColumnPlace>>;
   /** Position and length of each piece. */
   readonly definitions: readonly (readonly [position: number, length: number])[];
 }
@@ -68,11 +74,20 @@ function columnsOf(graph: Graph): Readonly<Record<ColumnName, Column>> {
   };
 }
 
+function expansionColumnsOf({ late, expands }: Graph): Readonly<Partial<Record<ExpansionColumnName, Column>>> {
+  return {
+    ...(late === undefined ? {} : { lateFrom: late.from, lateTo: late.to, lateAccept: late.accept }),
+    ...(expands === undefined ? {} : { expands }),
+  };
+}
+
 /** The parts of a graph, in order. Each is its own memory, and made in at most a few milliseconds. */
 export function* graphParts(graph: Graph): Generator<GraphPart> {
   const assembler = new Assembler();
-  const columns: Partial<Record<ColumnName, ColumnPlace>> = {};
-  for (const [name, column] of Object.entries(columnsOf(graph)) as [ColumnName, Column][]) {
+  const columns: Partial<Record<ColumnName | ExpansionColumnName, ColumnPlace>> = {};
+  const expansion = expansionColumnsOf(graph);
+  const all = { ...columnsOf(graph), ...expansion };
+  for (const [name, column] of Object.entries(all) as [ColumnName | ExpansionColumnName, Column][]) {
     const bytes = new Uint8Array(column.buffer, column.byteOffset, column.byteLength);
     const position = isZero(bytes) ? -1 : assembler.position;
     columns[name] = { kind: kindOf(column), length: column.length, position };
@@ -87,13 +102,14 @@ export function* graphParts(graph: Graph): Generator<GraphPart> {
   yield* assembler.flush();
   const { name, base, size, result } = graph;
   const trailer: Trailer = {
-    format: FORMAT,
+    // An older program must not take a graph for one without the edges it does not know of.
+    format: Object.keys(expansion).length === 0 ? FORMAT : FORMAT_OF_EXPANSIONS,
     endianness: endianness(),
     name,
     base,
     size,
     ...(result === undefined ? {} : { result }),
-    columns: columns as Record<ColumnName, ColumnPlace>,
+    columns: columns as Trailer['columns'],
     definitions,
   };
   yield part(assembler.position, new Uint8Array(Buffer.from(JSON.stringify(trailer))));
@@ -179,7 +195,8 @@ export class GraphAssembly {
     this.#key = key;
     this.#check(trailer);
     this.#trailer = this.#json(trailer.data, trailer.position) as Trailer;
-    if (this.#trailer.format !== FORMAT) throw this.#corrupt(trailer.position, `format ${this.#trailer.format}`);
+    if (this.#trailer.format > FORMAT_OF_EXPANSIONS)
+      throw this.#corrupt(trailer.position, `format ${this.#trailer.format}`);
     if (this.#trailer.endianness !== endianness()) {
       throw this.#corrupt(trailer.position, `written on a machine of the other byte order`);
     }
@@ -228,6 +245,22 @@ export class GraphAssembly {
       edgeAccept: this.#column(columns.edgeAccept, Uint8Array),
       expectedMs: this.#column(columns.expectedMs, Float64Array),
       ...(result === undefined ? {} : { result }),
+      ...this.#expansion(columns),
+    };
+  }
+
+  #expansion({ lateFrom, lateTo, lateAccept, expands }: Trailer['columns']): Pick<Graph, 'late' | 'expands'> {
+    const isLate = lateFrom !== undefined && lateTo !== undefined && lateAccept !== undefined;
+    const late: LateColumns | undefined = isLate
+      ? {
+          from: this.#column(lateFrom, Uint32Array),
+          to: this.#column(lateTo, Uint32Array),
+          accept: this.#column(lateAccept, Uint8Array),
+        }
+      : undefined;
+    return {
+      ...(late === undefined ? {} : { late }),
+      ...(expands === undefined ? {} : { expands: this.#column(expands, Uint32Array) }),
     };
   }
 

@@ -167,6 +167,26 @@ export const runCases: readonly StoreCase[] = [
     },
   },
   {
+    name: 'keeps what a control node became: its late edges, and whose it is',
+    needs: [],
+    async run(open) {
+      await using fixture = await open();
+      const { store } = fixture;
+      const template = sampleGraph(10);
+      const late = { from: Uint32Array.of(11, 14), to: Uint32Array.of(3, 9), accept: Uint8Array.of(7, 0) };
+      const expansion = { ...sampleGraph(5, 1, template), late, expands: Uint32Array.of(2) };
+      await store.createRun(sampleRun('r-1'), template);
+      const run = asRunId('r-1');
+
+      await store.commit([sampleCommit(store, run, { segments: [expansion] })]);
+
+      const graphs = await store.graph(run);
+      assertSameGraphs(graphs, [template, expansion]);
+      assert.deepEqual(graphs[1]?.late, late);
+      assert.deepEqual(graphs[1]?.expands, expansion.expands);
+    },
+  },
+  {
     name: 'removes a run nobody owns with all it has, and no other',
     needs: [],
     async run(open) {
