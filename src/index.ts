@@ -99,12 +99,14 @@ export {
   type Json,
   type Logger,
   type Outcome,
+  type Observer,
   type Place,
   type ResourceRequest,
   type RunRow,
   type Status,
   type Store,
 } from './model/index.ts';
+export { ExecutionMonitor, type MonitorOptions, type MonitorReport } from './observe/index.ts';
 export {
   command,
   type CommandOptions,

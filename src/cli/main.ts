@@ -62,6 +62,7 @@ const traceOptions = (): readonly Option[] => [
     .default(0),
 ];
 const acceptCode = (): Option => option('--accept-code', "go on though the workflow's code has changed");
+const monitorOption = (): Option => option('--no-monitor', 'do not measure what attempts use');
 const durability = (): Option =>
   option('--durability <word>', 'what survives: a killed process, or power loss too')
     .choices(['normal', 'full'])
@@ -81,6 +82,7 @@ const COMMANDS: readonly Declared[] = [
         .choices(['continue', 'stop', 'abort'])
         .default('continue'),
       ...traceOptions(),
+      monitorOption(),
       durability(),
     ],
   },
@@ -94,7 +96,7 @@ const COMMANDS: readonly Declared[] = [
     usage: 'resume [run]',
     help: 'continue what was interrupted or paused; the latest such run by default',
     action: async () => (await import('./commands/resume.ts')).resume,
-    options: [jobsOption(), acceptCode(), durability()],
+    options: [jobsOption(), acceptCode(), monitorOption(), durability()],
   },
   {
     usage: 'retry <run>',
@@ -106,6 +108,7 @@ const COMMANDS: readonly Declared[] = [
       ),
       jobsOption(),
       acceptCode(),
+      monitorOption(),
       durability(),
     ],
   },

@@ -17,6 +17,7 @@ export {
   STDERR_FILE,
   STDOUT_FILE,
 } from './job-files.ts';
+export { type IoCounters, readIo, readVariable } from './io-counters.ts';
 export { Launcher, type LauncherAnswer, type LauncherOptions, type LauncherOrder } from './launcher.ts';
 export {
   childrenOf,
@@ -37,4 +38,4 @@ export {
 } from './run-command.ts';
 export { findLauncherShell, type Isolation, type LauncherShell, ProgramFinder, sharesGroup, which } from './shells.ts';
 export { systemClock, systemRandom } from './system-clock.ts';
-export { ProcessTable, UsageMeter } from './usage.ts';
+export { PAGE_BYTES, ProcessTable, TICKS_PER_SECOND, UsageMeter } from './usage.ts';

@@ -4,8 +4,8 @@ import { type ProcessStat, readProcess } from './identity.ts';
 import { listProcesses } from './members.ts';
 
 /** The kernel's unit for times in `/proc`: USER_HZ, 100 on every Linux this runs on. */
-const TICKS_PER_SECOND = 100;
-const PAGE_BYTES = 4096;
+export const TICKS_PER_SECOND = 100;
+export const PAGE_BYTES = 4096;
 
 /** One look at all processes, so that many attempts are measured with one walk through `/proc`. */
 export class ProcessTable {

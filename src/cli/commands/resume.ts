@@ -4,6 +4,7 @@ import { assertCodeUnchanged, originOf } from '../code-origin.ts';
 import { type FoundRun, findRun, openForReading, statusOf, storeDirectory, storeFlag } from '../find-run.ts';
 import { stayWith } from '../foreground.ts';
 import type { Context } from '../main.ts';
+import { observersOf } from '../observers.ts';
 import { outputLogger } from '../output-logger.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
@@ -40,6 +41,7 @@ export async function openFor(context: Context, row: RunRow, flags: Flags): Prom
   return Engine.open({
     store: storeDirectory(context),
     logger: outputLogger(context.output),
+    observers: observersOf(flags),
     ...(flags['durability'] === 'full' ? { durability: 'full' } : {}),
     ...(project === undefined ? {} : { project }),
     ...(typeof slots === 'number' ? { slots } : {}),

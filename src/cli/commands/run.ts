@@ -5,10 +5,11 @@ import { storeDirectory } from '../find-run.ts';
 import { stayWith } from '../foreground.ts';
 import { type LoadFlags, loadWorkflow } from '../load-workflow.ts';
 import type { Context } from '../main.ts';
+import { observersOf, type ObserverFlags } from '../observers.ts';
 import { outputLogger } from '../output-logger.ts';
 import { graphFingerprint } from '../../workflow/index.ts';
 
-interface RunFlags extends LoadFlags {
+interface RunFlags extends LoadFlags, ObserverFlags {
   readonly backend?: string;
   readonly jobs?: number;
   readonly name?: string;
@@ -26,6 +27,7 @@ export async function run(context: Context, [file = '']: readonly string[], flag
     store: storeDirectory(context),
     logger: outputLogger(context.output),
     project: origin.project,
+    observers: observersOf(flags),
     ...(flags.durability === undefined ? {} : { durability: flags.durability }),
     ...(flags.jobs === undefined ? {} : { slots: flags.jobs }),
   });
