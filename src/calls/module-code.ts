@@ -5,6 +5,7 @@ import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AnyNode, Program } from 'acorn';
 import type { CallReference } from '../model/index.ts';
+import { type ModuleFacts, remembered } from './module-facts.ts';
 import { packageCode } from './package-code.ts';
 import { COMMONJS, MODULE, stripTypes, tokenize } from './parse-script.ts';
 import { childrenOf } from './scopes.ts';
@@ -70,12 +71,6 @@ function codeTokens(source: string): readonly string[] {
   }
 }
 
-/** What is known of a file, as long as it is this file. */
-interface ModuleFacts {
-  readonly hash: string;
-  readonly imports: readonly string[];
-}
-
 const known = new Map<string, { readonly identity: string; readonly facts: ModuleFacts }>();
 
 function readModule(path: string): ModuleFacts | undefined {
@@ -92,6 +87,10 @@ function readModule(path: string): ModuleFacts | undefined {
 function factsOf(path: string): ModuleFacts {
   const bytes = readFileSync(path);
   if (!/\.[cm]?[jt]s$/.test(path)) return { hash: hash('sha256', bytes), imports: [] };
+  return remembered(path, bytes, () => factsOfText(path, bytes));
+}
+
+function factsOfText(path: string, bytes: Buffer): ModuleFacts {
   const text = bytes.toString();
   const parsed = parseModule(path, text);
   if (parsed === undefined) return { hash: hash('sha256', bytes), imports: mentionedImports(text) };

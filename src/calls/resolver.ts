@@ -19,10 +19,27 @@ export function registerResolver({ inLane = false }: ResolverOptions = {}): void
   const laneFace = new URL(`../lane-face${extname(import.meta.url)}`, import.meta.url).href;
   registerHooks({
     resolve(specifier, context, nextResolve) {
+      const own = resolveWithin(specifier, context.parentURL);
+      if (own !== undefined) return { ...own, shortCircuit: true };
       const url = inLane && specifier === 'heddle' ? laneFace : resolveOwn(specifier);
       return url === undefined ? nextResolve(specifier, context) : { url, shortCircuit: true };
     },
   });
+}
+
+/** Where this file's code lies: the sources, or what was built from them. */
+const code = new URL('../', import.meta.url).href;
+const isSource = import.meta.url.endsWith('.ts');
+const format = isSource ? 'module-typescript' : 'module';
+
+/**
+ * Where one of our own modules finds another: what it says, with nothing to look up. That is a third of what loading a
+ * hundred of them takes.
+ */
+function resolveWithin(specifier: string, parent = ''): { readonly url: string; readonly format: string } | undefined {
+  if (!specifier.startsWith('.') || !parent.startsWith(code)) return undefined;
+  const { href: url } = new URL(specifier, parent);
+  return url.startsWith(code) ? { url, format } : undefined;
 }
 
 /**
@@ -33,8 +50,7 @@ export function resolveOwn(specifier: string): string | undefined {
   if (specifier !== 'heddle' && !specifier.startsWith('heddle/')) return undefined;
   const target = targetOf(ownExports()[`.${specifier.slice('heddle'.length)}`]);
   if (target === undefined) return undefined;
-  const runsFromSource = import.meta.url.endsWith('.ts');
-  return new URL(runsFromSource ? sourceOf(target) : target, root).href;
+  return new URL(isSource ? sourceOf(target) : target, root).href;
 }
 
 let exportMap: Readonly<Record<string, unknown>> | undefined;
