@@ -63,6 +63,11 @@ export interface PolicyOptions {
 
 export interface DefinitionOptions extends PolicyOptions {
   readonly environment?: Readonly<Record<string, string>>;
+  /**
+   * Takes an earlier result where code, inputs, environment and image are what they were then. Only for what does
+   * nothing but make its result. @default false
+   */
+  readonly cache?: boolean;
 }
 
 /** Refuses fields nobody reads: a policy misspelt is a policy not kept. @throws {HeddleError} INPUT_INVALID */
@@ -180,7 +185,11 @@ function checkEnvironment(environment: Readonly<Record<string, string>>, task: s
 
 /** A definition with all it needs. @throws {HeddleError} INPUT_INVALID, RESOURCES_IMPOSSIBLE, naming field and value */
 export function definitionOf(name: string, kind: Definition['kind'], options: DefinitionOptions): Definition {
-  const { resources, retry, timeout, grace, priority, backend, condition, environment } = options;
+  const { resources, retry, timeout, grace, priority, backend, condition, environment, cache } = options;
+  if (cache !== undefined && typeof cache !== 'boolean')
+    throw new HeddleError('INPUT_INVALID', `cache of '${name}' can't be ${String(cache)}`, {
+      hint: 'give true or false',
+    });
   if (environment !== undefined) checkEnvironment(environment, name);
   return {
     name,
@@ -193,5 +202,6 @@ export function definitionOf(name: string, kind: Definition['kind'], options: De
     priority: numberIn(`priority of '${name}'`, priority ?? 0, { min: -Number.MAX_SAFE_INTEGER }),
     ...(condition === undefined ? {} : { condition }),
     ...(environment === undefined ? {} : { environment }),
+    ...(cache === undefined ? {} : { cache }),
   };
 }

@@ -5,6 +5,7 @@ export type { Body, BodyNode, ControlPayload, Hole, HoleKind, Test } from './con
 export * from './definition-input.ts';
 export * from './errors.ts';
 export * from './event.ts';
+export * from './fingerprint-rows.ts';
 export * from './graph.ts';
 export * from './graph-builder.ts';
 export * from './graph-check.ts';

@@ -65,12 +65,12 @@ export function isFinal(status: Status): status is FinalStatus {
 }
 
 /**
- * Which status may follow which. `running -> pending` is a retry, the granted successor
+ * Which status may follow which. `pending -> done` is what needs no attempt: an earlier result, a choice that was made. `running -> pending` is a retry, the granted successor
  * of a lost attempt, or a shutdown; a final job goes back to `pending` by rerun only.
  */
 export const TRANSITIONS: Readonly<Record<Status, readonly Status[]>> = {
   created: ['pending', 'cancelled'],
-  pending: ['running', 'cancelled', 'failed'],
+  pending: ['running', 'done', 'cancelled', 'failed'],
   running: ['done', 'failed', 'cancelled', 'pending'],
   done: ['pending'],
   failed: ['pending'],

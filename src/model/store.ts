@@ -1,4 +1,5 @@
 import type { Transition } from './event.ts';
+import type { FingerprintStore } from './fingerprint-rows.ts';
 import type { Graph } from './graph.ts';
 import type { AttemptId, OwnerId, RunId, SubmissionId } from './ids.ts';
 import type { Outcome } from './outcome.ts';
@@ -194,6 +195,8 @@ export interface Store extends AsyncDisposable {
   readonly keepsJobs: boolean;
   /** Who this opening of the store is, for ownership. */
   readonly owner: OwnerId;
+  /** What results were made of; absent: nothing is reused. */
+  readonly fingerprints?: FingerprintStore;
 
   /** Adds a run with its graph, owned by this opening, epoch 1. Either all of it is there afterwards, or nothing. */
   createRun(run: NewRun, graph: Graph): Promise<void>;

@@ -24,7 +24,7 @@ async function openVolatile(): Promise<StoreFixture> {
 }
 
 describe('MemoryStore', () => {
-  test.each(storeCasesFor(['jobs', 'another', 'reopen']))('$name', async (storeCase) => {
+  test.each(storeCasesFor(['jobs', 'another', 'reopen', 'fingerprints']))('$name', async (storeCase) => {
     await expect(storeCase.run(openMemory)).resolves.toBeUndefined();
   });
 });

@@ -22,6 +22,7 @@ import {
   type Transition,
   type Value,
 } from '../model/index.ts';
+import { FingerprintMedium, MemoryFingerprints } from './memory-fingerprints.ts';
 import { type KeptRun, MemoryRuns, memoryOwner } from './memory-runs.ts';
 
 const BATCH = 4096;
@@ -37,6 +38,8 @@ interface Kept extends KeptRun {
 
 /** What several openings of one memory store share: the place of the disk. */
 export class MemoryMedium {
+  /** @internal */
+  readonly fingerprints: FingerprintMedium = new FingerprintMedium();
   /** @internal */
   readonly runs: MemoryRuns<Kept> = new MemoryRuns(
     (run): Kept => ({ ...run, jobs: [], attempts: new Map(), values: new Map(), submissions: new Map(), journal: [] }),
@@ -61,11 +64,14 @@ export class MemoryStore implements Store {
   readonly keepsJobs = true;
   readonly owner: OwnerId;
   readonly medium: MemoryMedium;
+  readonly fingerprints: MemoryFingerprints;
 
   constructor(options: MemoryStoreOptions = {}) {
     this.durability = options.durability ?? 'memory';
     this.owner = options.owner ?? memoryOwner();
     this.medium = options.medium ?? new MemoryMedium();
+    const { runs, fingerprints } = this.medium;
+    this.fingerprints = new MemoryFingerprints(fingerprints, this.owner, (run) => runs.row(run));
     this.medium.runs.join({ owner: this.owner, host: 'memory', pid: process.pid, socket: '' });
   }
 

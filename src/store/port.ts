@@ -1,4 +1,5 @@
 import { type Clock, HeddleError, type Random } from '../model/index.ts';
+import { FingerprintReader, FingerprintWriter } from './fingerprint-tables.ts';
 import { isBusy, storeError } from './sqlite-errors.ts';
 import { SqliteReader } from './sqlite-reader.ts';
 import { SqliteWriter, type WriteHook, type WriterOptions } from './sqlite-writer.ts';
@@ -27,8 +28,8 @@ export type WriterAnswer<Method extends WriterMethod> = Method extends 'commit'
 
 /** A call as data: a method of the writer, or of a reader on the writer's own connection. */
 export interface PortCall {
-  readonly target: 'writer' | 'reader';
-  readonly method: WriterMethod | ReaderMethod;
+  readonly target: 'writer' | 'reader' | 'fingerprints' | 'fingerprint-reader';
+  readonly method: WriterMethod | ReaderMethod | keyof FingerprintWriter | keyof FingerprintReader;
   readonly args: readonly unknown[];
 }
 
@@ -46,16 +47,22 @@ export interface Port {
 /** The writer's connection with all that is done on it. Never waits: throws SQLITE_BUSY, having done nothing. */
 export class Hands {
   readonly writer: SqliteWriter;
-  readonly #reader: SqliteReader;
+  readonly #targets: Readonly<Record<PortCall['target'], object>>;
 
   constructor(options: WriterOptions, hook?: WriteHook) {
-    this.writer = new SqliteWriter(options, hook);
-    this.#reader = new SqliteReader(this.writer.db, options.judge);
+    const writer = new SqliteWriter(options, hook);
+    this.writer = writer;
+    this.#targets = {
+      writer,
+      reader: new SqliteReader(writer.db, options.judge),
+      fingerprints: new FingerprintWriter(writer, options.judge.self),
+      'fingerprint-reader': new FingerprintReader(writer.db),
+    };
   }
 
   /** The answer, or an iterator where the work wants pauses. */
   perform(call: PortCall): unknown {
-    const target = call.target === 'writer' ? this.writer : this.#reader;
+    const target = this.#targets[call.target];
     const method = target[call.method as keyof typeof target] as (...args: readonly unknown[]) => unknown;
     return Reflect.apply(method, target, call.args);
   }

@@ -123,6 +123,32 @@ export const MIGRATIONS: readonly string[] = [
     wish TEXT NOT NULL,
     settings TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;`,
+  // What results were made of. `variant` 0 is what a job ran under, others were accepted for its result.
+  `CREATE TABLE fingerprints (
+    run_key INTEGER NOT NULL,
+    job INTEGER NOT NULL,
+    variant INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL,
+    sealed INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    task TEXT NOT NULL,
+    base TEXT NOT NULL,
+    components TEXT NOT NULL,
+    from_run TEXT NOT NULL,
+    from_job INTEGER NOT NULL,
+    note TEXT NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (run_key, job, variant)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX fingerprints_sealed ON fingerprints (fingerprint) WHERE sealed = 1;
+  CREATE INDEX fingerprints_by_name ON fingerprints (task, name, at);
+  CREATE INDEX fingerprints_by_source ON fingerprints (from_run, run_key) WHERE from_run <> '';
+  CREATE TABLE code (hash TEXT PRIMARY KEY, files TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE file_hashes (
+    inode TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    sha256 TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** Tables whose rows belong to a run: their keys, and how many rows go in one slice of a removal. */
@@ -132,6 +158,7 @@ export const RUN_TABLES: readonly { readonly name: string; readonly key: string;
   { name: 'attempts', key: 'job, fence', slice: 2000 },
   { name: 'vals', key: 'job', slice: 1000 },
   { name: 'submissions', key: 'id', slice: 2000 },
+  { name: 'fingerprints', key: 'job, variant', slice: 1000 },
   { name: 'graphs', key: 'segment, position', slice: 2 },
 ];
 

@@ -27,6 +27,7 @@ import { blobPath } from './blob-names.ts';
 import { packCommit } from './commit-packing.ts';
 import { connectReader } from './connection.ts';
 import type { ExclusiveFile } from './exclusive-file.ts';
+import { SqliteFingerprints } from './sqlite-fingerprints.ts';
 import { type GraphPart, graphParts } from './graph-format.ts';
 import { readSegment } from './graph-reading.ts';
 import { readCounts, readFinals, readJobs, readUnfinished } from './job-reading.ts';
@@ -80,6 +81,7 @@ export class SqliteStore implements Store {
   readonly durability: 'normal' | 'full';
   readonly owner: OwnerId;
   readonly directory: string;
+  readonly fingerprints: SqliteFingerprints;
   /** Where the owner's socket belongs; nothing of it is made here. */
   readonly socket: string;
   readonly #parts: SqliteStoreParts;
@@ -95,6 +97,7 @@ export class SqliteStore implements Store {
     const { connection, judge } = parts.writer;
     this.#parts = parts;
     this.#access = access;
+    this.fingerprints = new SqliteFingerprints(access);
     this.durability = connection.durability;
     this.owner = judge.self;
     this.directory = parts.directory;

@@ -104,7 +104,7 @@ export class SqliteWriter {
 
   /** Makes an owner known. Its lock is held already. */
   register(owner: KeptOwner, at: number): void {
-    this.#transaction(() => {
+    this.transaction(() => {
       const { owner: id, host, boot, pid, socket } = owner;
       this.#statements
         .get('INSERT OR REPLACE INTO owners VALUES (?, ?, ?, ?, ?, ?)')
@@ -114,7 +114,7 @@ export class SqliteWriter {
 
   /** Adds a run with the first parts of its graph; it is seen at once when these are all. Returns its key. */
   addRun(run: NewRun, parts: readonly GraphPart[], areAll: boolean): number {
-    return this.#transaction(() => {
+    return this.transaction(() => {
       const { id, name, status, detail, size, createdAt, startedAt, endedAt, fingerprint, settings } = run;
       const { experiment, point } = run;
       if (this.#statements.row('SELECT 1 FROM runs WHERE id = ?', id) !== undefined) throw runExists(id);
@@ -135,16 +135,16 @@ export class SqliteWriter {
 
   /** Adds parts of a graph to a run that is not seen yet. */
   addGraphParts(key: number, parts: readonly GraphPart[]): void {
-    this.#transaction(() => this.#putParts(key, 0, parts));
+    this.transaction(() => this.#putParts(key, 0, parts));
   }
 
   /** Lets a run be seen whose graph is written. */
   publishRun(key: number): void {
-    this.#transaction(() => this.#statements.get("UPDATE runs SET state = 'ready' WHERE run_key = ?").run(key));
+    this.transaction(() => this.#statements.get("UPDATE runs SET state = 'ready' WHERE run_key = ?").run(key));
   }
 
   putExperiment({ name, createdAt, updatedAt, wish, settings }: ExperimentRow): void {
-    this.#transaction(() => {
+    this.transaction(() => {
       this.#statements
         .get('INSERT OR REPLACE INTO experiments VALUES (?, ?, ?, ?, ?)')
         .run(name, createdAt, updatedAt, wish, settings);
@@ -152,7 +152,7 @@ export class SqliteWriter {
   }
 
   claim(run: RunId): ClaimAnswer {
-    return this.#transaction((): ClaimAnswer => {
+    return this.transaction((): ClaimAnswer => {
       const ground = this.#ground(run);
       if (ground === undefined) return { kind: 'not-found' };
       if (ground.owner === this.#self) return { kind: 'claimed', epoch: ground.epoch };
@@ -165,7 +165,7 @@ export class SqliteWriter {
   }
 
   release(run: RunId, epoch: number): void {
-    this.#transaction(() => {
+    this.transaction(() => {
       const ground = this.#ground(run);
       if (ground === undefined) throw runNotFound(run);
       if (ground.owner !== this.#self || ground.epoch !== epoch) throw notYours(run, this.#self, epoch);
@@ -189,7 +189,7 @@ export class SqliteWriter {
 
   /** Takes a run out of sight, to be removed slice by slice; returns its key. */
   hideRun(run: RunId): number {
-    return this.#transaction(() => {
+    return this.transaction(() => {
       const ground = this.#ground(run);
       if (ground === undefined) throw runNotFound(run);
       const owner = ground.owner === '' ? undefined : this.#ownerAlive(ground.owner);
@@ -203,7 +203,7 @@ export class SqliteWriter {
 
   /** Removes some rows of a run that is out of sight; true when there was nothing left and its own row is gone. */
   removeSlice(key: number): boolean {
-    return this.#transaction(() => {
+    return this.transaction(() => {
       if (removeBlobs(this.#statements, this.#options.judge.directory, key)) return false;
       for (const { name, key: columns, slice } of RUN_TABLES) {
         const found = `SELECT ${columns} FROM ${name} WHERE run_key = ? LIMIT ${slice}`;
@@ -219,12 +219,12 @@ export class SqliteWriter {
 
   /** Removes what of these files below `blobs/` nobody names and nobody is writing. */
   removeStrays(names: readonly string[]): void {
-    this.#transaction(() => removeStrays(this.#statements, this.#options.judge, names));
+    this.transaction(() => removeStrays(this.#statements, this.#options.judge, names));
   }
 
   /** Gives some free pages back to the disk; true when few are left and will be used again. */
   vacuumSlice(): boolean {
-    return this.#transaction(() => {
+    return this.transaction(() => {
       const free = this.#pragma('freelist_count');
       if (free < 1000 || free * 4 < this.#pragma('page_count')) return true;
       this.db.exec('PRAGMA incremental_vacuum(500)');
@@ -237,7 +237,7 @@ export class SqliteWriter {
    * own nothing; these are forgotten at once.
    */
   sweep(): { readonly keys: readonly number[]; readonly owners: readonly KeptOwner[] } {
-    return this.#transaction(() => {
+    return this.transaction(() => {
       const hidden = this.#statements.rows("SELECT run_key, owner FROM runs WHERE state <> 'ready'");
       const keys = hidden
         .filter((row) => this.#ownerAlive(row[1] as OwnerId) === undefined)
@@ -352,7 +352,8 @@ export class SqliteWriter {
     for (const { position, crc, data } of parts) put.run(key, segment, position, crc, data);
   }
 
-  #transaction<Answer>(work: () => Answer): Answer {
+  /** Everything, or nothing. */
+  transaction<Answer>(work: () => Answer): Answer {
     this.#begin();
     try {
       const answer = work();

@@ -1,11 +1,18 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock, Random } from '../model/index.ts';
 import { connectReader } from './connection.ts';
+import { FingerprintReader, type FingerprintWriter } from './fingerprint-tables.ts';
 import type { MovingPort } from './moving-port.ts';
 import type { ReaderMethod, WriterAnswer, WriterMethod } from './port.ts';
 import { retryBusy, turn } from './port.ts';
 import { SqliteReader } from './sqlite-reader.ts';
 import type { SqliteWriter, WriterOptions } from './sqlite-writer.ts';
+
+interface Reading {
+  readonly db: DatabaseSync;
+  readonly reader: SqliteReader;
+  readonly fingerprints: FingerprintReader;
+}
 
 export interface AccessParts {
   readonly clock: Clock;
@@ -20,7 +27,7 @@ export interface AccessParts {
 export class StoreAccess {
   readonly #parts: AccessParts;
   readonly #port: MovingPort;
-  readonly #reading: { readonly db: DatabaseSync; readonly reader: SqliteReader } | undefined;
+  readonly #reading: Reading | undefined;
 
   constructor(parts: AccessParts, port: MovingPort) {
     const { connection, judge } = parts.writer;
@@ -28,7 +35,7 @@ export class StoreAccess {
     this.#port = port;
     if (connection.exclusive) return;
     const db = connectReader(connection.path);
-    this.#reading = { db, reader: new SqliteReader(db, judge) };
+    this.#reading = { db, reader: new SqliteReader(db, judge), fingerprints: new FingerprintReader(db) };
   }
 
   /** Where commits are made. */
@@ -58,6 +65,26 @@ export class StoreAccess {
     const { reader } = this.#reading;
     const work = reader[method] as (...args: readonly unknown[]) => ReturnType<SqliteReader[Method]>;
     return retryBusy(() => Reflect.apply(work, reader, args), this.#parts, this.#parts.writer.busyMs);
+  }
+
+  async writeFingerprints<Method extends keyof FingerprintWriter>(
+    method: Method,
+    ...args: Parameters<FingerprintWriter[Method]>
+  ): Promise<void> {
+    await this.#port.carry({ target: 'fingerprints', method, args });
+  }
+
+  async readFingerprints<Method extends keyof FingerprintReader>(
+    method: Method,
+    ...args: Parameters<FingerprintReader[Method]>
+  ): Promise<ReturnType<FingerprintReader[Method]>> {
+    if (this.#reading === undefined) {
+      const answer = await this.#port.carry({ target: 'fingerprint-reader', method, args });
+      return answer as ReturnType<FingerprintReader[Method]>;
+    }
+    const { fingerprints } = this.#reading;
+    const work = fingerprints[method] as (...args: readonly unknown[]) => ReturnType<FingerprintReader[Method]>;
+    return retryBusy(() => Reflect.apply(work, fingerprints, args), this.#parts, this.#parts.writer.busyMs);
   }
 
   /** Lets the loop turn between two pieces of long work. */

@@ -1,6 +1,7 @@
 import type { Store } from '../model/index.ts';
 import { attemptCases } from './store-cases-attempts.ts';
 import { experimentCases } from './store-cases-experiments.ts';
+import { fingerprintCases } from './store-cases-fingerprints.ts';
 import { journalCases } from './store-cases-journal.ts';
 import { ownershipCases } from './store-cases-ownership.ts';
 import { rowCases } from './store-cases-rows.ts';
@@ -16,7 +17,7 @@ export interface StoreFixture extends AsyncDisposable {
 }
 
 /** What a store must have for a case to say anything of it. */
-export type StoreTrait = 'jobs' | 'another' | 'reopen';
+export type StoreTrait = 'jobs' | 'another' | 'reopen' | 'fingerprints';
 
 /** One thing every store does. Rejects when this one does not. */
 export interface StoreCase {
@@ -33,6 +34,7 @@ export const storeCases: readonly StoreCase[] = [
   ...journalCases,
   ...ownershipCases,
   ...experimentCases,
+  ...fingerprintCases,
 ];
 
 /** The cases that apply to a store with these traits. */

@@ -32,7 +32,7 @@ export interface CommandTask<P, O extends Outputs> {
   on(backend: string, overrides?: Omit<PolicyOptions, 'backend'>): CommandTask<P, O>;
 }
 
-const FIELDS: readonly string[] = ['run', 'outputs', 'inputs', 'environment', ...POLICY_FIELDS];
+const FIELDS: readonly string[] = ['run', 'outputs', 'inputs', 'environment', 'cache', ...POLICY_FIELDS];
 
 /**
  * Defines a command: what to run, what it leaves behind, what it needs.
@@ -56,9 +56,13 @@ export function command<P, O extends Outputs = Record<never, never>>(
   }
   const outputs = options.outputs ?? ({} as O);
   checkOutputs(name, outputs);
-  const definition = definitionOf(name, 'command', options);
+  const define = (policies: DefinitionOptions): Definition => {
+    const made = definitionOf(name, 'command', policies);
+    return Object.values(outputs).some(({ temporary }) => temporary) ? { ...made, temporary: true } : made;
+  };
+  const definition = define(options);
   const redefine: Redefine = (record, backend, overrides) => {
-    record.definition = definitionOf(name, 'command', { ...options, ...overrides, backend });
+    record.definition = define({ ...options, ...overrides, backend });
   };
   const makeHandle = handleMaker(outputs, redefine);
   const call = (parameters?: unknown): Handle<O> => {

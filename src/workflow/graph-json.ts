@@ -226,6 +226,9 @@ function readDefinition(definition: Shape): Definition {
   for (const field of timeouts.keys()) timeouts.get(field).number(0);
   definition.get('graceMs').number(0);
   definition.get('priority').number();
+  for (const flag of ['cache', 'temporary'])
+    if (definition.has(flag) && typeof definition.get(flag).json() !== 'boolean')
+      throw definition.get(flag).wrong('is true or false');
   if (definition.has('environment')) {
     const environment = definition.get('environment');
     for (const name of environment.keys()) environment.get(name).text();

@@ -3,6 +3,7 @@ export { command, type CommandOptions, type CommandTask } from './command.ts';
 export type { AnyHandle, CallHandle, Handle, HandleMembers } from './handle.ts';
 export {
   file,
+  type FileOptions,
   json,
   type Output,
   type OutputOptions,

@@ -10,16 +10,18 @@ export class Output<T> {
   readonly type: OutputSpec['type'];
   readonly path: string;
   readonly published: PublishPath | undefined;
+  readonly temporary: boolean;
 
-  constructor(type: OutputSpec['type'], path: string, published?: PublishPath) {
+  constructor(type: OutputSpec['type'], path: string, options: FileOptions = {}) {
     this.type = type;
     this.path = path;
-    this.published = published;
+    this.published = options.publish;
+    this.temporary = options.temporary === true;
   }
 
   /** Puts it where people look: below the project's results folder. */
   publish(path: PublishPath): Output<T> {
-    return new Output<T>(this.type, this.path, path);
+    return new Output<T>(this.type, this.path, { publish: path, temporary: this.temporary });
   }
 }
 
@@ -28,19 +30,27 @@ export interface OutputOptions {
   readonly publish?: PublishPath;
 }
 
+export interface FileOptions extends OutputOptions {
+  /**
+   * Deleted once every task that takes it is done, and made again when one of them must run again. What the workflow
+   * returns, or publishes, stays. @default false
+   */
+  readonly temporary?: boolean;
+}
+
 /** A file that holds JSON; who takes it gets the value. */
 export function json<T>(path: string, options: OutputOptions = {}): Output<T> {
-  return new Output<T>('json', path, options.publish);
+  return new Output<T>('json', path, options);
 }
 
 /** A file; who takes it finds it linked into its work directory. */
-export function file(path: string, options: OutputOptions = {}): Output<FileValue> {
-  return new Output<FileValue>('file', path, options.publish);
+export function file(path: string, options: FileOptions = {}): Output<FileValue> {
+  return new Output<FileValue>('file', path, options);
 }
 
 /** A file that holds text; who takes it gets the text. */
 export function text(path: string, options: OutputOptions = {}): Output<string> {
-  return new Output<string>('text', path, options.publish);
+  return new Output<string>('text', path, options);
 }
 
 export type Outputs = Readonly<Record<string, Output<unknown>>>;
@@ -95,14 +105,14 @@ export function checkOutputs(task: string, outputs: Outputs): void {
 
 /** The outputs of one task as data. @throws {HeddleError} INPUT_INVALID for a published path that leaves the results folder */
 export function outputSpecs(outputs: Outputs, task: string, parameters: unknown): readonly OutputSpec[] {
-  return Object.entries(outputs).map(([name, { type, path, published }]): OutputSpec => {
-    if (published === undefined) return { name, path, type };
+  return Object.entries(outputs).map(([name, { type, path, published, temporary }]): OutputSpec => {
+    if (published === undefined) return temporary ? { name, path, type, temporary } : { name, path, type };
     const publish = typeof published === 'string' ? published : published(parameters as never);
     if (typeof publish !== 'string' || !staysInside(publish)) {
       throw new HeddleError('INPUT_INVALID', `output '${name}' of '${task}' is published at '${String(publish)}'`, {
         hint: 'give a path below the results folder, without ..',
       });
     }
-    return { name, path, type, publish };
+    return temporary ? { name, path, type, publish, temporary } : { name, path, type, publish };
   });
 }

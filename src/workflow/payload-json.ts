@@ -101,7 +101,8 @@ function readInput(input: Shape): void {
 }
 
 function readOutput(output: Shape): void {
-  output.fields(['name', 'path', 'type', 'publish']);
+  output.fields(['name', 'path', 'type', 'publish', 'temporary']);
+  readFlag(output, 'temporary');
   output.get('name').text();
   output.get('type').oneOf(['file', 'json', 'text']);
   const path = output.get('path');

@@ -36,7 +36,7 @@ export type TaskResult<Returned> =
       ? readonly Item[]
       : Awaited<Returned>;
 
-const FIELDS: readonly string[] = ['module', 'environment', ...POLICY_FIELDS];
+const FIELDS: readonly string[] = ['module', 'environment', 'cache', ...POLICY_FIELDS];
 
 /**
  * Defines a task by a function. It runs wherever its backend has lanes, found there by its module and this name: so

@@ -9,13 +9,21 @@ interface Variant {
 }
 
 const variants: readonly Variant[] = [
-  { name: 'full', options: { durability: 'full', writer: 'main' }, traits: ['jobs', 'another', 'reopen'] },
-  { name: 'normal, writer in its thread', options: { writer: 'thread' }, traits: ['jobs', 'another', 'reopen'] },
-  { name: 'exclusive', options: { exclusive: true, writer: 'main' }, traits: ['jobs', 'reopen'] },
+  {
+    name: 'full',
+    options: { durability: 'full', writer: 'main' },
+    traits: ['jobs', 'another', 'reopen', 'fingerprints'],
+  },
+  {
+    name: 'normal, writer in its thread',
+    options: { writer: 'thread' },
+    traits: ['jobs', 'another', 'reopen', 'fingerprints'],
+  },
+  { name: 'exclusive', options: { exclusive: true, writer: 'main' }, traits: ['jobs', 'reopen', 'fingerprints'] },
   {
     name: 'exclusive, writer in its thread',
     options: { exclusive: true, writer: 'thread' },
-    traits: ['jobs', 'reopen'],
+    traits: ['jobs', 'reopen', 'fingerprints'],
   },
 ];
 

@@ -1,0 +1,202 @@
+import type { DatabaseSync } from 'node:sqlite';
+import {
+  asRunId,
+  type EarlierQuery,
+  type EarlierRow,
+  type FileHashRow,
+  type FingerprintRow,
+  type FoundResult,
+  type OwnerId,
+  type RunId,
+} from '../model/index.ts';
+import { type Row, Statements } from './connection.ts';
+import type { SqliteWriter } from './sqlite-writer.ts';
+import { notYours, runNotFound } from './store-rules.ts';
+
+/** The part of the writer that keeps what results were made of. Each method is one transaction. */
+export class FingerprintWriter {
+  readonly #writer: SqliteWriter;
+  readonly #self: OwnerId;
+  readonly #statements: Statements;
+
+  constructor(writer: SqliteWriter, self: OwnerId) {
+    this.#writer = writer;
+    this.#self = self;
+    this.#statements = new Statements(writer.db);
+  }
+
+  put(run: RunId, rows: readonly FingerprintRow[]): void {
+    this.#writer.transaction(() => {
+      const { key, owner, epoch } = this.#run(run);
+      if (owner !== this.#self) throw notYours(run, this.#self, epoch);
+      const remove = this.#statements.get('DELETE FROM fingerprints WHERE run_key = ? AND job = ? AND variant > 0');
+      for (const row of rows) {
+        remove.run(key, row.job);
+        this.#insert(key, row, { variant: 0, sealed: 0 });
+      }
+    });
+  }
+
+  seal(run: RunId, jobs: readonly Pick<FingerprintRow, 'job' | 'fingerprint'>[]): void {
+    this.#writer.transaction(() => {
+      const { key } = this.#run(run);
+      const seal = this.#statements.get(
+        'UPDATE fingerprints SET sealed = 1 WHERE run_key = ? AND job = ? AND variant = 0 AND fingerprint = ?',
+      );
+      for (const { job, fingerprint } of jobs) seal.run(key, job, fingerprint);
+    });
+  }
+
+  accept(run: RunId, rows: readonly FingerprintRow[]): void {
+    this.#writer.transaction(() => {
+      const { key } = this.#run(run);
+      const last = 'SELECT max(variant) FROM fingerprints WHERE run_key = ? AND job = ?';
+      for (const row of rows) {
+        const variant = Number(this.#statements.row(last, key, row.job)?.[0] ?? 0) + 1;
+        this.#insert(key, row, { variant, sealed: 1 });
+      }
+    });
+  }
+
+  putCode(code: readonly { readonly hash: string; readonly files: string }[]): void {
+    this.#writer.transaction(() => {
+      const put = this.#statements.get('INSERT OR IGNORE INTO code VALUES (?, ?)');
+      for (const { hash, files } of code) put.run(hash, files);
+    });
+  }
+
+  rememberFiles(rows: readonly FileHashRow[]): void {
+    this.#writer.transaction(() => {
+      const put = this.#statements.get('INSERT OR REPLACE INTO file_hashes VALUES (?, ?, ?)');
+      for (const { inode, state, sha256 } of rows) put.run(inode, state, sha256);
+    });
+  }
+
+  #insert(key: number, row: FingerprintRow, how: { readonly variant: number; readonly sealed: 0 | 1 }): void {
+    const { job, fingerprint, name, task, base, components, fromRun, fromJob, note, at } = row;
+    const { variant, sealed } = how;
+    this.#statements
+      .get('INSERT OR REPLACE INTO fingerprints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+      .run(key, job, variant, fingerprint, sealed, name, task, base, components, fromRun, fromJob, note, at);
+  }
+
+  #run(run: RunId): { readonly key: number; readonly owner: string; readonly epoch: number } {
+    const row = this.#statements.row("SELECT run_key, owner, epoch FROM runs WHERE id = ? AND state = 'ready'", run);
+    if (row === undefined) throw runNotFound(run);
+    return { key: Number(row[0]), owner: String(row[1]), epoch: Number(row[2]) };
+  }
+}
+
+/** Rows of a reused result take their components from its source, while that is there. */
+const COLUMNS = `f.job, f.name, f.task, f.fingerprint, f.base,
+  CASE WHEN f.from_run = '' THEN f.components ELSE coalesce((SELECT s.components FROM fingerprints s
+    JOIN runs o ON o.run_key = s.run_key WHERE o.id = f.from_run AND s.job = f.from_job AND s.fingerprint = f.fingerprint
+    LIMIT 1), f.components) END,
+  f.from_run, f.from_job, f.note, f.at`;
+
+const BASES = 1000;
+
+/** Reads what results were made of, each in one statement or some alike. */
+export class FingerprintReader {
+  readonly #statements: Statements;
+
+  constructor(db: DatabaseSync) {
+    this.#statements = new Statements(db);
+  }
+
+  find(fingerprints: readonly string[], except: string, skip: number): readonly (FoundResult | undefined)[] {
+    const latest = this.#statements.get(`SELECT r.id, f.job, f.name FROM fingerprints f
+      JOIN runs r ON r.run_key = f.run_key
+      WHERE f.fingerprint = ? AND f.sealed = 1 AND r.state = 'ready' AND r.id <> ?
+      ORDER BY f.run_key DESC, f.job LIMIT 1 OFFSET ?`);
+    return fingerprints.map((fingerprint) => {
+      const row = latest.get(fingerprint, except, skip) as Row | undefined;
+      return row === undefined
+        ? undefined
+        : { run: asRunId(String(row[0])), job: Number(row[1]), name: String(row[2]) };
+    });
+  }
+
+  of(run: RunId, jobs: readonly number[]): readonly (FingerprintRow | undefined)[] {
+    const key = this.#key(run);
+    const sql = `SELECT ${COLUMNS} FROM fingerprints f WHERE f.run_key = ? AND f.job = ? AND f.variant = 0`;
+    return jobs.map((job) => {
+      const row = this.#statements.row(sql, key, job);
+      return row === undefined ? undefined : rowOf(row);
+    });
+  }
+
+  countReused(run: RunId): number {
+    const row = this.#statements.row(
+      `SELECT count(*) FROM fingerprints f JOIN jobs j ON j.run_key = f.run_key AND j.job = f.job
+        WHERE f.run_key = ? AND f.variant = 0 AND f.from_run <> '' AND j.status = 'done'`,
+      this.#key(run),
+    );
+    return Number(row?.[0] ?? 0);
+  }
+
+  earlier({ task, name, before, except, limit }: EarlierQuery): readonly EarlierRow[] {
+    const rows = this.#statements.rows(
+      `SELECT ${COLUMNS}, r.id FROM fingerprints f JOIN runs r ON r.run_key = f.run_key
+        WHERE f.task = ? ${name === undefined ? '' : 'AND f.name = ?'} AND f.at < ? AND r.state = 'ready' AND r.id <> ?
+        ORDER BY f.at DESC, f.run_key DESC LIMIT ?`,
+      ...[task, ...(name === undefined ? [] : [name]), before ?? Number.MAX_SAFE_INTEGER, except ?? '', limit],
+    );
+    return rows.map((row) => ({ ...rowOf(row), run: asRunId(String(row[10])) }));
+  }
+
+  bases(task: string): readonly string[] {
+    return this.#statements
+      .rows(
+        `SELECT f.base FROM fingerprints f WHERE f.task = ? AND f.sealed = 1
+          GROUP BY f.base ORDER BY max(f.at) DESC LIMIT ${BASES}`,
+        task,
+      )
+      .map(([base]) => String(base));
+  }
+
+  dependents(run: RunId): readonly RunId[] {
+    return this.#statements
+      .rows(
+        `SELECT DISTINCT r.id FROM fingerprints f JOIN runs r ON r.run_key = f.run_key
+          WHERE f.from_run = ? AND r.state = 'ready' ORDER BY r.id`,
+        run,
+      )
+      .map(([id]) => asRunId(String(id)));
+  }
+
+  code(hash: string): string | undefined {
+    const row = this.#statements.row('SELECT files FROM code WHERE hash = ?', hash);
+    return row === undefined ? undefined : String(row[0]);
+  }
+
+  fileHashes(inodes: readonly string[]): readonly (FileHashRow | undefined)[] {
+    const get = this.#statements.get('SELECT state, sha256 FROM file_hashes WHERE inode = ?');
+    return inodes.map((inode) => {
+      const row = get.get(inode) as Row | undefined;
+      return row === undefined ? undefined : { inode, state: String(row[0]), sha256: String(row[1]) };
+    });
+  }
+
+  #key(run: RunId): number {
+    const row = this.#statements.row("SELECT run_key FROM runs WHERE id = ? AND state = 'ready'", run);
+    if (row === undefined) throw runNotFound(run);
+    return Number(row[0]);
+  }
+}
+
+function rowOf(row: Row): FingerprintRow {
+  const [job, name, task, fingerprint, base, components, fromRun, fromJob, note, at] = row;
+  return {
+    job: Number(job),
+    name: String(name),
+    task: String(task),
+    fingerprint: String(fingerprint),
+    base: String(base),
+    components: String(components),
+    fromRun: String(fromRun) as RunId | '',
+    fromJob: Number(fromJob),
+    note: String(note),
+    at: Number(at),
+  };
+}
