@@ -11,6 +11,7 @@ import {
   type Status,
 } from '../model/index.ts';
 import type { LiveAttempt } from './attempts.ts';
+import { ChurningMap } from './churning-map.ts';
 import { detailCode, detailOf, KEPT_FLAGS, statusCode, statusOf } from './codes.ts';
 import { Outbox, type RowDraft } from './outbox.ts';
 import { BackendState } from './places.ts';
@@ -49,7 +50,7 @@ export interface FinalJob {
 export class Core {
   readonly settings: CoreSettings;
   readonly runs: Map<RunId, RunState> = new Map();
-  readonly attempts: Map<AttemptId, LiveAttempt> = new Map();
+  readonly attempts: ChurningMap<AttemptId, LiveAttempt> = new ChurningMap();
   readonly backends: Map<string, BackendState> = new Map();
   readonly timers: Timers = new Timers();
   /** Free tokens by name, engine-wide, and all there are. */

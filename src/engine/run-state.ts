@@ -13,6 +13,7 @@ import {
 } from '../model/index.ts';
 import type { RunSettings } from './api.ts';
 import type { LiveAttempt } from './attempts.ts';
+import { ChurningMap } from './churning-map.ts';
 import { PENDING, statusOf } from './codes.ts';
 import type { After, AwaitedName, Gate, Watch } from './conditions.ts';
 import { GrowingSegment, isSmall, type Segment } from './growing-segment.ts';
@@ -65,7 +66,7 @@ export class RunState {
   /** Live attempts. */
   live = 0;
   /** The live attempt of each job that has one. */
-  readonly attemptOf: Map<number, LiveAttempt> = new Map();
+  readonly attemptOf: ChurningMap<number, LiveAttempt> = new ChurningMap();
   heldCpus = 0;
 
   /** Of the latest attempt that ended other than well. */
