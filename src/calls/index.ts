@@ -29,5 +29,5 @@ export {
 } from './context.ts';
 export { type LoadOptions, loadFunction } from './load.ts';
 export { type Call, type CallOptions, type CallOutcome, runCall } from './run-call.ts';
-export { codeOf, codeOfModules, moduleCode } from './module-code.ts';
+export { type CallCode, callCode, codeOf, codeOfModules, moduleCode } from './module-code.ts';
 export { calledModules, portableGraph, portableReference } from './portable.ts';

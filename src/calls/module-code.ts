@@ -38,14 +38,33 @@ export function codeOfModules(files: readonly string[], folder: string): Readonl
   return Object.fromEntries([...hashes].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** The code of a called function, apart and as one. */
+export interface CallCode {
+  /** What is called of it, for people: `task fit`, `export fit`, `Math.max`. */
+  readonly what: string;
+  /** Hashes by file and package, as `moduleCode` has them; of what is no module under one name. */
+  readonly files: Readonly<Record<string, string>>;
+  /** sha256 in hex, over all of it. */
+  readonly hash: string;
+}
+
 /** What decides what a called function does, as a sha256 in hex. Undefined where that can't be known: a function held in memory. */
 export function codeOf(reference: CallReference): string | undefined {
+  return callCode(reference)?.hash;
+}
+
+/** As `codeOf`, with what it is made of. */
+export function callCode(reference: CallReference): CallCode | undefined {
   switch (reference.kind) {
     case 'builtin':
-    case 'global':
-      return hash('sha256', `${reference.kind} ${reference.name}`);
-    case 'source':
-      return hash('sha256', `source\n${codeTokens(`(${reference.source}\n)`).join('\n')}`);
+    case 'global': {
+      const all = hash('sha256', `${reference.kind} ${reference.name}`);
+      return { what: reference.name, files: {}, hash: all };
+    }
+    case 'source': {
+      const all = hash('sha256', `source\n${codeTokens(`(${reference.source}\n)`).join('\n')}`);
+      return { what: 'a function', files: { 'the function': all }, hash: all };
+    }
     case 'module':
       return moduleReferenceCode(reference);
     case 'local':
@@ -53,14 +72,16 @@ export function codeOf(reference: CallReference): string | undefined {
   }
 }
 
-function moduleReferenceCode({ module, name, task }: Extract<CallReference, { kind: 'module' }>): string | undefined {
-  const exported = `${task === true ? 'task' : 'export'} ${name}`;
-  if (isBuiltin(module) || module.startsWith('data:')) return hash('sha256', `${exported}\n${module}`);
+function moduleReferenceCode({ module, name, task }: Extract<CallReference, { kind: 'module' }>): CallCode | undefined {
+  const what = `${task === true ? 'task' : 'export'} ${name}`;
+  if (isBuiltin(module) || module.startsWith('data:'))
+    return { what, files: {}, hash: hash('sha256', `${what}\n${module}`) };
   if (!module.startsWith('file:')) return undefined;
   const path = fileURLToPath(module);
   if (!existsSync(path)) return undefined;
-  const code = Object.entries(moduleCode(path)).map(([file, sha256]) => `${file} ${sha256}`);
-  return hash('sha256', `${exported}\n${code.join('\n')}`);
+  const files = moduleCode(path);
+  const code = Object.entries(files).map(([file, sha256]) => `${file} ${sha256}`);
+  return { what, files, hash: hash('sha256', `${what}\n${code.join('\n')}`) };
 }
 
 function codeTokens(source: string): readonly string[] {
@@ -71,22 +92,34 @@ function codeTokens(source: string): readonly string[] {
   }
 }
 
-const known = new Map<string, { readonly identity: string; readonly facts: ModuleFacts }>();
+interface KnownModule {
+  readonly identity: string;
+  /** Of the bytes, for a file that is too young for its identity to tell. */
+  readonly bytesHash: string;
+  readonly facts: ModuleFacts;
+}
+
+const known = new Map<string, KnownModule>();
+
+/** A file may be written again within one tick of its clock and keep its times: one so young is read again. */
+const RACY_MS = 50;
 
 function readModule(path: string): ModuleFacts | undefined {
   const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
   if (stat?.isFile() !== true) return undefined;
-  const identity = `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`;
+  const isYoung = performance.timeOrigin + performance.now() - Number(stat.ctimeMs) < RACY_MS;
+  const identity = isYoung ? '' : `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`;
   const earlier = known.get(path);
-  if (earlier?.identity === identity) return earlier.facts;
-  const facts = factsOf(path);
-  known.set(path, { identity, facts });
+  if (!isYoung && earlier?.identity === identity) return earlier.facts;
+  const bytes = readFileSync(path);
+  const bytesHash = hash('sha256', bytes);
+  const facts = earlier?.bytesHash === bytesHash ? earlier.facts : factsOf(path, bytes, bytesHash);
+  known.set(path, { identity, bytesHash, facts });
   return facts;
 }
 
-function factsOf(path: string): ModuleFacts {
-  const bytes = readFileSync(path);
-  if (!/\.[cm]?[jt]s$/.test(path)) return { hash: hash('sha256', bytes), imports: [] };
+function factsOf(path: string, bytes: Buffer, bytesHash: string): ModuleFacts {
+  if (!/\.[cm]?[jt]s$/.test(path)) return { hash: bytesHash, imports: [] };
   return remembered(path, bytes, () => factsOfText(path, bytes));
 }
 
