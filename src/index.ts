@@ -106,7 +106,15 @@ export {
   type Status,
   type Store,
 } from './model/index.ts';
-export { ExecutionMonitor, type MonitorOptions, type MonitorReport } from './observe/index.ts';
+export {
+  ExecutionMonitor,
+  type MonitorOptions,
+  type MonitorReport,
+  notify,
+  type NotifyEvent,
+  type NotifyMessage,
+  type NotifyOptions,
+} from './observe/index.ts';
 export {
   command,
   type CommandOptions,

@@ -62,7 +62,13 @@ const traceOptions = (): readonly Option[] => [
     .default(0),
 ];
 const acceptCode = (): Option => option('--accept-code', "go on though the workflow's code has changed");
-const monitorOption = (): Option => option('--no-monitor', 'do not measure what attempts use');
+const observerOptions = (): readonly Option[] => [
+  option(
+    '--notify <target>',
+    'tell of the end and of the first failure: an https:// address, or command: and a shell line',
+  ).argParser(collect),
+  option('--no-monitor', 'do not measure what attempts use'),
+];
 const durability = (): Option =>
   option('--durability <word>', 'what survives: a killed process, or power loss too')
     .choices(['normal', 'full'])
@@ -82,7 +88,7 @@ const COMMANDS: readonly Declared[] = [
         .choices(['continue', 'stop', 'abort'])
         .default('continue'),
       ...traceOptions(),
-      monitorOption(),
+      ...observerOptions(),
       durability(),
     ],
   },
@@ -96,7 +102,7 @@ const COMMANDS: readonly Declared[] = [
     usage: 'resume [run]',
     help: 'continue what was interrupted or paused; the latest such run by default',
     action: async () => (await import('./commands/resume.ts')).resume,
-    options: [jobsOption(), acceptCode(), monitorOption(), durability()],
+    options: [jobsOption(), acceptCode(), ...observerOptions(), durability()],
   },
   {
     usage: 'retry <run>',
@@ -108,7 +114,7 @@ const COMMANDS: readonly Declared[] = [
       ),
       jobsOption(),
       acceptCode(),
-      monitorOption(),
+      ...observerOptions(),
       durability(),
     ],
   },
