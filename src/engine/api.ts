@@ -121,8 +121,11 @@ export interface Expansion {
   readonly error?: SerializedError;
 }
 
-/** Says what a control node becomes. Pure: the same upstreams, the same expansion. What it throws fails the job. */
-export type Expand = (node: ControlNode) => Expansion;
+/**
+ * Says what a control node becomes. Pure: the same upstreams, the same expansion. What it throws fails the job. One that
+ * has much to do is a generator: it yields every few milliseconds, and returns the expansion.
+ */
+export type Expand = (node: ControlNode) => Expansion | Generator<void, Expansion>;
 
 /** How one run is to be executed. Kept as JSON with the run. */
 export interface RunSettings {
@@ -172,6 +175,8 @@ export interface RunView {
   readonly size: number;
   readonly startedAt: number;
   readonly endedAt: number;
+  /** Nodes that no branch chose, or that need the value of one: they are in no count. Absent: none. */
+  readonly skipped?: number;
 }
 
 /** A job as the engine sees it now. */
@@ -183,6 +188,8 @@ export interface JobView {
   readonly fence: number;
   readonly charged: number;
   readonly losses: number;
+  /** No branch chose it, or what it needs: it is `created`, and never becomes a job. */
+  readonly skipped?: true;
 }
 
 /** A job that another waits for. */
@@ -204,12 +211,14 @@ export interface Explanation {
   readonly free?: readonly { readonly place: string; readonly cpus: number; readonly memoryBytes?: number }[];
   /** How many attempts may run at a time over all backends, when it waits for that. */
   readonly limit?: number;
+  /** The cap that it waits for: as many jobs of that name as may run do. */
+  readonly cap?: { readonly name: string; readonly limit: number };
   /** The job for which what is free is being kept. */
   readonly reservedFor?: JobId;
   /** Epoch milliseconds of its dated wake-up. */
   readonly wakeAt?: number;
   readonly lastOutcome?: Outcome;
-  /** For a job cancelled because of an upstream one: that one. */
+  /** For a job cancelled because of an upstream one: that one. For one that is skipped: the branch that did not choose it. */
   readonly becauseOf?: JobId;
 }
 

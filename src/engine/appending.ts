@@ -1,4 +1,5 @@
 import { type Graph, HeddleError } from '../model/index.ts';
+import { refuseCap } from './caps.ts';
 import { meetNames, refuseCondition } from './conditions.ts';
 import type { Core } from './core.ts';
 import { isSmall } from './growing-segment.ts';
@@ -17,7 +18,7 @@ export interface Addition {
 
 /** Whether a segment can be appended in one go. */
 export function isQuick(segment: Graph): boolean {
-  return isSmall(segment) && segment.edgeFrom.length <= 10_000;
+  return isSmall(segment) && segment.edgeFrom.length + (segment.late?.from.length ?? 0) <= 10_000;
 }
 
 /**
@@ -31,7 +32,7 @@ export function appendQuickly(core: Core, addition: Addition): void {
   refuseUnfit(core, addition);
   const first = run.table.size;
   inOneGo(addSegment(core, run, segment, defaults));
-  inOneGo(run.table.rankAll([segment], first));
+  inOneGo(run.table.rankAll([segment], { first }));
   openAdded(core, run, first, segment);
   const steps = admit(core, run, { first, last: run.table.size });
   // An end that is being told knows only the edges that were there when that began: it is to be told first.
@@ -40,7 +41,7 @@ export function appendQuickly(core: Core, addition: Addition): void {
 }
 
 /** Who has named the new jobs learns of them, and those that wait for nothing become ready. */
-function* admit(
+export function* admit(
   core: Core,
   run: RunState,
   { first, last }: { readonly first: number; readonly last: number },
@@ -66,7 +67,7 @@ export async function appendInSlices(loop: EngineLoop, addition: Addition): Prom
   refuseUnfit(core, addition);
   const first = run.table.size;
   await loop.inSlices(addSegment(core, run, segment, defaults));
-  await loop.inSlices(run.table.rankAll([segment], first));
+  await loop.inSlices(run.table.rankAll([segment], { first }));
   loop.input(() => {
     openAdded(core, run, first, segment);
     addChore(core, run, admit(core, run, { first, last: run.table.size }));
@@ -86,20 +87,30 @@ function openAdded(core: Core, run: RunState, first: number, segment: Graph): vo
   if (run.stopping) stopRest(core, run);
 }
 
+/** What a control node became stays a segment of its own. */
 function isGathered({ graph }: { readonly graph: Graph | undefined }): boolean {
-  return graph === undefined || isSmall(graph);
+  return graph === undefined || (isSmall(graph) && graph.expands === undefined);
 }
 
 function refuseUnfit(core: Core, { run, segment, defaults }: Addition): void {
   const { size } = run.table;
+  if (segment.late !== undefined || segment.expands !== undefined)
+    throw new HeddleError('GRAPH_INVALID', 'only what a control node becomes has late edges');
   if (run.endedAt !== 0) throw conflict(`run ${run.id} is finished: nothing can be added`);
   if (run.closed && run.settings.open === true) throw conflict(`run ${run.id} is closed: nothing can be added`);
   if (run.stopping) throw conflict(`run ${run.id} is being cancelled: nothing can be added`);
   if (segment.base !== size)
     throw conflict(`the segment begins at ${segment.base}, but run ${run.id} has ${size} jobs`);
+  refuseDefinitions(core, { run, segment, defaults });
+}
+
+/** @throws {HeddleError} BACKEND_UNKNOWN, RESOURCES_IMPOSSIBLE, INPUT_INVALID */
+export function refuseDefinitions(core: Core, { run, segment, defaults }: Addition): void {
   for (const definition of segment.definitions) {
-    refuseRequest(core, backendOf(core, run, { definition, defaults }), definition.resources);
+    const backend = backendOf(core, run, { definition, defaults });
+    if (definition.kind !== 'control') refuseRequest(core, backend, definition.resources);
     if (definition.condition !== undefined) refuseCondition(definition.condition);
+    refuseCap(definition);
   }
 }
 

@@ -13,6 +13,7 @@ import {
   type TimeoutKind,
 } from '../model/index.ts';
 import { leaveLine, promote } from './ahead.ts';
+import { countHeld } from './caps.ts';
 import { CANCEL_REQUESTED, HELD, STOP_REQUESTED, SUCCESSOR } from './codes.ts';
 import { type Change, type Core, change, changePhase } from './core.ts';
 import type { BackendState, PlaceState } from './places.ts';
@@ -110,6 +111,7 @@ function forgetLive(core: Core, attempt: LiveAttempt): void {
 
 function giveBackGrant(core: Core, attempt: LiveAttempt): void {
   attempt.run.heldCpus -= attempt.grant.cpus;
+  countHeld(attempt.run, attempt.job, -1);
   core.grantable = true;
   if (attempt.isAhead) return leaveLine(attempt);
   giveBack(attempt.place, attempt.grant);

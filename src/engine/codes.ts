@@ -2,6 +2,7 @@ import {
   CANCELLED_CAUSES,
   type Detail,
   FAILED_CAUSES,
+  type FinalStatus,
   PENDING_REASONS,
   PHASES,
   STATUSES,
@@ -15,6 +16,22 @@ export const RUNNING = 2;
 /** `done` is 3; nothing asks for it by number. */
 export const FAILED = 4;
 export const CANCELLED = 5;
+/** No branch chose it, or what it needs: it never becomes a job. To the store and to whoever asks it stays `created`. */
+export const SKIPPED = 6;
+
+/** How a node stands: the status of its job, or that it has none and never will. */
+export type Standing = Status | 'skipped';
+const STANDINGS: readonly Standing[] = [...STATUSES, 'skipped'];
+const STATUS_NAMES: readonly Status[] = [...STATUSES, 'created'];
+
+export function standingOf(code: number): Standing {
+  return STANDINGS[code] as Standing;
+}
+
+/** Nothing more becomes of it by itself. */
+export function isOver(standing: Standing): standing is FinalStatus | 'skipped' {
+  return standing !== 'pending' && standing !== 'running' && standing !== 'created';
+}
 
 /** Details as numbers: positions here. */
 const DETAILS: readonly Detail[] = ['', ...PENDING_REASONS, ...PHASES, ...FAILED_CAUSES, ...CANCELLED_CAUSES];
@@ -22,7 +39,7 @@ const DETAIL_CODES: ReadonlyMap<Detail, number> = new Map(DETAILS.map((detail, c
 const STATUS_CODES: ReadonlyMap<Status, number> = new Map(STATUSES.map((status, code) => [status, code]));
 
 export function statusOf(code: number): Status {
-  return STATUSES[code] as Status;
+  return STATUS_NAMES[code] as Status;
 }
 
 export function statusCode(status: Status): number {

@@ -1,5 +1,5 @@
-import { acceptBit, type AcceptMask, type Condition, HeddleError, isFinal } from '../model/index.ts';
-import { TOLD } from './codes.ts';
+import { acceptBit, type AcceptMask, type Condition, HeddleError } from '../model/index.ts';
+import { isOver, type Standing, TOLD } from './codes.ts';
 import type { Core } from './core.ts';
 import { isTimeZone, type LocalTime, localTime, nextTime } from './local-time.ts';
 import type { RunState } from './run-state.ts';
@@ -184,7 +184,7 @@ export function* meetNames(
     for (const { jobs, at } of awaited.places) jobs[at] = job;
     for (const gate of awaited.gates) {
       // It was not counted on any more, and comes all the same: to a run that is not open nodes may be appended.
-      if (run.isSealed(gate.watch.job)) gate.left += 1;
+      if (run.knowsAllNames(gate.watch.job)) gate.left += 1;
       if (isToldOff(run, job)) {
         if (advance(run, gate, job)) look(gate.watch.job);
       } else connect(run, gate, job);
@@ -197,6 +197,11 @@ function isToldOff(run: RunState, job: number): boolean {
   return ((run.table.flags[job] as number) & TOLD) !== 0 && !run.gates.has(job);
 }
 
+/** Whether an end is one of those waited for. What is skipped keeps nobody waiting. */
+export function accepts(mask: AcceptMask, standing: Standing): boolean {
+  return standing === 'skipped' || (mask & acceptBit(standing)) !== 0;
+}
+
 function judgeAfter(run: RunState, condition: After, isSealed: boolean): Verdict {
   let accepted = 0;
   let refused = 0;
@@ -206,8 +211,8 @@ function judgeAfter(run: RunState, condition: After, isSealed: boolean): Verdict
       continue;
     }
     const status = run.statusOf(upstream);
-    if (!isFinal(status)) continue;
-    if ((condition.accept & acceptBit(status)) !== 0) accepted += 1;
+    if (!isOver(status)) continue;
+    if (accepts(condition.accept, status)) accepted += 1;
     else refused += 1;
   }
   const all = condition.mode === 'all';
@@ -252,7 +257,7 @@ function* register(run: RunState, made: Watch, condition: Condition): Generator<
   if (condition.kind !== 'after') return;
   // One more than there are, until all are registered: ends that come meanwhile must not be taken for the last.
   const gate: Gate = { watch: made, accept: condition.accept, mode: condition.mode, left: 1 };
-  const isSealed = run.isSealed(made.job);
+  const isSealed = run.knowsAllNames(made.job);
   for (const [at, upstream] of jobsOf(run, condition).entries()) {
     if (made.fired) return;
     if (at % NAMES_A_SLICE === NAMES_A_SLICE - 1) yield;
@@ -286,7 +291,7 @@ export function unwatch(run: RunState, job: number): void {
 export function advance(run: RunState, gate: Gate, upstream: number): boolean {
   if (gate.watch.fired) return false;
   gate.left -= 1;
-  const isAccepted = (gate.accept & acceptBit(run.statusOf(upstream))) !== 0;
+  const isAccepted = accepts(gate.accept, run.statusOf(upstream));
   const decides = isAccepted === (gate.mode === 'any');
   if (!decides && gate.left > 0) return false;
   unwatch(run, gate.watch.job);

@@ -1,5 +1,6 @@
 import {
   type AttemptId,
+  attemptIds,
   type Backend,
   type Detail,
   type EngineEvent,
@@ -10,9 +11,11 @@ import {
   type RunId,
   type Status,
 } from '../model/index.ts';
+import type { EngineOptions } from './api.ts';
 import type { LiveAttempt } from './attempts.ts';
 import { ChurningMap } from './churning-map.ts';
-import { detailCode, detailOf, KEPT_FLAGS, statusCode, statusOf } from './codes.ts';
+import { detailCode, detailOf, KEPT_FLAGS, SKIPPED, statusCode, statusOf } from './codes.ts';
+import type { ReadyControl } from './controls.ts';
 import { Outbox, type RowDraft } from './outbox.ts';
 import { BackendState } from './places.ts';
 import type { Head } from './ready-queue.ts';
@@ -31,6 +34,20 @@ export interface CoreSettings {
   readonly newAttemptId: () => AttemptId;
   /** The word of a custom condition, asked for at its pace; contains what user code throws. */
   readonly judge: (name: string, everyMs: number) => boolean;
+}
+
+/** What of an engine's options its core goes by. */
+export function coreSettings(options: EngineOptions, judge: CoreSettings['judge']): CoreSettings {
+  return {
+    strategy: options.strategy ?? 'priority',
+    reserveAfterMs: options.reserveAfterMs ?? 60_000,
+    recheckMs: options.recheckMs ?? 15_000,
+    refusalDelayMs: 1000,
+    keepRows: options.store.keepsJobs,
+    random: options.random,
+    newAttemptId: attemptIds(options.random),
+    judge,
+  };
 }
 
 /** A job whose end is to be told, and how far that got: the next edge, then the next gate. */
@@ -65,6 +82,8 @@ export class Core {
   finalsTaken = 0;
   /** Jobs whose conditions name so many others that looking them up is a chore. */
   readonly longConditions: { readonly run: RunState; readonly job: number }[] = [];
+  /** Control nodes that wait to be taken. */
+  readonly controls: ReadyControl[] = [];
   readonly notices: EngineEvent[] = [];
   /** Runs that may have come to wait for themselves. */
   readonly suspects: Set<RunState> = new Set();
@@ -121,6 +140,7 @@ export class Core {
       this.longConditions.length > 0 ||
       this.finalsTaken < this.finals.length ||
       this.notices.length > 0 ||
+      (this.controls.length > 0 && !this.draining) ||
       (this.grantable && !this.draining && this.takingOver === 0)
     );
   }
@@ -134,6 +154,8 @@ export interface Change {
   readonly outcomeJson?: string;
   readonly outcome?: Outcome;
   readonly endedAt?: number;
+  /** Of what has no attempt. */
+  readonly startedAt?: number;
 }
 
 /** The one place where a job's status changes: columns, counts, journal and row together. */
@@ -149,6 +171,21 @@ export function change(core: Core, run: RunState, job: number, to: Status, detai
   }
   journal(core, run, job, { from: statusOf(fromCode), to, detail, by });
   if (core.settings.keepRows) keepRow(core, run, job, by);
+}
+
+/** A node that will never be a job: no step of one is journalled, but its row says so. */
+export function markSkipped(core: Core, run: RunState, job: number): void {
+  const { table, counts } = run;
+  const fromCode = table.status[job] as number;
+  table.status[job] = SKIPPED;
+  table.detail[job] = detailCode('');
+  counts[fromCode] = (counts[fromCode] as number) - 1;
+  counts[SKIPPED] = (counts[SKIPPED] as number) + 1;
+  const draft = core.out.draft(run);
+  draft.skipped ??= new Set();
+  draft.skipped.add(job);
+  core.out.size += 1;
+  if (core.settings.keepRows) keepRow(core, run, job);
 }
 
 function journal(
@@ -212,7 +249,7 @@ function rowDraft(run: RunState, job: number, by: Change): RowDraft {
       element: attempt?.element ?? 0,
       handle: attempt?.handle ?? '',
       grantedAt: attempt?.grantedAt ?? 0,
-      startedAt: attempt?.startedAt ?? 0,
+      startedAt: attempt?.startedAt ?? by.startedAt ?? 0,
       endedAt: by.endedAt ?? 0,
       wakeAt: isFinal(statusOf(table.status[job] as number)) ? 0 : (run.wakeAt.get(job) ?? 0),
       flags: (table.flags[job] as number) & KEPT_FLAGS,

@@ -1,6 +1,6 @@
-import { acceptBit, type Condition, isFinal } from '../model/index.ts';
-import { DOOMED, GATED, HELD, PENDING } from './codes.ts';
-import { jobsOf } from './conditions.ts';
+import type { Condition } from '../model/index.ts';
+import { DOOMED, GATED, HELD, isOver, PENDING } from './codes.ts';
+import { accepts, jobsOf } from './conditions.ts';
 import type { Core } from './core.ts';
 import type { RunState } from './run-state.ts';
 import { failUnsatisfiable, leaveQueues } from './waiting.ts';
@@ -14,7 +14,7 @@ import { failUnsatisfiable, leaveQueues } from './waiting.ts';
 /** True when nothing of the run is under way, ready, dated or held back by somebody. */
 function isAtRest(run: RunState): boolean {
   if (run.watches.size === 0 || run.live > 0 || run.chores > 0 || run.awaited.size > 0) return false;
-  if (run.wakeAt.size > 0 || run.looks.size > 0) return false;
+  if (run.wakeAt.size > 0 || run.looks.size > 0 || run.controls.size > 0) return false;
   if (!run.closed && !run.watches.keys().some((job) => run.isSealed(job))) return false;
   for (const queue of run.queueByKey.values()) if (queue.head() !== -1) return false;
   const { status, flags, size } = run.table;
@@ -29,7 +29,8 @@ const MOST_WALKED = 200_000;
 
 /** Ends, while others run, of the sealed jobs those that nothing which can still move would ever free. */
 export function* endCircles(core: Core, run: RunState): Generator<void> {
-  if (run.watches.size === 0) return;
+  // Names may still come of control nodes: when none does, it is looked at again.
+  if (run.watches.size === 0 || run.openControls > 0) return;
   const stuck = stuckAmong(core, run);
   if (stuck.size > 0) yield* endJobs(core, run, inCircles(run, { starts: stuck, counts: (job) => stuck.has(job) }));
 }
@@ -83,7 +84,7 @@ function blockerOf(run: RunState, job: number, counts: (job: number) => boolean)
   }
   let blocker: number | undefined;
   run.eachUpstream(job, (from) => {
-    if (!isFinal(run.statusOf(from)) && counts(from)) blocker ??= from;
+    if (!isOver(run.statusOf(from)) && counts(from)) blocker ??= from;
   });
   return blocker;
 }
@@ -95,7 +96,7 @@ export function namedIn(
   counts: (job: number) => boolean = () => true,
 ): number | undefined {
   if (condition.kind === 'after') {
-    for (const job of jobsOf(run, condition)) if (job !== -1 && !isFinal(run.statusOf(job)) && counts(job)) return job;
+    for (const job of jobsOf(run, condition)) if (job !== -1 && !isOver(run.statusOf(job)) && counts(job)) return job;
   } else if (condition.kind === 'all' || condition.kind === 'any') {
     for (const part of condition.conditions) {
       const job = namedIn(run, part, counts);
@@ -164,7 +165,7 @@ function blockersOf(run: RunState, job: number): readonly number[] {
     if (condition !== undefined) addNamed(run, condition, blockers);
   } else {
     run.eachUpstream(job, (from) => {
-      if (!isFinal(run.statusOf(from))) blockers.push(from);
+      if (!isOver(run.statusOf(from))) blockers.push(from);
     });
   }
   return blockers;
@@ -172,7 +173,7 @@ function blockersOf(run: RunState, job: number): readonly number[] {
 
 function addNamed(run: RunState, condition: Condition, into: number[]): void {
   if (condition.kind === 'after') {
-    for (const job of jobsOf(run, condition)) if (job !== -1 && !isFinal(run.statusOf(job))) into.push(job);
+    for (const job of jobsOf(run, condition)) if (job !== -1 && !isOver(run.statusOf(job))) into.push(job);
   } else if (condition.kind === 'all' || condition.kind === 'any') {
     for (const part of condition.conditions) addNamed(run, part, into);
   }
@@ -195,7 +196,7 @@ function mayHold(core: Core, run: RunState, condition: Condition, stuck: Readonl
       const mayEndWell = (upstream: number): boolean => {
         if (upstream === -1 || stuck.has(upstream)) return false;
         const status = run.statusOf(upstream);
-        return !isFinal(status) || (condition.accept & acceptBit(status)) !== 0;
+        return !isOver(status) || accepts(condition.accept, status);
       };
       const jobs = jobsOf(run, condition);
       return condition.mode === 'all' ? jobs.every(mayEndWell) : jobs.some(mayEndWell);

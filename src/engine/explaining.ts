@@ -1,6 +1,22 @@
-import { asJobId, type Condition, DATA_EDGE, type Detail, type JobId, isFinal } from '../model/index.ts';
+import { asJobId, type Condition, DATA_EDGE, type Detail, type JobId } from '../model/index.ts';
 import type { Explanation, JobView, RunView, WaitedFor } from './api.ts';
-import { detailOf, GATED, HELD, PENDING, QUEUED, RUNNING, statusOf, TOLD } from './codes.ts';
+import { isReached } from './caps.ts';
+import {
+  CANCELLED,
+  CREATED,
+  detailOf,
+  FAILED,
+  GATED,
+  HELD,
+  isOver,
+  PENDING,
+  QUEUED,
+  RUNNING,
+  SKIPPED,
+  standingOf,
+  statusOf,
+  TOLD,
+} from './codes.ts';
 import { isResolved, jobsOf } from './conditions.ts';
 import type { Core } from './core.ts';
 import { namedIn } from './deadlock.ts';
@@ -13,9 +29,10 @@ const MOST_NAMED = 20;
 /** A run as the last commit left it. */
 export function viewRun({ id, name, told }: RunState): RunView {
   const { status, detail, size, startedAt, endedAt } = told;
-  const [created = 0, pending = 0, running = 0, done = 0, failed = 0, cancelled = 0] = told.counts;
+  const [created = 0, pending = 0, running = 0, done = 0, failed = 0, cancelled = 0, skipped = 0] = told.counts;
   const counts = { created, pending, running, done, failed, cancelled };
-  return { id, name, status, detail, counts, size, startedAt, endedAt };
+  const view = { id, name, status, detail, counts, size, startedAt, endedAt };
+  return skipped === 0 ? view : { ...view, skipped };
 }
 
 /** A job as the last commit left it; why it is pending is what is true now. */
@@ -29,6 +46,7 @@ export function viewJob(run: RunState, job: number): JobView {
     fence: table.fence[job] as number,
     charged: table.charged[job] as number,
     losses: table.losses[job] as number,
+    ...(run.told.statusOf(job) === SKIPPED ? { skipped: true as const } : {}),
   };
 }
 
@@ -72,16 +90,21 @@ export function explain(core: Core, run: RunState, job: number): Explanation {
   addUpstream(run, job, waitsFor);
   addNamed(run, job, waitsFor);
   const queue = run.queueOf(job);
-  const isQueued = view.detail === 'queued' || view.detail === 'reserved';
+  // A control node takes nothing of anybody: it waits for its turn only.
+  const isQueued = (view.detail === 'queued' || view.detail === 'reserved') && !run.isControl(job);
   const reservedFor = isQueued ? keptFor(run, job) : undefined;
   const outcome = run.outcomes.get(job);
   const wakeAt = run.wakeAt.get(job) ?? nextLook(core, run, job);
-  const because = view.status === 'cancelled' && view.detail === 'upstream' ? rootOf(run, job) : undefined;
+  const isBecause = view.skipped === true || (view.status === 'cancelled' && view.detail === 'upstream');
+  const because = isBecause ? rootOf(run, job) : undefined;
   return {
     job: view,
     waitsFor: waitsFor.first,
     waitsForCount: waitsFor.count,
     ...(isQueued && core.holding >= core.mostAttempts ? { limit: core.mostAttempts } : {}),
+    ...(isQueued && queue.cap !== undefined && isReached(queue.cap)
+      ? { cap: { name: queue.cap.name, limit: queue.cap.limit } }
+      : {}),
     ...(isQueued ? { request: queue.request, free: freeOn(queue.backend.places) } : {}),
     ...(reservedFor === undefined ? {} : { reservedFor }),
     ...(wakeAt === undefined ? {} : { wakeAt }),
@@ -119,8 +142,9 @@ class WaitedForList {
 function addUpstream(run: RunState, job: number, list: WaitedForList): void {
   if (run.table.status[job] !== PENDING) return;
   run.eachUpstream(job, (from, accept) => {
+    const standing = standingOf(run.told.statusOf(from));
+    if (isOver(standing) && isSatisfied(accept, standing) === 'yes') return;
     const status = statusOf(run.told.statusOf(from));
-    if (isFinal(status) && isSatisfied(accept, status) === 'yes') return;
     list.add(() => ({ job: run.nameOf(from), status, edge: accept === DATA_EDGE ? 'data' : 'order' }));
   });
 }
@@ -137,23 +161,27 @@ function addNamedBy(run: RunState, condition: Condition, list: WaitedForList): v
     for (const part of condition.conditions) addNamedBy(run, part, list);
   } else if (condition.kind === 'after') {
     for (const [at, upstream] of jobsOf(run, condition).entries()) {
-      const status = upstream === -1 ? 'created' : statusOf(run.told.statusOf(upstream));
-      if (isFinal(status)) continue;
+      const code = upstream === -1 ? CREATED : run.told.statusOf(upstream);
+      if (isOver(standingOf(code))) continue;
+      const status = statusOf(code);
       list.add(() => ({ job: asJobId(condition.jobs[at] as string), status, edge: 'condition' }));
     }
   }
 }
 
-/** The job whose end began the cascade that cancelled this one. */
+/** The job whose end began the cascade that cancelled this one, or the branch that did not choose it. */
 function rootOf(run: RunState, job: number): JobId | undefined {
   const seen = new Set<number>();
   let at = job;
   for (;;) {
     seen.add(at);
     let next = -1;
+    const isSkipped = run.table.status[at] === SKIPPED;
     run.eachUpstream(at, (from, accept) => {
-      const status = run.statusOf(from);
-      if (accept === DATA_EDGE && (status === 'failed' || status === 'cancelled')) next = from;
+      const code = run.table.status[from];
+      // Whether a control node is skipped may be for what it only awaits.
+      if (isSkipped) next = code === SKIPPED && (accept === DATA_EDGE || run.isControl(at)) ? from : next;
+      else if (accept === DATA_EDGE && (code === FAILED || code === CANCELLED)) next = from;
     });
     if (next === -1 || seen.has(next)) return at === job ? undefined : run.nameOf(at);
     at = next;
@@ -176,13 +204,13 @@ export function stuckJobs(core: Core, run: RunState): readonly JobId[] {
 function waitsForSomething(core: Core, run: RunState, job: number): boolean {
   const { table } = run;
   const flags = table.flags[job] as number;
-  if ((flags & HELD) !== 0 || run.wakeAt.has(job) || run.chores > 0) return true;
+  if ((flags & HELD) !== 0 || run.wakeAt.has(job) || run.chores > 0 || run.controls.has(job)) return true;
   if ((flags & QUEUED) !== 0) return run.queueOf(job).listed !== undefined;
   if ((flags & GATED) !== 0) return run.watches.has(job) && (run.looks.has(job) || namesUnfinished(core, run, job));
   if (table.waits[job] === 0) return false;
   let waits = false;
   run.eachUpstream(job, (from) => {
-    waits ||= !isFinal(run.statusOf(from)) || ((table.flags[from] as number) & TOLD) === 0;
+    waits ||= !isOver(run.statusOf(from)) || ((table.flags[from] as number) & TOLD) === 0;
   });
   return waits;
 }

@@ -8,6 +8,7 @@ import {
 } from '../model/index.ts';
 import { lineUp } from './ahead.ts';
 import { declareLost, type LiveAttempt } from './attempts.ts';
+import { countHeld, isReached } from './caps.ts';
 import { HELD, SUCCESSOR } from './codes.ts';
 import { type Core, type CoreSettings, change } from './core.ts';
 import { type BackendState, couldHold, fitsNow, type PlaceState, SLACK, takeFrom } from './places.ts';
@@ -56,11 +57,12 @@ function grantOn(core: Core, backend: BackendState, budget: number): number {
   while (granted < budget && !isFull(core, backend)) {
     const head = nextHead(core, backend);
     if (head === undefined) break;
-    const outcome = mayStart(head.queue.run) ? tryGrant(core, backend, head) : 'no-room';
+    const may = mayTake(head.queue);
+    const outcome = may ? tryGrant(core, backend, head) : 'no-room';
     if (outcome === 'granted') granted += 1;
     else if (outcome === 'no-room') {
       heads.pop();
-      steppedOver.push({ head, before: mayStart(head.queue.run) ? granted : budget });
+      steppedOver.push({ head, before: may ? granted : budget });
     }
   }
   for (const { head, before } of steppedOver) {
@@ -112,7 +114,7 @@ function dropStaleReservation(core: Core, backend: BackendState): void {
   const { reservation } = backend;
   if (reservation === undefined) return;
   const { queue, place } = reservation;
-  const isWanted = mayStart(queue.run) && queue.head() !== -1;
+  const isWanted = mayTake(queue) && queue.head() !== -1;
   if (!isWanted) queue.passedOverSince = undefined;
   else if (place === undefined || couldHold(place, queue.request, core.now.wall)) return;
   backend.reservation = undefined;
@@ -129,6 +131,11 @@ export function headsBefore(strategy: CoreSettings['strategy']): (a: Head, b: He
 
 function mayStart(run: RunState): boolean {
   return !run.paused && !run.stopping && !run.interrupting;
+}
+
+/** Nothing but capacity keeps the jobs of a queue from starting. */
+function mayTake({ run, cap }: ReadyQueue): boolean {
+  return mayStart(run) && !isReached(cap);
 }
 
 /** `skipped`: the job was not ready after all and has left the queue. */
@@ -230,7 +237,7 @@ function reserve(core: Core, queue: ReadyQueue): void {
 /** The patience of a job that was passed over is at its end: it reserves at once if it still waits. */
 export function reserveFor(core: Core, run: RunState, job: number): void {
   const queue = run.queueOf(job);
-  if (queue.passedOverSince === undefined || queue.head() === -1 || !mayStart(run)) return;
+  if (queue.passedOverSince === undefined || queue.head() === -1 || !mayTake(queue)) return;
   passOver(core, queue);
   core.grantable = true;
 }
@@ -258,6 +265,7 @@ function grant(
   run.attemptOf.set(job, attempt);
   run.live += 1;
   run.heldCpus += given.grant.cpus;
+  countHeld(run, job, 1);
   change(core, run, job, 'running', 'starting', { attempt });
   core.out.launches.push(attempt);
   if (isAhead) lineUp(attempt);

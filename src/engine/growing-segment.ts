@@ -55,6 +55,13 @@ export class GrowingSegment implements Segment {
     this.size += size;
   }
 
+  /** Takes the last jobs away again. */
+  drop(count: number): void {
+    this.size -= count;
+    this.names.used = this.names.offsets[this.size] as number;
+    this.payloads.used = this.payloads.offsets[this.size] as number;
+  }
+
   /** A part of it as a graph of its own: jobs of the run from `first` up to `last`, with their definitions. */
   part(first: number, last: number, definitionOf: (job: number) => Definition): Graph {
     const from = first - this.base;

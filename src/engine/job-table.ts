@@ -1,5 +1,14 @@
-import type { Graph } from '../model/index.ts';
+import type { Graph, LateColumns } from '../model/index.ts';
 import type { Segment } from './growing-segment.ts';
+
+/** Edges into jobs that came after them, by the job they lead into. */
+export type LateInto = ReadonlyMap<number, { readonly from: readonly number[] }>;
+const NONE_LATE: LateInto = new Map();
+
+interface RankOptions {
+  readonly first?: number;
+  readonly late?: LateInto;
+}
 
 /** Jobs and edges of one slice: some milliseconds. */
 const STEPS_A_SLICE = 50_000;
@@ -60,7 +69,8 @@ export class JobTable {
    */
   *append(segment: Graph, definitions: Uint32Array): Generator<void> {
     const base = segment.base;
-    this.reserve(base + segment.size, this.edges + segment.edgeFrom.length);
+    const late = segment.late?.from.length ?? 0;
+    this.reserve(base + segment.size, this.edges + segment.edgeFrom.length + late);
     this.firstOut.fill(-1, base, base + segment.size);
     this.size = base + segment.size;
     let steps = 0;
@@ -83,16 +93,40 @@ export class JobTable {
       steps = 0;
       yield;
     }
+    if (segment.late !== undefined) yield* this.#appendLate(segment.late);
+  }
+
+  *#appendLate({ from, to, accept }: LateColumns): Generator<void> {
+    for (let e = 0; e < from.length; e += 1) {
+      const edge = this.edges;
+      this.edgeTo[edge] = to[e] as number;
+      this.edgeAccept[edge] = accept[e] as number;
+      this.edgeNext[edge] = this.firstOut[from[e] as number] as number;
+      this.firstOut[from[e] as number] = edge;
+      this.edges += 1;
+      if (e % STEPS_A_SLICE === STEPS_A_SLICE - 1) yield;
+    }
+  }
+
+  /** Takes away the segment that was appended last: its edges are unlinked in the opposite order. */
+  drop({ base, edgeFrom, late }: Graph): void {
+    for (const from of [edgeFrom, late?.from ?? []].flatMap((column) => [...column]).reverse()) {
+      this.edges -= 1;
+      this.firstOut[from] = this.edgeNext[this.edges] as number;
+    }
+    this.size = base;
   }
 
   /**
    * Upward ranks from the last job to the first (Topcuoglu, Hariri, Wu 2002: HEFT's rank with no
    * cost of communication). Builders that record calls name only earlier nodes, so reverse
    * index order is reverse topological order; else a Kahn order is made first. With `first`, only
-   * the jobs from there on: an appended segment does not change the ranks before it.
+   * the jobs from there on: an appended segment does not change the ranks before it. `late` has the
+   * edges that lead backwards.
    */
-  *rankAll(segments: readonly Segment[], first = 0): Generator<void> {
-    const order = first === 0 && segments.some(pointsForward) ? yield* this.#reverseOrder(segments) : undefined;
+  *rankAll(segments: readonly Segment[], { first = 0, late = NONE_LATE }: RankOptions = {}): Generator<void> {
+    const isForward = first > 0 || (late.size === 0 && !segments.some(pointsForward));
+    const order = isForward ? undefined : yield* this.#reverseOrder(segments, late);
     let steps = 0;
     for (let n = 0; n < this.size - first; n += 1) {
       const job = order === undefined ? this.size - 1 - n : (order[n] as number);
@@ -110,7 +144,7 @@ export class JobTable {
     }
   }
 
-  *#reverseOrder(segments: readonly Segment[]): Generator<void, Int32Array> {
+  *#reverseOrder(segments: readonly Segment[], late: LateInto): Generator<void, Int32Array> {
     const waits = new Int32Array(this.size);
     for (const segment of segments) {
       for (let i = 0; i < segment.size; i += 1) {
@@ -118,6 +152,7 @@ export class JobTable {
         if (i % (8 * STEPS_A_SLICE) === 0) yield;
       }
     }
+    for (const [to, { from }] of late) waits[to] = (waits[to] as number) + from.length;
     const order = new Int32Array(this.size);
     let tail = 0;
     for (let job = 0; job < this.size; job += 1) if (waits[job] === 0) order[tail++] = job;

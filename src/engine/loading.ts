@@ -17,7 +17,18 @@ import {
 import type { ActorHost } from './acting.ts';
 import { adopt, promoteAll } from './ahead.ts';
 import { abandon, type LiveAttempt, noteFatal, retryDelayMs } from './attempts.ts';
-import { CANCEL_REQUESTED, detailCode, PENDING, RUNNING, STOP_REQUESTED, statusCode, TOLD } from './codes.ts';
+import { countHeld } from './caps.ts';
+import {
+  CANCEL_REQUESTED,
+  detailCode,
+  isOver,
+  PENDING,
+  RUNNING,
+  SKIPPED,
+  STOP_REQUESTED,
+  statusCode,
+  TOLD,
+} from './codes.ts';
 import type { Core } from './core.ts';
 import { addSegment, applyRow, type DefaultBackends, newRunState, openJobs, settleWaits } from './runs.ts';
 import type { RunState } from './run-state.ts';
@@ -98,9 +109,10 @@ async function rebuild(
 ): Promise<readonly LiveAttempt[]> {
   for (const segment of await store.graph(run.id)) {
     for (const _ of addSegment(core, run, segment, from.defaults)) await from.breathe();
+    run.addLate(segment);
   }
   openJobs(run, 0);
-  for (const _ of run.table.rankAll(run.segments)) await from.breathe();
+  for (const _ of run.table.rankAll(run.segments, { late: run.late })) await from.breathe();
   for (const { jobs, resources } of (run.settings as StoredSettings).overrides ?? [])
     overrideResources(run, jobs, resources);
   const cancelCause = await causeOfCancels(store, run);
@@ -109,17 +121,26 @@ async function rebuild(
   const running: LiveAttempt[] = [];
   for await (const rows of store.unfinished(run.id)) {
     for (const job of rows) {
-      applyRow(run, job, { status: statusCode(job.status), detail: detailCode(job.detail) });
+      // Only what is never to be a job has a row and is none.
+      const status = job.status === 'created' ? SKIPPED : statusCode(job.status);
+      applyRow(run, job, { status, detail: detailCode(job.detail) });
       const live = recallJob(core, run, job, { handles, cancelCause });
       if (live !== undefined) running.push(live);
       if (job.losses > 0) await recallFatal(store, run, job);
     }
   }
+  if (run.hasControls) run.openControls = countOpenControls(run);
   for (const { job } of running) settleWaits(core, run, job);
   // Nobody is left to add to a run that was open.
   run.close();
   run.told.takeAll(run);
   return running;
+}
+
+function countOpenControls(run: RunState): number {
+  let open = 0;
+  for (let job = 0; job < run.table.size; job += 1) if (run.isControl(job) && !isOver(run.statusOf(job))) open += 1;
+  return open;
 }
 
 /** Takes back what ended before: it is told, and only a failure leaves something to say. */
@@ -198,6 +219,7 @@ function recallJob(core: Core, run: RunState, row: JobRow, recalled: Recalled): 
   run.attemptOf.set(job, attempt);
   run.live += 1;
   run.heldCpus += attempt.grant.cpus;
+  countHeld(run, job, 1);
   return attempt;
 }
 

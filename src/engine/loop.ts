@@ -1,6 +1,5 @@
 import {
   asError,
-  attemptIds,
   type Backend,
   type Clock,
   type EngineEvent,
@@ -13,12 +12,14 @@ import { type ActorHost, cancelEach, launchAll, recallEach, recoverAll, releaseE
 import type { EngineOptions, RunView } from './api.ts';
 import { abandon } from './attempts.ts';
 import { Committer } from './committer.ts';
-import { Core } from './core.ts';
+import { Core, coreSettings, type CoreSettings } from './core.ts';
 import { viewRun } from './explaining.ts';
 import { headsBefore } from './granting.ts';
 import { BackendLimits } from './limits.ts';
 import { CustomConditions } from './custom-conditions.ts';
+import { Entrance } from './entrance.ts';
 import { EventListeners } from './event-listeners.ts';
+import { expandAll } from './expansions.ts';
 import type { Outbox } from './outbox.ts';
 import type { RunState } from './run-state.ts';
 import { addChore, turn, type TurnBudget, wallJumped } from './turn.ts';
@@ -54,6 +55,8 @@ export class EngineLoop implements ActorHost {
   readonly store: Store;
   readonly options: EngineOptions;
   readonly limits: BackendLimits;
+  /** Who changes a run in ways that take their time, one after the other. */
+  readonly entrance: Entrance = new Entrance();
   readonly #clock: Clock;
   readonly #committer: Committer;
   readonly #listeners: EventListeners;
@@ -78,19 +81,8 @@ export class EngineLoop implements ActorHost {
     this.#listeners = new EventListeners(options.logger ?? silentLogger);
     this.#timer = new WakeTimer(options.clock, () => this.#poke());
     const customConditions = new CustomConditions(this, (name) => options.conditions?.[name]);
-    this.core = new Core(
-      {
-        strategy: options.strategy ?? 'priority',
-        reserveAfterMs: options.reserveAfterMs ?? 60_000,
-        recheckMs: options.recheckMs ?? 15_000,
-        refusalDelayMs: 1000,
-        keepRows: options.store.keepsJobs,
-        random: options.random,
-        newAttemptId: attemptIds(options.random),
-        judge: (name, everyMs) => customConditions.holds(name, everyMs),
-      },
-      options.tokens ?? {},
-    );
+    const judge: CoreSettings['judge'] = (name, everyMs) => customConditions.holds(name, everyMs);
+    this.core = new Core(coreSettings(options, judge), options.tokens ?? {});
     this.limits = new BackendLimits(this.core);
     const now = options.clock.now();
     this.core.now = now;
@@ -222,6 +214,7 @@ export class EngineLoop implements ActorHost {
     const isScheduled = this.#scheduled;
     this.#scheduled = true;
     if (out.launches.length > 0) launchAll(this, out.launches);
+    if (out.expansions.length > 0) expandAll(this, out.expansions);
     if (out.cancels.length > 0) cancelEach(this, out.cancels);
     if (out.recalls.length > 0) recallEach(this, out.recalls);
     if (out.releases.length > 0) releaseEach(this, out.releases);

@@ -28,6 +28,11 @@ export function* close(core: Core, run: RunState): Generator<void> {
   yield* judgeSealed(core, run, first, run.table.size);
 }
 
+/** No name is to come of a control node any more: what waits for one that is not there waits in vain. */
+export function* judgeNames(core: Core, run: RunState): Generator<void> {
+  yield* judgeSealed(core, run, 0, Math.min(run.sealedTo, run.table.size));
+}
+
 function* judgeSealed(core: Core, run: RunState, first: number, last: number): Generator<void> {
   const { table } = run;
   let judged = 0;

@@ -11,6 +11,7 @@ import type {
   ValueRow,
 } from '../model/index.ts';
 import type { LiveAttempt } from './attempts.ts';
+import type { ReadyControl } from './controls.ts';
 import type { RunState } from './run-state.ts';
 
 /** A transition on its way to the journal and to listeners. */
@@ -41,6 +42,8 @@ export interface RunDraft {
   readonly submissions: SubmissionRow[];
   readonly transitions: TransitionDraft[];
   readonly segments: AddedSegment[];
+  /** Nodes that will never be jobs. */
+  skipped: Set<number> | undefined;
   /** Sequence number of its first transition, once it is on its way; -1: the run has no part in the commit. */
   firstSeq: number;
   patch: RunPatch | undefined;
@@ -59,6 +62,8 @@ export class Outbox {
   launches: LiveAttempt[] = [];
   /** Submissions of backends that take batches, by what goes into one, and how many attempts each has so far. */
   batches: Map<string, { readonly id: SubmissionId; size: number }> | undefined;
+  /** Control nodes to be expanded: what they wait for is committed by then. */
+  expansions: ReadyControl[] = [];
   cancels: LiveAttempt[] = [];
   /** Attempts that were sent ahead and are to be taken back. */
   recalls: LiveAttempt[] = [];
@@ -83,6 +88,7 @@ export class Outbox {
         submissions: [],
         transitions: [],
         segments: [],
+        skipped: undefined,
         firstSeq: -1,
         patch: undefined,
         settled: false,
@@ -97,6 +103,7 @@ export class Outbox {
   keepOnly(isOurs: (run: RunState) => boolean): void {
     for (const run of this.drafts.keys()) if (!isOurs(run)) this.drafts.delete(run);
     this.launches = only(this.launches, isOurs);
+    this.expansions = only(this.expansions, isOurs);
     this.cancels = only(this.cancels, isOurs);
     this.recalls = only(this.recalls, isOurs);
     this.rechecks = only(this.rechecks, isOurs);
@@ -107,6 +114,7 @@ export class Outbox {
     return (
       this.drafts.size === 0 &&
       this.launches.length === 0 &&
+      this.expansions.length === 0 &&
       this.cancels.length === 0 &&
       this.recalls.length === 0 &&
       this.rechecks.length === 0 &&

@@ -51,7 +51,7 @@ export function overrideResources(run: RunState, jobs: readonly number[], change
       const definition = run.definition(job);
       const changed = { ...definition, resources: { ...definition.resources, ...changes } };
       run.definitions.push(changed);
-      run.queues.push(queueFor(run, run.queueOf(job).backend, changed.resources));
+      run.queues.push(queueFor(run, run.queueOf(job).backend, changed));
       const condition = run.conditions.get(old);
       if (condition !== undefined) run.conditions.set(copy, condition);
       copies.set(old, copy);

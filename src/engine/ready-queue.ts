@@ -1,5 +1,6 @@
 import type { Grant, ResourceRequest } from '../model/index.ts';
 import { QUEUED } from './codes.ts';
+import type { CapState } from './caps.ts';
 import type { BackendState, PlaceState } from './places.ts';
 import type { RunState } from './run-state.ts';
 
@@ -18,6 +19,8 @@ export class ReadyQueue {
   readonly run: RunState;
   readonly backend: BackendState;
   readonly request: ResourceRequest;
+  /** How many of these, and of others of their name, may run at a time. */
+  readonly cap: CapState | undefined;
   /** It wants a cpu at most and nothing else, so that it may be sent ahead. */
   readonly mayGoAhead: boolean;
   /** Grants of what is sent ahead, by place: they are all alike. */
@@ -31,11 +34,17 @@ export class ReadyQueue {
   #heap = new Int32Array(16);
   #size = 0;
 
-  constructor(run: RunState, backend: BackendState, request: ResourceRequest) {
+  constructor(
+    run: RunState,
+    backend: BackendState,
+    { request, cap }: { readonly request: ResourceRequest; readonly cap?: CapState | undefined },
+  ) {
     this.run = run;
     this.backend = backend;
     this.request = request;
-    this.mayGoAhead = wantsOneCpu(request);
+    this.cap = cap;
+    // What stands in a line holds nothing: a cap could not tell whom it is to let begin.
+    this.mayGoAhead = wantsOneCpu(request) && cap === undefined;
   }
 
   /** Marks the job and puts it in. */

@@ -14,7 +14,9 @@ import {
 import type { RunSettings } from './api.ts';
 import type { LiveAttempt } from './attempts.ts';
 import { ChurningMap } from './churning-map.ts';
-import { PENDING, statusOf } from './codes.ts';
+import { PENDING, type Standing, standingOf } from './codes.ts';
+import type { CapState } from './caps.ts';
+import type { ReadyControl } from './controls.ts';
 import type { After, AwaitedName, Gate, Watch } from './conditions.ts';
 import { GrowingSegment, isSmall, type Segment } from './growing-segment.ts';
 import { JobTable } from './job-table.ts';
@@ -44,7 +46,7 @@ export class RunState {
 
   status: Status = 'created';
   detail: Detail = '';
-  readonly counts: Int32Array = new Int32Array(6);
+  readonly counts: Int32Array = new Int32Array(7);
   readonly told: Told = new Told();
   epoch = 1;
   /** Sequence number of the last transition that was handed to a commit. */
@@ -93,6 +95,18 @@ export class RunState {
   readonly namedJobs: Map<After, Int32Array> = new Map();
   /** Names that no job has yet, with where the job is to be entered and who then waits for it. */
   readonly awaitedNames: Map<string, AwaitedName> = new Map();
+  /** It has control nodes: without any, nothing below costs a job anything. */
+  hasControls = false;
+  /** Control nodes that are not over, or whose nodes are still being taken in: names may come of them. */
+  openControls = 0;
+  /** Control nodes that wait for nothing any more but to be expanded. */
+  readonly controls: Map<number, ReadyControl> = new Map();
+  /** Control nodes whose nodes are there: what they became stands. */
+  readonly expanded: Set<number> = new Set();
+  /** Edges into nodes that came after them, by the node they lead into. */
+  readonly late: Map<number, LateUpstream> = new Map();
+  /** How many jobs of a name may run at a time, by that name. */
+  readonly caps: Map<string, CapState> = new Map();
   readonly #indices: { readonly names: NameIndex; entered: number }[] = [];
   readonly #gists: Map<string, Outcome> = new Map();
   /** Names read last: the same few jobs are named again and again while they run. */
@@ -128,8 +142,17 @@ export class RunState {
     return this.queues[this.table.definition[job] as number] as ReadyQueue;
   }
 
-  statusOf(job: number): Status {
-    return statusOf(this.table.status[job] as number);
+  statusOf(job: number): Standing {
+    return standingOf(this.table.status[job] as number);
+  }
+
+  isControl(job: number): boolean {
+    return this.hasControls && this.definition(job).kind === 'control';
+  }
+
+  /** Everything that will be there is there: no name is still to come. */
+  knowsAllNames(job: number): boolean {
+    return this.openControls === 0 && this.isSealed(job);
   }
 
   nameOf(job: number): JobId {
@@ -150,7 +173,7 @@ export class RunState {
 
   hasUpstream(job: number): boolean {
     const { base, edgeOffsets } = this.segmentOf(job);
-    return (edgeOffsets[job - base + 1] as number) > (edgeOffsets[job - base] as number);
+    return (edgeOffsets[job - base + 1] as number) > (edgeOffsets[job - base] as number) || this.late.has(job);
   }
 
   segmentOf(job: number): Segment {
@@ -172,6 +195,9 @@ export class RunState {
     for (let e = segment.edgeOffsets[i] as number; e < end; e += 1) {
       visit(segment.edgeFrom[e] as number, segment.edgeAccept[e] as number);
     }
+    if (this.late.size === 0) return;
+    const late = this.late.get(job);
+    late?.from.forEach((from, e) => visit(from, late.accept[e] as number));
   }
 
   /** Index of a job by name: by looking through the names, and by an index once that is asked often. */
@@ -210,6 +236,29 @@ export class RunState {
       growing.add(segment);
       this.segments.push(growing);
     }
+  }
+
+  /** Makes those wait that have late edges from a segment's nodes. */
+  addLate({ late, expands }: Graph): void {
+    for (const control of expands ?? []) this.expanded.add(control);
+    late?.to.forEach((to, e) => {
+      let into = this.late.get(to);
+      if (into === undefined) {
+        into = { from: [], accept: [] };
+        this.late.set(to, into);
+      }
+      into.from.push(late.from[e] as number);
+      into.accept.push(late.accept[e] as number);
+    });
+  }
+
+  /** Takes the segment that was added last away again: nothing has been told of it, and nobody has seen it. */
+  dropSegment({ base, size }: Graph): void {
+    const last = this.segments.at(-1);
+    if (last instanceof GrowingSegment && last.base < base) last.drop(size);
+    else this.segments.pop();
+    this.#indices.length = Math.min(this.#indices.length, Math.max(0, this.segments.length - 1));
+    this.#recentNames.jobs.length = 0;
   }
 
   /** Jobs that were added with one small segment after the other, as graphs. */
@@ -257,6 +306,12 @@ export class RunState {
   get unfinished(): number {
     return (this.counts[PENDING] as number) + (this.counts[PENDING + 1] as number);
   }
+}
+
+/** Edges into one node that came after it, in the order in which they came. */
+interface LateUpstream {
+  readonly from: number[];
+  readonly accept: number[];
 }
 
 const OUTCOMES_IN_FULL = 1000;

@@ -9,13 +9,14 @@ import {
   type RunId,
 } from '../model/index.ts';
 import type { RunSettings } from './api.ts';
-import { CANCELLED, CREATED, DOOMED, FAILED, HELD, PENDING, RUNNING, TOLD } from './codes.ts';
+import { capOf, refuseCap } from './caps.ts';
+import { CANCELLED, CREATED, DOOMED, FAILED, HELD, isOver, PENDING, RUNNING, SKIPPED, TOLD } from './codes.ts';
 import { refuseCondition } from './conditions.ts';
 import { type Core, change } from './core.ts';
 import type { BackendState } from './places.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { RunState } from './run-state.ts';
-import { becomeReady, failUnsatisfiable, isSatisfied, settle } from './waiting.ts';
+import { becomeReady, type EdgeVerdict, failUnsatisfiable, isSatisfied, settle, skip } from './waiting.ts';
 
 /** Adds definitions and jobs of a segment to a run, yielding now and then. Its jobs are `created` until they are opened. */
 export function* addSegment(core: Core, run: RunState, segment: Graph, defaults: DefaultBackends): Generator<void> {
@@ -30,9 +31,23 @@ export function* addSegment(core: Core, run: RunState, segment: Graph, defaults:
   run.addSegment(segment);
   const first = run.table.size;
   run.counts[CREATED] = (run.counts[CREATED] as number) + segment.size;
+  if (run.hasControls) run.openControls += countControls(segment);
   yield* run.table.append(segment, definitions);
   run.table.waits.fill(UNCOUNTED, first, run.table.size);
   if (run.conditions.size > 0) yield* run.indexNames();
+}
+
+/** Takes the segment that was added last away again, while its jobs are `created` and nobody knows of them. */
+export function dropSegment(run: RunState, segment: Graph): void {
+  run.table.drop(segment);
+  run.dropSegment(segment);
+  run.counts[CREATED] = (run.counts[CREATED] as number) - segment.size;
+  run.openControls -= countControls(segment);
+}
+
+function countControls({ definitions, definitionOf }: Graph): number {
+  if (!definitions.some(({ kind }) => kind === 'control')) return 0;
+  return definitionOf.reduce((sum, number) => sum + (definitions[number]?.kind === 'control' ? 1 : 0), 0);
 }
 
 /** Segments with more definitions than these are taken to have nothing in common with others. */
@@ -42,7 +57,8 @@ function addDefinition(run: RunState, definition: Definition, backend: BackendSt
   const number = run.definitions.length;
   if (definition.condition !== undefined) run.conditions.set(number, definition.condition);
   run.definitions.push(definition);
-  run.queues.push(queueFor(run, backend, definition.resources));
+  if (definition.kind === 'control') run.hasControls = true;
+  run.queues.push(queueFor(run, backend, definition));
   if (definition.priority !== 0) run.hasPriorities = true;
   return number;
 }
@@ -76,12 +92,17 @@ export interface DefaultBackends {
   readonly call: string;
 }
 
-/** The queue for what asks this of a backend: definitions that ask the same share it. */
-export function queueFor(run: RunState, backend: BackendState, request: ResourceRequest): ReadyQueue {
-  const key = JSON.stringify([backend.name, request]);
+/** What a control node asks for: it is expanded by the engine itself. */
+const NOTHING: ResourceRequest = { cpus: 0 };
+
+/** The queue for what asks this of a backend: definitions that ask the same and have the same cap share it. */
+export function queueFor(run: RunState, backend: BackendState, definition: Definition): ReadyQueue {
+  const request = definition.kind === 'control' ? NOTHING : definition.resources;
+  const cap = capOf(run, definition);
+  const key = JSON.stringify(cap === undefined ? [backend.name, request] : [backend.name, request, cap.name]);
   let queue = run.queueByKey.get(key);
   if (queue === undefined) {
-    queue = new ReadyQueue(run, backend, request);
+    queue = new ReadyQueue(run, backend, { request, cap });
     run.queueByKey.set(key, queue);
   }
   return queue;
@@ -99,6 +120,7 @@ export function unknownBackend(core: Core, named: string): HeddleError {
 export function refuseImpossible(core: Core, run: RunState): void {
   for (const { backend, request } of run.queueByKey.values()) refuseRequest(core, backend, request);
   for (const condition of run.conditions.values()) refuseCondition(condition);
+  if (run.caps.size > 0) for (const definition of run.definitions) refuseCap(definition);
 }
 
 /** @throws {HeddleError} RESOURCES_IMPOSSIBLE */
@@ -160,12 +182,12 @@ export function settleWaits(core: Core, run: RunState, job: number): number {
   if (table.status[job] !== PENDING && table.status[job] !== RUNNING) return 0;
   let waits = 0;
   let edges = 0;
-  let verdict: 'yes' | 'cancels' | 'dooms' = 'yes';
+  let verdict: EdgeVerdict = 'yes';
   run.eachUpstream(job, (from, accept) => {
     edges += 1;
     const status = run.statusOf(from);
-    if (!isFinal(status) || ((table.flags[from] as number) & TOLD) === 0) waits += 1;
-    else if (verdict !== 'cancels') verdict = worse(verdict, isSatisfied(accept, status));
+    if (!isOver(status) || ((table.flags[from] as number) & TOLD) === 0) waits += 1;
+    else verdict = worse(verdict, isSatisfied(accept, status));
   });
   table.waits[job] = waits;
   if (verdict === 'yes') {
@@ -177,12 +199,15 @@ export function settleWaits(core: Core, run: RunState, job: number): number {
   return edges;
 }
 
-function worse(a: 'yes' | 'dooms', b: 'yes' | 'cancels' | 'dooms'): 'yes' | 'cancels' | 'dooms' {
-  return b === 'yes' ? a : b;
+const SEVERITY: Readonly<Record<EdgeVerdict, number>> = { yes: 0, dooms: 1, cancels: 2, skips: 3 };
+
+function worse(a: EdgeVerdict, b: EdgeVerdict): EdgeVerdict {
+  return SEVERITY[b] > SEVERITY[a] ? b : a;
 }
 
-function applyVerdict(core: Core, run: RunState, job: number, verdict: 'cancels' | 'dooms'): void {
+function applyVerdict(core: Core, run: RunState, job: number, verdict: Exclude<EdgeVerdict, 'yes'>): void {
   const { flags } = run.table;
+  if (verdict === 'skips') return skip(core, run, job);
   if (verdict === 'cancels') {
     change(core, run, job, 'cancelled', 'upstream');
     settle(core, run, job);
@@ -200,10 +225,10 @@ export function readyAgain(core: Core, run: RunState, job: number): void {
   const { table } = run;
   if (table.status[job] !== PENDING) return;
   if (table.waits[job] === 0) return becomeReady(core, run, job);
-  let verdict: 'yes' | 'cancels' | 'dooms' = 'yes';
+  let verdict: EdgeVerdict = 'yes';
   run.eachUpstream(job, (from, accept) => {
     const status = run.statusOf(from);
-    if (isFinal(status) && verdict !== 'cancels') verdict = worse(verdict, isSatisfied(accept, status));
+    if (isOver(status)) verdict = worse(verdict, isSatisfied(accept, status));
   });
   if (verdict !== 'yes') applyVerdict(core, run, job, verdict);
 }
@@ -221,10 +246,11 @@ export function applyRow(
   table.status[job] = codes.status;
   table.detail[job] = codes.detail;
   table.fence[job] = row.fence;
-  if (isFinal(row.status)) table.waits[job] = 0;
+  const over = isFinal(row.status) || codes.status === SKIPPED;
+  if (over) table.waits[job] = 0;
   table.charged[job] = row.charged;
   table.losses[job] = row.losses;
-  table.flags[job] = isFinal(row.status) ? TOLD : row.flags & HELD;
+  table.flags[job] = over ? TOLD : row.flags & HELD;
 }
 
 /** Ends the run when nothing of it is left to do. */

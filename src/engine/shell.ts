@@ -3,7 +3,6 @@ import {
   type EngineEvent,
   type Graph,
   HeddleError,
-  isFinal,
   type JobId,
   newRunId,
   type RunId,
@@ -26,9 +25,8 @@ import type {
   RunView,
 } from './api.ts';
 import { appendInSlices, appendQuickly, inOneGo, isQuick } from './appending.ts';
-import { RUNNING } from './codes.ts';
+import { isOver, RUNNING } from './codes.ts';
 import type { Core } from './core.ts';
-import { Entrance } from './entrance.ts';
 import { forgetRun } from './forgetting.ts';
 import { explain, stuckJobs, viewJob, viewRun } from './explaining.ts';
 import { EngineLoop } from './loop.ts';
@@ -45,7 +43,6 @@ export class EngineShell implements EngineApi {
   readonly store: Store;
   readonly options: EngineOptions;
   readonly #loop: EngineLoop;
-  readonly #entrance: Entrance = new Entrance();
   #stopping: Promise<void> | undefined;
   #disposing: Promise<void> | undefined;
 
@@ -94,7 +91,7 @@ export class EngineShell implements EngineApi {
   async append(id: RunId, segment: Graph): Promise<void> {
     this.#refuseWhenClosed();
     const defaults = this.options.defaultBackends;
-    const isNow = isQuick(segment) && !this.#entrance.isBusy(id);
+    const isNow = isQuick(segment) && !this.#loop.entrance.isBusy(id);
     const run = isNow ? this.#run(id) : await this.#enter(id, () => this.#append(this.#run(id), segment));
     if (isNow) this.#loop.input(() => appendQuickly(this.core, { run, segment, defaults }));
     // One does not wait for the commit of another: those that come while one is under way share the next.
@@ -224,6 +221,7 @@ export class EngineShell implements EngineApi {
         await this.#loop.quiet();
         if (run.stopping) throw new HeddleError('STATE_CONFLICT', `run ${id} is being cancelled`);
         refuseUnfinished(run, jobs);
+        steering.refuseExpanded(run, jobs);
         await this.#loop.chore(run, steering.rerun(this.core, run, jobs));
       });
       this.#mustBeOurs(run);
@@ -295,7 +293,9 @@ export class EngineShell implements EngineApi {
   }
 
   shutdown(options: { readonly detach?: boolean } = {}): Promise<void> {
-    this.#stopping ??= this.#entrance.close().then(() => stopEngine(this.#loop, { detach: options.detach === true }));
+    this.#stopping ??= this.#loop.entrance
+      .close()
+      .then(() => stopEngine(this.#loop, { detach: options.detach === true }));
     return this.#stopping;
   }
 
@@ -324,20 +324,20 @@ export class EngineShell implements EngineApi {
 
   async #enter<Result>(id: RunId, work: () => Promise<Result>): Promise<Result> {
     this.#refuseWhenClosed();
-    return this.#entrance.enter(id, work);
+    return this.#loop.entrance.enter(id, work);
   }
 
   #refuseWhenClosed(): void {
     const { refusal } = this.#loop;
     if (refusal !== undefined) throw refusal;
-    if (this.#entrance.isClosed) throw new HeddleError('ENGINE_CLOSED', 'the engine has been shut down');
+    if (this.#loop.entrance.isClosed) throw new HeddleError('ENGINE_CLOSED', 'the engine has been shut down');
   }
 }
 
 function refuseUnfinished(run: RunState, jobs: readonly number[]): void {
   for (const job of jobs) {
     const status = run.statusOf(job);
-    if (isFinal(status)) continue;
+    if (status !== 'skipped' && isOver(status)) continue;
     throw new HeddleError('STATE_CONFLICT', `job ${run.nameOf(job)} is ${status}: only a final job can be run again`);
   }
 }

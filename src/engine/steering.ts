@@ -1,7 +1,8 @@
-import { DATA_EDGE, isFinal } from '../model/index.ts';
+import { DATA_EDGE, HeddleError } from '../model/index.ts';
 import { recall, recallAll } from './ahead.ts';
 import { cancelAttempt, declareLost, type LiveAttempt } from './attempts.ts';
-import { CANCELLED, DOOMED, FAILED, HELD, PENDING, RUNNING, SUCCESSOR, TOLD } from './codes.ts';
+import { CANCELLED, DOOMED, FAILED, HELD, isOver, PENDING, RUNNING, SKIPPED, SUCCESSOR, TOLD } from './codes.ts';
+import { listParked } from './controls.ts';
 import { type Core, change, keepRow } from './core.ts';
 import { keepSettings, type StoredSettings } from './overriding.ts';
 import type { RunState } from './run-state.ts';
@@ -146,12 +147,12 @@ export function* rerun(core: Core, run: RunState, jobs: readonly number[]): Gene
   const again: number[] = [];
   let steps = 0;
   for (let job = stack.pop(); job !== undefined; job = stack.pop()) {
-    if (!isFinal(run.statusOf(job))) continue;
+    if (!isOver(run.statusOf(job))) continue;
     // Dependents first: none of them may start between two slices, while this one is made pending.
     for (let e = table.firstOut[job] as number; e !== -1; e = table.edgeNext[e] as number) {
       const to = table.edgeTo[e] as number;
-      if (!isFinal(run.statusOf(to))) again.push(...unsettled(core, run, to));
-      else if (table.edgeAccept[e] === DATA_EDGE || table.status[to] === CANCELLED) stack.push(to);
+      if (!isOver(run.statusOf(to))) again.push(...unsettled(core, run, to));
+      else if (isTaker(run, to, table.edgeAccept[e] as number)) stack.push(to);
       steps += 1;
       if (steps % EDGE_SLICE === 0) yield;
     }
@@ -168,6 +169,35 @@ export function* rerun(core: Core, run: RunState, jobs: readonly number[]): Gene
     if (steps % EDGE_SLICE === 0) yield;
   }
   yield* cancelIfStopped(core, run);
+}
+
+/** Whether a job that is over is to be run again with one that it has an edge from. A control node takes whatever it waits for. */
+function isTaker(run: RunState, job: number, accept: number): boolean {
+  return accept === DATA_EDGE || run.table.status[job] === CANCELLED || run.isControl(job);
+}
+
+/**
+ * What a control node became stands: nothing that it was made of can be made anew.
+ *
+ * @throws {HeddleError} STATE_CONFLICT, before anything has changed
+ */
+export function refuseExpanded(run: RunState, jobs: readonly number[]): void {
+  if (!run.hasControls) return;
+  const { table } = run;
+  const met = new Set<number>();
+  const stack = [...jobs];
+  for (let job = stack.pop(); job !== undefined; job = stack.pop()) {
+    if (met.has(job) || !isOver(run.statusOf(job))) continue;
+    met.add(job);
+    if (run.expanded.has(job)) {
+      const message = `"${run.nameOf(job)}" takes what would be run again, and what it became stands: its jobs are there`;
+      throw new HeddleError('STATE_CONFLICT', message, { hint: 'start a new run' });
+    }
+    for (let e = table.firstOut[job] as number; e !== -1; e = table.edgeNext[e] as number) {
+      const to = table.edgeTo[e] as number;
+      if (isTaker(run, to, table.edgeAccept[e] as number)) stack.push(to);
+    }
+  }
 }
 
 /** The run began to stop while jobs of it were being made pending: they go the way of the rest. */
@@ -202,6 +232,8 @@ export function reopen(core: Core, run: RunState): void {
 
 function makePending(core: Core, run: RunState, job: number): void {
   const { table } = run;
+  if (run.isControl(job)) run.openControls += 1;
+  if (table.status[job] === SKIPPED) core.out.draft(run).skipped?.delete(job);
   table.charged[job] = 0;
   table.losses[job] = 0;
   table.waits[job] = UNCOUNTED;
@@ -229,6 +261,7 @@ export function pause(core: Core, run: RunState): void {
 
 export function unpause(core: Core, run: RunState): void {
   run.paused = false;
+  listParked(core, run);
   core.grantable = true;
   if (run.status === 'pending' && run.detail === 'paused') {
     run.status = 'running';

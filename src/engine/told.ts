@@ -1,5 +1,5 @@
 import type { Detail, Status } from '../model/index.ts';
-import { CREATED, detailCode, PENDING, statusCode } from './codes.ts';
+import { CREATED, detailCode, PENDING, SKIPPED, statusCode } from './codes.ts';
 import type { RunDraft } from './outbox.ts';
 import type { RunState } from './run-state.ts';
 
@@ -8,7 +8,7 @@ import type { RunState } from './run-state.ts';
  * commit (a long time where the disk is full) whoever asks is told what was so before.
  */
 export class Told {
-  readonly counts: Int32Array = new Int32Array(6);
+  readonly counts: Int32Array = new Int32Array(7);
   size = 0;
   status: Status = 'created';
   detail: Detail = '';
@@ -31,7 +31,7 @@ export class Told {
   }
 
   /** Takes what a commit held. */
-  apply({ segments, transitions, patch }: RunDraft): void {
+  apply({ segments, transitions, skipped, patch }: RunDraft): void {
     for (const { first, last } of segments) this.#grow(last - first);
     for (const { job, to, detail } of transitions) {
       const code = statusCode(to);
@@ -40,6 +40,13 @@ export class Told {
       this.counts[code] = (this.counts[code] as number) + 1;
       this.#statuses[job] = code;
       this.#details[job] = detailCode(detail);
+    }
+    for (const job of skipped ?? []) {
+      const from = this.statusOf(job);
+      this.counts[from] = (this.counts[from] as number) - 1;
+      this.counts[SKIPPED] = (this.counts[SKIPPED] as number) + 1;
+      this.#statuses[job] = SKIPPED;
+      this.#details[job] = 0;
     }
     if (patch === undefined) return;
     this.status = patch.status ?? this.status;

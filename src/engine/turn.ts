@@ -5,11 +5,12 @@ import { resolveAll, watchInSlices } from './conditions.ts';
 import { type Core, change } from './core.ts';
 import { endJobs, inCircles, mayBeDeadlocked } from './deadlock.ts';
 import { grantAll, reserveFor } from './granting.ts';
+import { judgeNames } from './open-runs.ts';
 import { endRunIfOver } from './runs.ts';
 import type { RunState } from './run-state.ts';
 import { cancelAll, settlePaused } from './steering.ts';
 import type { TimerEntry } from './timers.ts';
-import { allowInQueue, leaveQueues, lookAgain, settle, takeFinals } from './waiting.ts';
+import { allowInQueue, leaveQueues, lookAgain, settle, takeControls, takeFinals } from './waiting.ts';
 
 /** How much one turn may do before it commits and lets the loop breathe. */
 export interface TurnBudget {
@@ -30,6 +31,7 @@ export function turn(core: Core, budget: TurnBudget): void {
     for (const { run, job } of core.longConditions.splice(0)) addChore(core, run, readCondition(core, run, job));
   if (core.out.size < budget.size && !isTellingPartly(core)) doChore(core);
   if (core.out.size < budget.size) takeFinals(core, budget.edges, (run, job) => jobSettled(core, run, job));
+  if (core.controls.length > 0 && core.out.size < budget.size) takeControls(core, budget.grants);
   if (core.out.size < budget.size) grantAll(core, budget.grants);
   for (const run of core.runs.values()) if (run.paused) settlePaused(core, run);
   seekDeadlocks(core);
@@ -92,7 +94,14 @@ function* counted(core: Core, run: RunState, steps: Generator<void>): Generator<
 function jobSettled(core: Core, run: RunState, job: number): void {
   const stops = (run.settings.onFailure ?? 'continue') !== 'continue';
   if (stops && !run.stopping && run.statusOf(job) === 'failed') stopRest(core, run);
+  if (run.isControl(job)) closeControl(core, run);
   endRunIfOver(core, run);
+}
+
+/** A control node is over, and what came of it is there: when it was the last, no name is to come any more. */
+export function closeControl(core: Core, run: RunState): void {
+  run.openControls -= 1;
+  if (run.openControls === 0 && run.watches.size > 0) addChore(core, run, judgeNames(core, run));
 }
 
 /** Cancels what has not ended, for the reason for which the run stops: its policy, or else somebody's wish. */

@@ -1,7 +1,8 @@
-import { acceptBit, type Condition, DATA_EDGE, isFinal } from '../model/index.ts';
-import { DOOMED, GATED, HELD, PENDING, QUEUED, RUNNING, TOLD } from './codes.ts';
+import { acceptBit, type Condition, DATA_EDGE } from '../model/index.ts';
+import { DOOMED, GATED, HELD, isOver, PENDING, QUEUED, RUNNING, type Standing, TOLD } from './codes.ts';
 import { advance, type Gate, isLong, isResolved, judge, unwatch, type Verdict, watch } from './conditions.ts';
-import { type Core, change } from './core.ts';
+import { listControl, mayExpand, park, type ReadyControl } from './controls.ts';
+import { type Core, change, markSkipped } from './core.ts';
 import type { RunState } from './run-state.ts';
 
 /**
@@ -19,7 +20,32 @@ export function becomeReady(core: Core, run: RunState, job: number): void {
     const condition = run.conditions.get(run.table.definition[job] as number);
     if (condition !== undefined && !passes(core, run, job, condition)) return;
   }
-  enqueue(core, run, job);
+  if (run.isControl(job)) listControl(core, run, job);
+  else enqueue(core, run, job);
+}
+
+/** Hands control nodes that wait for nothing any more to whoever expands them, with the commit of what they waited for. */
+export function takeControls(core: Core, most: number): void {
+  if (core.draining) return;
+  for (const control of core.controls.splice(0, most)) {
+    if (!mayEnd(core, control)) continue;
+    control.state = 'taken';
+    control.takenAt = core.now.wall;
+    core.out.expansions.push(control);
+  }
+}
+
+/** Whether a control node may end now, its condition judged again. One that may not waits for what keeps it. */
+export function mayEnd(core: Core, control: ReadyControl): boolean {
+  const { run, job } = control;
+  if (!mayExpand(core, control)) {
+    park(control);
+    return false;
+  }
+  const condition = run.conditions.get(run.table.definition[job] as number);
+  if (condition === undefined || passes(core, run, job, condition)) return true;
+  run.controls.delete(job);
+  return false;
 }
 
 /** Into the ready queue, with its deadline for being granted. */
@@ -45,6 +71,7 @@ export function leaveQueues(core: Core, run: RunState, job: number): void {
   if (((flags[job] as number) & QUEUED) !== 0) core.grantable = true;
   flags[job] = (flags[job] as number) & ~QUEUED;
   if (run.queueDue.size > 0) run.queueDue.delete(job);
+  if (run.controls.size > 0) run.controls.delete(job);
   ungate(run, job);
 }
 
@@ -56,7 +83,7 @@ export function passes(core: Core, run: RunState, job: number, condition: Condit
     core.longConditions.push({ run, job });
     return false;
   }
-  const isSealed = run.isSealed(job);
+  const isSealed = run.knowsAllNames(job);
   const verdict = judge(core, run, { condition, isSealed });
   if (verdict.truth === 'true') {
     ungate(run, job);
@@ -113,6 +140,12 @@ export function failUnsatisfiable(core: Core, run: RunState, job: number): void 
   settle(core, run, job);
 }
 
+/** No branch chose it, or what it needs: it never becomes a job, and what needs its value goes the same way. */
+export function skip(core: Core, run: RunState, job: number): void {
+  markSkipped(core, run, job);
+  settle(core, run, job);
+}
+
 /** A job reached a final status: its dependents are to be told, and the run may be over. */
 export function settle(core: Core, run: RunState, job: number): void {
   run.wakeAt.delete(job);
@@ -148,7 +181,7 @@ function tellDependents(core: Core, final: Core['finals'][number], budget: numbe
   const { run, job } = final;
   const { table } = run;
   const isTold = ((table.flags[job] as number) & TOLD) !== 0;
-  if (!isFinal(run.statusOf(job)) || (isTold && final.edge !== -1)) {
+  if (!isOver(run.statusOf(job)) || (isTold && final.edge !== -1)) {
     // Run again meanwhile, and perhaps told again: this entry has nothing to say any more.
     core.finalsTaken += 1;
     return 1;
@@ -175,13 +208,17 @@ function tellDependents(core: Core, final: Core['finals'][number], budget: numbe
   return walked;
 }
 
-/** Whether an edge is satisfied by an upstream with this final status, fails because of it, or dooms its job. */
-export function isSatisfied(accept: number, status: ReturnType<RunState['statusOf']>): 'yes' | 'cancels' | 'dooms' {
+/** What an end means for a job that waits for it: the edge is satisfied, or the job ends because of it, or is doomed. */
+export type EdgeVerdict = 'yes' | 'cancels' | 'skips' | 'dooms';
+
+/** What an upstream that stands so at its end means for an edge. */
+export function isSatisfied(accept: number, status: Standing): EdgeVerdict {
+  if (status === 'skipped') return accept === DATA_EDGE ? 'skips' : 'yes';
   if (accept === DATA_EDGE) return status === 'done' ? 'yes' : 'cancels';
   return (accept & acceptBit(status)) !== 0 ? 'yes' : 'dooms';
 }
 
-function tellOne(core: Core, run: RunState, job: number, verdict: ReturnType<typeof isSatisfied>): void {
+function tellOne(core: Core, run: RunState, job: number, verdict: EdgeVerdict): void {
   const { table } = run;
   const status = table.status[job];
   // One that runs took the value of an earlier end; it counts for the case that it is tried again.
@@ -195,6 +232,9 @@ function tellOne(core: Core, run: RunState, job: number, verdict: ReturnType<typ
     case 'cancels':
       change(core, run, job, 'cancelled', 'upstream');
       settle(core, run, job);
+      return;
+    case 'skips':
+      skip(core, run, job);
       return;
     case 'dooms':
       table.flags[job] = (table.flags[job] as number) | DOOMED;
