@@ -1,10 +1,16 @@
-import { asError, type Outcome } from '../model/index.ts';
+import { asError, type LaunchAnswer, type Outcome } from '../model/index.ts';
 import type { Call } from './call.ts';
 import type { LaneOutcome } from './protocol.ts';
 import type { LaneEnd } from './transport.ts';
 
 const OK: Outcome = { kind: 'ok' };
 export const CANCELLED: Outcome = { kind: 'cancelled', by: 'user' };
+export const ACCEPTED: LaunchAnswer = { kind: 'accepted', handle: '' };
+
+/** A call that is not made here, now or later. */
+export function never(why: string): LaunchAnswer {
+  return { kind: 'refused', retryable: false, why };
+}
 
 /** What a worker said of an end, as an outcome. */
 export function outcomeOf(said: LaneOutcome): Outcome {

@@ -2,6 +2,8 @@ import type { CallReference } from '../model/index.ts';
 
 /** A call is short when its function takes less than this on average, in milliseconds. */
 export const SHORT_MS = 1;
+/** Less than this: its answer is there sooner than who waits for it has fallen asleep. */
+const BRISK_MS = 0.02;
 /** Measurements before an average is believed: the first call of a function compiles it. */
 const ENOUGH = 3;
 const WEIGHT = 0.2;
@@ -55,4 +57,9 @@ export function measure(callee: Callee, tookMs: number): void {
 /** Whether others may wait behind a call of it. */
 export function isShort(callee: Callee): boolean {
   return callee.measured >= ENOUGH && callee.averageMs < SHORT_MS;
+}
+
+/** Whether calls of it take hardly longer than their way there and back. */
+export function isBrisk(callee: Callee): boolean {
+  return callee.measured >= ENOUGH && callee.averageMs < BRISK_MS;
 }

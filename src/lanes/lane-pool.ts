@@ -13,11 +13,12 @@ import {
   type Timer,
 } from '../model/index.ts';
 import { Call, nextMessage, streamEnded } from './call.ts';
-import { CANCELLED, outcomeOf, outcomeOfDeath, outcomeOfUnsent } from './call-ends.ts';
+import { ACCEPTED, CANCELLED, never, outcomeOf, outcomeOfDeath, outcomeOfUnsent } from './call-ends.ts';
 import { CallSpeeds, measure, SHORT_MS } from './call-speeds.ts';
 import { CodeWatch } from './code-watch.ts';
 import { Distribution } from './distribution.ts';
 import { Lane, type LaneOwner } from './lane.ts';
+import { Linger } from './linger.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import { Pressure } from './pressure.ts';
 import type { FromWorker } from './protocol.ts';
@@ -66,6 +67,7 @@ export class LanePool implements LaneOwner {
   readonly #speeds = new CallSpeeds();
   readonly #code: CodeWatch;
   readonly #memory: MemoryWatch;
+  readonly #linger: Linger;
   readonly #pressure: Pressure | undefined;
   /** Runs while there is nothing to do, until lanes hold this process alive no more. */
   #letGo: Timer | undefined;
@@ -76,6 +78,7 @@ export class LanePool implements LaneOwner {
     const { clock, slots, isolate = false, prefetch = PREFETCH } = options;
     this.#options = options;
     this.#code = new CodeWatch(clock);
+    this.#linger = new Linger(clock);
     const behind = isolate ? 0 : prefetch;
     this.#distribution = new Distribution({
       clock,
@@ -200,8 +203,10 @@ export class LanePool implements LaneOwner {
 
   heard(lane: Lane, messages: readonly FromWorker[]): void {
     if (this.#closed !== undefined) return;
+    this.#linger.heard();
     this.#options.together(() => this.#hear(lane, messages));
     this.#distribution.settle();
+    if (lane.isBrisk) this.#linger.begin();
   }
 
   #hear(lane: Lane, messages: readonly FromWorker[]): void {
@@ -260,7 +265,7 @@ export class LanePool implements LaneOwner {
   }
 
   #heardEnd(lane: Lane, { attempt, outcome }: Extract<FromWorker, { kind: 'ended' }>): void {
-    const call = find(lane, attempt);
+    const call = lane.callOf(attempt);
     if (call === undefined) return;
     lane.drop(call);
     lane.free(call.slot);
@@ -275,7 +280,7 @@ export class LanePool implements LaneOwner {
   #heardOf(lane: Lane, message: Exclude<FromWorker, { kind: 'ended' }>): Call | undefined {
     if (message.kind === 'hello' || message.kind === 'bye') return undefined;
     const { attempt } = message;
-    const call = find(lane, attempt);
+    const call = lane.callOf(attempt);
     if (call === undefined) return undefined;
     switch (message.kind) {
       case 'started':
@@ -392,15 +397,4 @@ export class LanePool implements LaneOwner {
   #now(): number {
     return this.#options.clock.now().mono;
   }
-}
-
-const ACCEPTED: LaunchAnswer = { kind: 'accepted', handle: '' };
-
-function never(why: string): LaunchAnswer {
-  return { kind: 'refused', retryable: false, why };
-}
-
-function find(lane: Lane, attempt: AttemptId): Call | undefined {
-  const [first] = lane.inHand;
-  return first?.order.attempt === attempt ? first : lane.inHand.find((call) => call.order.attempt === attempt);
 }

@@ -1,7 +1,7 @@
-import { type Clock, MAX_VALUE_BYTES, type Timer } from '../model/index.ts';
+import { type AttemptId, type Clock, MAX_VALUE_BYTES, type Timer } from '../model/index.ts';
 import type { ProcessTable } from '../process/index.ts';
 import { type Call, startMessage } from './call.ts';
-import { isShort } from './call-speeds.ts';
+import { isBrisk, isShort } from './call-speeds.ts';
 import { type FromWorker, LANE_PROTOCOL, type LaneLimits, type ToWorker } from './protocol.ts';
 import type { CallFate, LaneEnd, LaneShape, OpenTransport, Transport } from './transport.ts';
 
@@ -86,6 +86,18 @@ export class Lane {
   /** Others may be sent behind what it has in hand: all of it is short. */
   get isShort(): boolean {
     return this.inHand.every((call) => isShort(call.callee) && call.cancelling === undefined);
+  }
+
+  /** It will be heard of at once: what it has in hand takes no time. */
+  get isBrisk(): boolean {
+    const [first] = this.inHand;
+    return first !== undefined && isBrisk(first.callee);
+  }
+
+  /** The call in its hand of this attempt. */
+  callOf(attempt: AttemptId): Call | undefined {
+    const [first] = this.inHand;
+    return first?.order.attempt === attempt ? first : this.inHand.find((call) => call.order.attempt === attempt);
   }
 
   /** A slot for one more call; -1 when none is to be had. */

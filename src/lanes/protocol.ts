@@ -88,3 +88,7 @@ export const SLOT_CLAIMED = 2;
 export const SLOT_RECALLED = 3;
 /** Ended by the worker, whatever becomes of the word of it. */
 export const SLOT_ENDED = 4;
+
+/** Two words a thread shares with its host: how many lists were sent to it, and 1 while it sleeps until the next one. */
+export const SENT = 0;
+export const IS_ASLEEP = 1;

@@ -5,7 +5,16 @@ import { threadFlags } from '../process/index.ts';
 import { threadLimits } from './heap-limits.ts';
 import { laneEnvironment } from './lane-environment.ts';
 import { type OnPort, PackerToWorker, unpackFromWorker } from './plain-text.ts';
-import { SLOT_ENDED, SLOT_FREE, SLOT_RECALLED, SLOT_SENT, type FromWorker, type ToWorker } from './protocol.ts';
+import {
+  IS_ASLEEP,
+  SENT,
+  SLOT_ENDED,
+  SLOT_FREE,
+  SLOT_RECALLED,
+  SLOT_SENT,
+  type FromWorker,
+  type ToWorker,
+} from './protocol.ts';
 import type { CallFate, LaneEnd, LaneShape, OpenTransport, Transport, TransportListener } from './transport.ts';
 import type { ThreadData } from './thread-lane.ts';
 
@@ -26,7 +35,7 @@ class ThreadTransport implements Transport {
   readonly identity: undefined = undefined;
   readonly #worker: Worker;
   readonly #words: Int32Array;
-  /** Counts what was sent: a worker at rest waits for it to change. */
+  /** Counts what was sent: a worker at rest waits for it to change, and says whether it has to be woken. */
   readonly #sent: Int32Array;
   readonly #packer = new PackerToWorker();
   #next = 0;
@@ -35,7 +44,7 @@ class ThreadTransport implements Transport {
   constructor({ memoryBytes }: LaneShape, listener: TransportListener, project: string) {
     const words = new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT);
     this.#words = new Int32Array(words);
-    const sent = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    const sent = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT);
     this.#sent = new Int32Array(sent);
     const workerData: ThreadData = { words, sent, project };
     // The extension is this file's own: the package ships .js, the sources run as .ts.
@@ -61,8 +70,8 @@ class ThreadTransport implements Transport {
 
   send(messages: readonly ToWorker[]): void {
     this.#worker.postMessage(this.#packer.pack(messages));
-    Atomics.add(this.#sent, 0, 1);
-    Atomics.notify(this.#sent, 0);
+    Atomics.add(this.#sent, SENT, 1);
+    if (Atomics.load(this.#sent, IS_ASLEEP) === 1) Atomics.notify(this.#sent, SENT);
   }
 
   takeSlot(): number {
