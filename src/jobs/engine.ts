@@ -6,6 +6,7 @@ import {
   checkFields,
   type Durability,
   type EngineEvent,
+  expandControl,
   type Graph,
   HeddleError,
   type RunFilter,
@@ -154,6 +155,7 @@ export class Engine implements AsyncDisposable {
         random: systemRandom,
         defaultBackends: { command: 'commands', call: 'threads' },
         resolveWork: (node) => resolveWork(node, project),
+        expand: expandControl,
         attemptDirectory: directoryOf,
         directory: place.directory,
         project,
@@ -176,6 +178,11 @@ export class Engine implements AsyncDisposable {
       ...{ api, closed, directoryOf, logs, project, conditions, options },
       resources: resources.move(),
     });
+  }
+
+  /** The wall clock, in epoch milliseconds. @internal */
+  get now(): number {
+    return systemClock.now().wall;
   }
 
   /** The project's directory, absolute. */

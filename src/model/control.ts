@@ -44,11 +44,17 @@ export type Test =
   | { readonly all: readonly Test[] }
   | { readonly any: readonly Test[] };
 
+/** Tests in their order, each with the label of its branch. */
+export interface Tests {
+  readonly when: readonly { readonly label: string; readonly test: Test }[];
+}
+
 /** What a control node does when all it waits for has ended. */
 export type ControlPayload =
   /**
    * One instance of the body for each element of a list that is known only then. Together with the `gather` node that has
-   * an order edge upon it: that waits for all instances, and its value is theirs in the order of the elements.
+   * a data edge upon it: that waits for all instances, and its value is theirs in the order of the elements. (The value of
+   * the control node itself tells its gather what it has become.)
    */
   | {
       readonly control: 'scatter';
@@ -62,7 +68,7 @@ export type ControlPayload =
   /** The branch whose label is chosen: by a value, or by the first test that holds. Without one, what needs its value is skipped. */
   | {
       readonly control: 'branch';
-      readonly on: Json | { readonly when: readonly { readonly label: string; readonly test: Test }[] };
+      readonly on: Json | Tests;
       readonly branches: Readonly<Record<string, Body>>;
       /** Label of what is done otherwise. */
       readonly otherwise?: string;
@@ -74,7 +80,7 @@ export type ControlPayload =
       readonly initial: Json;
       readonly body: Body;
       readonly until: Test;
-      /** Holds are tested after each turn, so there is at least one. */
+      /** It is tested after each turn, so there is at least one. */
       readonly maxIterations: number;
       /** What it means that so many turns were not enough. @default 'fail' */
       readonly atMost?: 'fail' | 'accept';

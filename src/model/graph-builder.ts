@@ -27,6 +27,8 @@ export interface NewNode {
 export interface GraphBuilderOptions {
   /** What the run has already: the new graph is a segment appended to it. Names and edges refer to both. */
   readonly after?: Graph;
+  /** Index in the run of the first node, where edges to what the run has already are given by number. @default 0 */
+  readonly base?: number;
 }
 
 /** A name wanted as an upstream before a node of that name was there. */
@@ -74,7 +76,7 @@ export class GraphBuilder {
   constructor(name: string, options: GraphBuilderOptions = {}) {
     const { after } = options;
     this.#name = name;
-    this.#base = after === undefined ? 0 : after.base + after.size;
+    this.#base = after === undefined ? (options.base ?? 0) : after.base + after.size;
     this.#earlier = after === undefined ? undefined : { graph: after, index: nameIndex(after) };
     const names = this.#names;
     this.#index = new NameIndex({

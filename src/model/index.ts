@@ -1,10 +1,22 @@
 export * from './backend.ts';
+export * from './canonical-json.ts';
 export * from './clock.ts';
 export * from './condition.ts';
-export type { Body, BodyNode, ControlPayload, Hole, HoleKind, Test } from './control.ts';
+export type { Body, BodyNode, ControlPayload, Hole, HoleKind, Test, Tests } from './control.ts';
+export {
+  bodiesOf,
+  type ControlChange,
+  type DataRole,
+  gatherRefs,
+  hasTests,
+  isControl,
+  mapPayload,
+  refsOf,
+} from './control-data.ts';
 export * from './definition-input.ts';
 export * from './errors.ts';
 export * from './event.ts';
+export { expandControl } from './expansion.ts';
 export * from './fingerprint-rows.ts';
 export * from './graph.ts';
 export * from './graph-builder.ts';
@@ -13,6 +25,7 @@ export * from './graph-columns.ts';
 export * from './graph-measure.ts';
 export * from './graph-names.ts';
 export * from './ids.ts';
+export { mentionedByResults, neededBy } from './instance.ts';
 export * from './logger.ts';
 export * from './observer.ts';
 export * from './outcome.ts';

@@ -72,6 +72,11 @@ export interface OutputSpec {
   readonly temporary?: true;
 }
 
+/** An output as a command's payload has it: where it is published may depend on values that are known when it starts. */
+export interface OutputTemplate extends Omit<OutputSpec, 'publish'> {
+  readonly publish?: string | Template;
+}
+
 /** A file wanted in the work directory before the start, at `inputs/<name>`. */
 export interface InputSpec {
   readonly name: string;
@@ -85,7 +90,7 @@ export interface CommandPayload {
   /** A program and its arguments; no shell sees them. */
   readonly argv?: readonly Template[];
   readonly inputs?: readonly InputSpec[];
-  readonly outputs?: readonly OutputSpec[];
+  readonly outputs?: readonly OutputTemplate[];
   readonly environment?: Readonly<Record<string, string>>;
   /**
    * Recorded work: what it took. A backend without processes may wait instead of running the

@@ -123,11 +123,16 @@ function fileText(located: Located, context: ResolveContext): Json {
   return { ...located.file, at: located.at };
 }
 
-/** What a ref leads to: the value of a call, all outputs of a command, or one of them. */
-type Found =
-  | { readonly kind: 'value'; readonly value: unknown }
+/** What a ref leads to, and the steps that lead on from there. */
+export type Found =
+  | { readonly kind: 'value'; readonly value: unknown; readonly rest: Path; readonly whose: string }
+  /** All outputs of a command, or one of them. */
   | { readonly kind: 'outputs'; readonly outputs: Readonly<Record<string, CommandOutput>> }
-  | { readonly kind: 'output'; readonly output: CommandOutput };
+  | { readonly kind: 'output'; readonly output: CommandOutput; readonly rest: Path; readonly whose: string }
+  /** A part of what a control node has taken together; no steps are left. */
+  | { readonly kind: 'gathered'; readonly data: Json };
+
+type Path = readonly (string | number)[];
 
 /**
  * Follows the first steps of a ref. Of a command's value the first step names an output; the
@@ -135,34 +140,95 @@ type Found =
  *
  * @throws {HeddleError} TEMPLATE_INVALID, saying what there is instead
  */
-function find(ref: Ref, context: ResolveContext): Found {
-  const [node, name] = ref.$ref;
+export function findRef(ref: Ref, context: Pick<ResolveContext, 'parsed'>): Found {
+  const [node, ...path] = ref.$ref;
   const value = context.parsed(node);
-  if (!isCommandValue(value)) return { kind: 'value', value };
+  const whose = `task number ${node}`;
+  if (isGathered(value)) return findGathered(value.$gathered, path, whose);
+  if (!isCommandValue(value)) return { kind: 'value', value, rest: path, whose };
   const { outputs } = value;
+  const [name, ...rest] = path;
   if (name === undefined) return { kind: 'outputs', outputs };
-  if (!Object.hasOwn(outputs, name)) throw missing(`task number ${node} has no output '${name}'`, Object.keys(outputs));
-  return { kind: 'output', output: outputs[name] as CommandOutput };
+  if (!Object.hasOwn(outputs, name)) throw missing(`${whose} has no output '${name}'`, Object.keys(outputs));
+  return {
+    kind: 'output',
+    output: outputs[name] as CommandOutput,
+    rest,
+    whose: `output '${name}' of ${whose}`,
+  };
+}
+
+/** Follows steps through what was gathered, until they are all taken or lead into a value of its own. */
+function findGathered(data: Json, path: Path, whose: string): Found {
+  let at = data;
+  let where = whose;
+  for (let i = 0; ; i += 1) {
+    const marked = typeof at === 'object' && at !== null && !isArray(at) ? (at as GatheredMarks) : {};
+    if (marked.$output !== undefined)
+      return { kind: 'output', output: marked.$output, rest: path.slice(i), whose: where };
+    if (marked.$v8 !== undefined)
+      return {
+        kind: 'value',
+        value: deserialize(Buffer.from(marked.$v8, 'base64')),
+        rest: path.slice(i),
+        whose: where,
+      };
+    const step = path[i];
+    if (step === undefined) return { kind: 'gathered', data: at };
+    const parts: unknown = marked.$object === undefined ? at : Object.fromEntries(marked.$object);
+    at = follow(parts, [step], where) as Json;
+    where += stepText(step);
+  }
+}
+
+/** A gathered value with every file and every value of structured clone in its place. */
+function gatheredText(data: Json, context: ResolveContext): unknown {
+  if (typeof data !== 'object' || data === null) return data;
+  if (isArray(data)) return data.map((element) => gatheredText(element, context));
+  const marked = data as GatheredMarks;
+  if (marked.$output !== undefined) return outputText(marked.$output, context);
+  if (marked.$file !== undefined) return fileText(userFile({ $file: marked.$file }, context), context);
+  if (marked.$v8 !== undefined) {
+    if (context.clones === true) return deserialize(Buffer.from(marked.$v8, 'base64'));
+    throw invalid('a value is wanted that is more than JSON can say', 'return plain data where a command takes it');
+  }
+  const entries = marked.$object ?? Object.entries(data as { readonly [key: string]: Json });
+  return Object.fromEntries(entries.map(([key, member]) => [key, gatheredText(member, context)]));
 }
 
 function refText(ref: Ref, context: ResolveContext): unknown {
-  const [node, ...path] = ref.$ref;
-  const found = find(ref, context);
+  const found = findRef(ref, context);
   switch (found.kind) {
     case 'value':
-      return follow(found.value, path, `task number ${node}`);
+      return follow(found.value, found.rest, found.whose);
     case 'outputs':
       return Object.fromEntries(
         Object.entries(found.outputs).map(([name, output]) => [name, outputText(output, context)]),
       );
+    case 'gathered':
+      return gatheredText(found.data, context);
     case 'output': {
-      const whose = `output '${path[0]}' of task number ${node}`;
-      if (found.output.type === 'file' && path.length > 1) {
+      const { output, rest, whose } = found;
+      if (output.type === 'file' && rest.length > 0) {
         throw invalid(`${whose} is a file, and has no parts`, 'declare it with json(...) to take parts of it');
       }
-      return follow(outputText(found.output, context), path.slice(1), whose);
+      return follow(outputText(output, context), rest, whose);
     }
   }
+}
+
+/** Reads data with refs, each value once, where there is no command that files could be linked for: what a control node is decided by. */
+export function dataReader(value: (node: number) => Value | undefined): (data: Json) => unknown {
+  const context = resolveContext(value, { project: '', clones: true });
+  return (data) => resolveArgument(data, context);
+}
+
+/** Reads what a gathered value was written as. */
+export function readGathered(data: Json): unknown {
+  return gatheredText(
+    data,
+    resolveContext(() => undefined, { project: '', clones: true }),
+  );
 }
 
 function outputText(output: CommandOutput, context: ResolveContext): Json {
@@ -184,8 +250,9 @@ export function userFile({ $file: path }: FileRef, { project }: ResolveContext):
  * @throws {HeddleError} TEMPLATE_INVALID when what is there is no file
  */
 export function locateFile(ref: Ref, context: ResolveContext): Located {
-  const found = find(ref, context);
-  if (found.kind === 'output' && ref.$ref.length === 2) return placeOf(found.output);
+  const found = findRef(ref, context);
+  if (found.kind === 'output' && found.rest.length === 0) return placeOf(found.output);
+  if (found.kind === 'gathered' && isUserFile(found.data)) return userFile(found.data, context);
   throw invalid(
     `an input is taken from task number ${ref.$ref[0]}, and what is there is no file`,
     "declare an output with file(...) or json(...), or put the value into the command's text",
@@ -243,20 +310,55 @@ function isCommandValue(value: unknown): value is CommandValue {
   );
 }
 
-function follow(value: unknown, path: readonly (string | number)[], whose: string): unknown {
+/**
+ * What a gather has taken together where there are files in it: data, with the marks of data. A value without files
+ * is stored as any other.
+ */
+export interface GatheredValue {
+  readonly $gathered: Json;
+}
+
+/** The marks in gathered data. */
+interface GatheredMarks {
+  readonly $output?: CommandOutput;
+  readonly $file?: string;
+  readonly $v8?: string;
+  readonly $object?: readonly (readonly [string, Json])[];
+}
+
+function isGathered(value: unknown): value is GatheredValue {
+  return (
+    typeof value === 'object' && value !== null && Object.hasOwn(value, '$gathered') && Object.keys(value).length === 1
+  );
+}
+
+function isUserFile(data: Json): data is FileRef & Json {
+  return typeof data === 'object' && data !== null && Object.hasOwn(data, '$file');
+}
+
+/** @throws {HeddleError} TEMPLATE_INVALID, saying what there is instead */
+export function follow(value: unknown, path: Path, whose: string): unknown {
   let at = value;
   let where = whose;
   for (const step of path) {
     if (typeof at !== 'object' || at === null) throw missing(`${where} is ${brief(at)}, and has no '${step}'`, []);
     if (!Object.hasOwn(at, step)) throw missing(`${where} has no '${step}'`, Object.keys(at));
     at = (at as Readonly<Record<string | number, unknown>>)[step];
-    where += typeof step === 'number' ? `[${step}]` : `.${step}`;
+    where += stepText(step);
   }
   return at;
 }
 
-function brief(value: unknown): string {
-  return typeof value === 'bigint' || value === undefined ? String(value) : JSON.stringify(value);
+function stepText(step: string | number): string {
+  return typeof step === 'number' ? `[${step}]` : `.${step}`;
+}
+
+const BRIEF_CHARS = 80;
+
+/** A value in few words, for messages. */
+export function brief(value: unknown): string {
+  const text = typeof value === 'bigint' || value === undefined ? String(value) : JSON.stringify(value);
+  return text.length > BRIEF_CHARS ? `${text.slice(0, BRIEF_CHARS)}...` : text;
 }
 
 function missing(message: string, there: readonly string[]): HeddleError {

@@ -6,6 +6,8 @@ import type {
   CallReference,
   CommandPayload,
   InputSpec,
+  OutputSpec,
+  OutputTemplate,
   Payload,
   ResolvedCall,
   ResolvedWork,
@@ -13,6 +15,7 @@ import type {
   TemplatePart,
 } from './task.ts';
 import {
+  brief,
   FileSet,
   locateFile,
   madeNothing,
@@ -21,6 +24,7 @@ import {
   resolveArgument,
   resolveContext,
   resolveData,
+  staysInside,
   userFile,
 } from './template-data.ts';
 import type { Json, Value } from './value.ts';
@@ -97,10 +101,36 @@ function resolveCommand(payload: CommandPayload, node: UnresolvedNode, project: 
     text,
     ...(words === undefined ? {} : { argv: words }),
     inputs: files.inputs,
-    outputs: payload.outputs ?? [],
+    outputs: (payload.outputs ?? []).map((output) => publishedAt(output, context)),
     environment: { ...node.environment, ...payload.environment },
     ...(payload.replay === undefined ? {} : { replay: { seconds: payload.replay.seconds } }),
   };
+}
+
+/** An output with its published path as text. */
+function publishedAt(output: OutputTemplate, context: ResolveContext): OutputSpec {
+  const { publish, ...rest } = output;
+  if (publish === undefined) return rest;
+  return typeof publish === 'string'
+    ? { ...rest, publish }
+    : { ...rest, publish: publishPath(publish, (data) => resolveData(data, context)) };
+}
+
+/**
+ * The path that a template comes to.
+ *
+ * @throws {HeddleError} TEMPLATE_INVALID when a value in it is no text or number, or the whole leaves the results folder
+ */
+export function publishPath(template: Template, read: (data: Json) => unknown): string {
+  let path = '';
+  for (const part of template) {
+    const value = typeof part === 'string' ? part : read(('raw' in part ? part.raw : part.value) as Json);
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean')
+      throw invalid(`${brief(value)} stands in a published path`, 'put texts and numbers into a path');
+    path += String(value);
+  }
+  if (staysInside(path)) return path;
+  throw invalid(`an output is published at '${path}'`, 'give a path below the results folder, without ..');
 }
 
 function invalid(message: string, hint: string): HeddleError {

@@ -2,7 +2,7 @@ import { type CallPayload, type Definition, type DurationInput, parseDuration } 
 import { type DataScope, toData } from './data.ts';
 import { type Handle, handleMaker } from './handle.ts';
 import { definitionOf } from './policy.ts';
-import { currentRecorder } from './recorder.ts';
+import { currentRecorder, dataEdges, type NodeRecord } from './recorder.ts';
 
 type NoOutputs = Record<never, never>;
 
@@ -29,12 +29,16 @@ function builtin<Arguments extends readonly unknown[]>(
   });
   const call = (...parameters: Arguments): Handle<NoOutputs> => {
     const recorder = currentRecorder(name);
-    const scope: DataScope = { recorder, uses: new Set() };
+    const scope: DataScope = { recorder, uses: new Set<NodeRecord>() };
     const { payload, upstream, expectedMs } = read(parameters);
     toData(upstream, scope, `what '${name}' waits for`);
     const json = payload === undefined ? '' : JSON.stringify(payload);
     return makeHandle(
-      recorder.record({ definition, payload: json, edges: [...scope.uses], expectedMs, published: [] }),
+      recorder.record({
+        ...{ definition, payload: json, edges: dataEdges(scope.uses), expectedMs },
+        published: [],
+        isValueless: true,
+      }),
     );
   };
   return Object.assign(call, { definition });

@@ -11,7 +11,7 @@ import { type Handle, handleMaker, type Redefine } from './handle.ts';
 import { checkOutputs, type Outputs, outputSpecs } from './output.ts';
 import type { Placeholder, Symbolic } from './placeholder.ts';
 import { checkFields, definitionOf, type DefinitionOptions, POLICY_FIELDS, type PolicyOptions } from './policy.ts';
-import { currentRecorder } from './recorder.ts';
+import { currentRecorder, type NodeRecord, valueEdges } from './recorder.ts';
 import { argvData, type Interpolation, scriptData, ShellCommand } from './shell.ts';
 
 /** What a command is. `run` is called once a job, with placeholders where a value is not known yet. */
@@ -67,13 +67,13 @@ export function command<P, O extends Outputs = Record<never, never>>(
   const makeHandle = handleMaker(outputs, redefine);
   const call = (parameters?: unknown): Handle<O> => {
     const recorder = currentRecorder(name);
-    const scope: DataScope = { recorder, uses: new Set() };
+    const scope: DataScope = { recorder, uses: new Set<NodeRecord>() };
     const payload = commandPayload(name, { ...options, outputs }, { parameters, scope });
-    const published = payload.outputs?.flatMap(({ publish }) => publish ?? []) ?? [];
+    const published = payload.outputs?.flatMap(({ publish }) => (typeof publish === 'string' ? publish : [])) ?? [];
     const record = recorder.record({
       definition,
       payload: JSON.stringify(payload),
-      edges: [...scope.uses],
+      edges: valueEdges(name, scope.uses),
       expectedMs: 0,
       published,
     });
@@ -96,7 +96,7 @@ function commandPayload<P, O extends Outputs>(
 ): CommandPayload {
   const run: unknown = options.run(parameters as P);
   const inputs = options.inputs === undefined ? [] : inputSpecs(name, options.inputs(parameters as P), scope);
-  const outputs = outputSpecs(options.outputs, name, parameters);
+  const outputs = outputSpecs(options.outputs, { task: name, parameters, scope });
   const rest = { ...(inputs.length === 0 ? {} : { inputs }), ...(outputs.length === 0 ? {} : { outputs }) };
   if (run instanceof ShellCommand) return { script: scriptData(run, scope, name), ...rest };
   if (Array.isArray(run) && run.length > 0) return { argv: argvData(run, scope, name), ...rest };
@@ -112,7 +112,7 @@ function commandPayload<P, O extends Outputs>(
 function inputSpecs(task: string, inputs: Readonly<Record<string, unknown>>, scope: DataScope): readonly InputSpec[] {
   return Object.entries(inputs).map(([name, from]): InputSpec => {
     const data = toData(from, scope, `input '${name}' of '${task}'`);
-    const isFile = typeof data === 'object' && data !== null && ('$ref' in data || '$file' in data);
+    const isFile = typeof data === 'object' && data !== null && ('$ref' in data || '$hole' in data || '$file' in data);
     if (isFile && staysInside(name)) return { name, from: data as unknown as InputSpec['from'] };
     throw new HeddleError(
       'INPUT_INVALID',

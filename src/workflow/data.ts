@@ -1,6 +1,6 @@
-import { HeddleError, type Json } from '../model/index.ts';
-import { foreign, sourceOf } from './placeholder.ts';
-import type { Recorder } from './recorder.ts';
+import { HeddleError, type Hole, type Json, type Ref } from '../model/index.ts';
+import { isBodyInput, sourceOf } from './placeholder.ts';
+import type { NodeRecord, Recorder } from './recorder.ts';
 
 /** A file of the user's, by its path. */
 export class FileInput {
@@ -14,7 +14,7 @@ export class FileInput {
 /** Whose values are taken over, and which nodes they turn out to need. */
 export interface DataScope {
   readonly recorder: Recorder;
-  readonly uses: Set<number>;
+  readonly uses: Set<NodeRecord>;
 }
 
 /** Deeper than any sensible data; what refers to itself gets here. */
@@ -39,7 +39,7 @@ export function toData(value: unknown, scope: DataScope, where: string, depth = 
       return objectData(value, scope, where, depth);
     case 'function': {
       const ref = refOf(value, scope);
-      if (ref !== undefined) return ref;
+      if (ref !== undefined) return ref as unknown as Json;
       throw unsayable(`${where} is a function`);
     }
     case 'undefined':
@@ -55,18 +55,17 @@ function unsayable(message: string): HeddleError {
   });
 }
 
-function refOf(value: object, scope: DataScope): Json | undefined {
+/** What stands for a placeholder in data; undefined for every other value. @throws {HeddleError} GRAPH_INVALID for one from elsewhere */
+export function refOf(value: object, { recorder, uses }: DataScope): Ref | Hole | undefined {
   const source = sourceOf(value);
   if (source === undefined) return undefined;
-  const { record, path } = source;
-  if (record.recorder !== scope.recorder) throw foreign(record);
-  scope.uses.add(record.index);
-  return { $ref: [record.index, ...path] };
+  if (!isBodyInput(source.origin)) uses.add(source.origin);
+  return recorder.place(source);
 }
 
 function objectData(value: object, scope: DataScope, where: string, depth: number): Json {
   const ref = refOf(value, scope);
-  if (ref !== undefined) return ref;
+  if (ref !== undefined) return ref as unknown as Json;
   if (value instanceof FileInput) return { $file: value.path };
   if (depth > MAX_DEPTH)
     throw unsayable(`${where.slice(0, 80)}... is nested deeper than ${MAX_DEPTH}, or holds itself`);

@@ -2,6 +2,7 @@ import { FINAL_STATUSES, type FinalStatus, HeddleError } from '../model/index.ts
 import type { OutputType, Outputs } from './output.ts';
 import {
   guardPrototype,
+  isBodyInput,
   jsonPart,
   leafPart,
   type Part,
@@ -13,6 +14,7 @@ import {
 } from './placeholder.ts';
 import type { PolicyOptions } from './policy.ts';
 import { addOrderEdge, type NodeRecord } from './recorder.ts';
+import { stepsOf } from './step-shape.ts';
 
 /** The values of a command's outputs. */
 export type OutputValues<O extends Outputs> = { readonly [Name in keyof O]: OutputType<O[Name]> };
@@ -40,40 +42,51 @@ export type AnyHandle = HandleMembers;
 /** Gives a record the definition it has on another backend. */
 export type Redefine = (record: NodeRecord, backend: string, overrides: Omit<PolicyOptions, 'backend'>) => void;
 
+interface NodeSource extends Source {
+  readonly origin: NodeRecord;
+}
+
+/** Of what is two nodes, a map and its gather: the one that starts, and has the name. */
+function firstOf(record: NodeRecord): NodeRecord {
+  return record.gathers ?? record;
+}
+
+/** The nodes whose end is meant when something is to run after a handle, or after the steps of a sequence. */
+function awaitedBy(handle: unknown, record: NodeRecord): readonly NodeRecord[] {
+  const steps = stepsOf(handle);
+  if (steps !== undefined) return steps.exits;
+  const source = sourceOf(handle);
+  if (source !== undefined && !isBodyInput(source.origin)) return [source.origin];
+  throw new HeddleError('INPUT_INVALID', `'${record.definition.name}' is to run after something that is no task`, {
+    hint: 'give .after() what calling a task returned',
+  });
+}
+
 class JobHandle implements HandleMembers {
-  readonly [SOURCE]: Source;
+  readonly [SOURCE]: NodeSource;
   readonly #redefine: Redefine;
 
   constructor(record: NodeRecord, redefine: Redefine) {
-    this[SOURCE] = { record, path: [] };
+    this[SOURCE] = { origin: record, path: [] };
     this.#redefine = redefine;
   }
 
   named(name: string): this {
-    this[SOURCE].record.name = name;
+    firstOf(this[SOURCE].origin).name = name;
     return this;
   }
 
   after(upstream: AnyHandle | readonly AnyHandle[], statuses: readonly FinalStatus[] = FINAL_STATUSES): this {
     const all: readonly unknown[] = Array.isArray(upstream) ? upstream : [upstream];
     for (const handle of all) {
-      const source = sourceOf(handle);
-      if (source === undefined) {
-        throw new HeddleError(
-          'INPUT_INVALID',
-          `'${this[SOURCE].record.definition.name}' is to run after something that is no task`,
-          {
-            hint: 'give .after() what calling a task returned',
-          },
-        );
-      }
-      addOrderEdge(this[SOURCE].record, source.record, statuses);
+      const record = firstOf(this[SOURCE].origin);
+      for (const from of awaitedBy(handle, record)) addOrderEdge(record, from, statuses);
     }
     return this;
   }
 
   on(backend: string, overrides: Omit<PolicyOptions, 'backend'> = {}): this {
-    this.#redefine(this[SOURCE].record, backend, overrides);
+    this.#redefine(this[SOURCE].origin, backend, overrides);
     return this;
   }
 
@@ -88,11 +101,11 @@ export function handleMaker<O extends Outputs>(outputs: O, redefine: Redefine): 
   for (const [name, { type }] of Object.entries(outputs)) {
     Object.defineProperty(TaskHandle.prototype, name, {
       get(this: TaskHandle): Placeholder<unknown> {
-        const source: Source = { record: this[SOURCE].record, path: [name] };
+        const source: Source = { origin: this[SOURCE].origin, path: [name] };
         return type === 'json' ? jsonPart(source) : leafPart(source);
       },
       set(this: TaskHandle) {
-        throw placeholderUsed({ record: this[SOURCE].record, path: [name] }, 'is changed');
+        throw placeholderUsed({ origin: this[SOURCE].origin, path: [name] }, 'is changed');
       },
     });
   }
@@ -107,6 +120,6 @@ export function callHandle<R>(record: NodeRecord, redefine: Redefine): CallHandl
     after: (...which: Parameters<HandleMembers['after']>) => (job.after(...which), handle),
     on: (...where: Parameters<HandleMembers['on']>) => (job.on(...where), handle),
   };
-  const handle = jsonPart<R>({ record, path: [] }, members) as unknown as CallHandle<R>;
+  const handle = jsonPart<R>({ origin: record, path: [] }, members) as unknown as CallHandle<R>;
   return handle;
 }

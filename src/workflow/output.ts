@@ -1,7 +1,16 @@
-import { type FileValue, HeddleError, type OutputSpec, staysInside } from '../model/index.ts';
+import {
+  type FileValue,
+  HeddleError,
+  type Json,
+  type OutputSpec,
+  type OutputTemplate,
+  staysInside,
+  type Template,
+} from '../model/index.ts';
+import { type DataScope, toData } from './data.ts';
 
 /** Where a result is published: a path below the results folder, or made from the task's parameters. */
-export type PublishPath = string | ((parameters: never) => string);
+export type PublishPath = string | ((parameters: never) => string | PathTemplate);
 
 /** What a command must leave behind, and what type it has for those who take it. */
 export class Output<T> {
@@ -103,16 +112,100 @@ export function checkOutputs(task: string, outputs: Outputs): void {
   }
 }
 
-/** The outputs of one task as data. @throws {HeddleError} INPUT_INVALID for a published path that leaves the results folder */
-export function outputSpecs(outputs: Outputs, task: string, parameters: unknown): readonly OutputSpec[] {
-  return Object.entries(outputs).map(([name, { type, path, published, temporary }]): OutputSpec => {
-    if (published === undefined) return temporary ? { name, path, type, temporary } : { name, path, type };
-    const publish = typeof published === 'string' ? published : published(parameters as never);
-    if (typeof publish !== 'string' || !staysInside(publish)) {
-      throw new HeddleError('INPUT_INVALID', `output '${name}' of '${task}' is published at '${String(publish)}'`, {
-        hint: 'give a path below the results folder, without ..',
-      });
-    }
-    return temporary ? { name, path, type, publish, temporary } : { name, path, type, publish };
+/** Whose outputs they are: what it was called with, and where. */
+export interface OutputContext {
+  readonly task: string;
+  readonly parameters: unknown;
+  readonly scope: DataScope;
+}
+
+/**
+ * The outputs of one task as data.
+ *
+ * @throws {HeddleError} INPUT_INVALID for a published path that leaves the results folder, or would be that of many jobs
+ */
+export function outputSpecs(outputs: Outputs, context: OutputContext): readonly OutputTemplate[] {
+  return Object.entries(outputs).map(([name, { type, path, published, temporary }]): OutputTemplate => {
+    const publish = published === undefined ? {} : { publish: publishData(name, published, context) };
+    return { name, path, type, ...publish, ...(temporary ? { temporary } : {}) };
   });
+}
+
+function publishData(
+  output: string,
+  published: PublishPath,
+  { task, parameters, scope }: OutputContext,
+): string | Template {
+  const publish: unknown = typeof published === 'string' ? published : published(parameters as never);
+  const whose = `output '${output}' of '${task}'`;
+  const template = publish instanceof PathTemplate ? templateData(publish, scope, whose) : undefined;
+  const path = template === undefined ? publish : plainPath(template);
+  if (path === undefined) return checkRepeated(template as Template, scope, whose);
+  if (typeof path !== 'string' || !staysInside(path)) {
+    throw new HeddleError('INPUT_INVALID', `${whose} is published at '${String(path)}'`, {
+      hint: 'give a path below the results folder, without ..',
+    });
+  }
+  checkRepeated([path], scope, whose);
+  return path;
+}
+
+function templateData({ pieces }: PathTemplate, scope: DataScope, whose: string): Template {
+  return pieces
+    .filter((piece) => piece !== '')
+    .map((piece) =>
+      typeof piece === 'string' ? piece : { value: toData(piece.value, scope, `where ${whose} is published`) },
+    );
+}
+
+/** The path, where it depends on nothing that is still to come. */
+function plainPath(template: Template): string | undefined {
+  let path = '';
+  for (const part of template) {
+    const value = typeof part === 'string' ? part : 'value' in part ? part.value : part.raw;
+    if (typeof value === 'object' && value !== null) return undefined;
+    path += String(value);
+  }
+  return path;
+}
+
+/** Of a body that is there many times, a path must depend on whose instance it is. */
+function checkRepeated(template: Template, { recorder }: DataScope, whose: string): Template {
+  const depth = recorder.repeatsAt();
+  if (depth === undefined || holdsHole(template as unknown as Json, depth)) return template;
+  throw new HeddleError(
+    'GRAPH_INVALID',
+    `a scatter whose outputs share a name: every instance publishes ${whose} there`,
+    {
+      hint: 'publish where the element says: .publish((p) => pathOf`runs/${p.id}/energy.json`)',
+    },
+  );
+}
+
+/** A hole that is filled differently in each instance: of this body, or of one inside of the one that repeats. */
+function holdsHole(data: Json, depth: number): boolean {
+  if (typeof data !== 'object' || data === null) return false;
+  if (!Array.isArray(data) && '$hole' in data) return (data['$hole'] as readonly [number])[0] <= depth;
+  return Object.values(data).some((member) => holdsHole(member as Json, depth));
+}
+
+/** A path with values in it that are known when the task starts, as `` pathOf`...` `` makes it. */
+export class PathTemplate {
+  readonly pieces: readonly (string | { readonly value: unknown })[];
+
+  constructor(pieces: PathTemplate['pieces']) {
+    this.pieces = pieces;
+  }
+}
+
+/**
+ * A path made of values that may be known only when the task starts.
+ *
+ * @example
+ * json<Energy>('energy.json').publish((p) => pathOf`runs/${p.temperature}/energy.json`)
+ */
+export function pathOf(strings: TemplateStringsArray, ...values: readonly unknown[]): PathTemplate {
+  return new PathTemplate(
+    strings.flatMap((text, i): PathTemplate['pieces'] => (i < values.length ? [text, { value: values[i] }] : [text])),
+  );
 }

@@ -1,5 +1,5 @@
 import { HeddleError } from '../model/index.ts';
-import type { NodeRecord } from './recorder.ts';
+import type { NodeRecord, Recorder } from './recorder.ts';
 
 declare const VALUE: unique symbol;
 
@@ -36,10 +36,20 @@ export type Symbolic<T> =
 /** Under this key handles and parts keep what they stand for. */
 export const SOURCE: unique symbol = Symbol('heddle.source');
 
-/** What a placeholder stands for: a node, and the way into its value. */
+/** What is given to a body when it is instantiated: its collection's element, its loop's state. */
+export interface BodyInput {
+  readonly recorder: Recorder;
+  readonly what: 'item' | 'index' | 'state' | 'iteration';
+}
+
+/** What a placeholder stands for: a node or what a body is given, and the way into its value. */
 export interface Source {
-  readonly record: NodeRecord;
+  readonly origin: NodeRecord | BodyInput;
   readonly path: readonly (string | number)[];
+}
+
+export function isBodyInput(origin: NodeRecord | BodyInput): origin is BodyInput {
+  return 'what' in origin;
 }
 
 /** The placeholder's source; undefined for any other value. A copy that lost its class is refused. */
@@ -53,9 +63,13 @@ export function sourceOf(value: unknown): Source | undefined {
 }
 
 /** How people would write it: `simulate(...).energy.mean`. */
-export function describeSource({ record, path }: Source): string {
+export function describeSource({ origin, path }: Source): string {
   const steps = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`));
-  return `${record.definition.name}(...)${steps.join('')}`;
+  return `${originText(origin)}${steps.join('')}`;
+}
+
+function originText(origin: NodeRecord | BodyInput): string {
+  return isBodyInput(origin) ? origin.what : `${origin.definition.name}(...)`;
 }
 
 /** The error for a value that is wanted before it is known. */
@@ -69,9 +83,15 @@ export function placeholderUsed(source: Source, how: string): HeddleError {
   );
 }
 
-/** The error for a handle that was made while another graph was built. */
-export function foreign(record: NodeRecord): HeddleError {
-  return new HeddleError('GRAPH_INVALID', `a handle of '${record.definition.name}' belongs to another graph`, {
+/** The error for what was made while another graph was built, or inside of a body that is over. */
+export function foreign(origin: NodeRecord | BodyInput): HeddleError {
+  const { inside } = origin.recorder;
+  const what = isBodyInput(origin) ? `the ${origin.what}` : `a handle of '${origin.definition.name}'`;
+  if (inside !== undefined)
+    return new HeddleError('GRAPH_INVALID', `${what} is used outside of the ${inside} it belongs to`, {
+      hint: `return from the ${inside} what is needed outside`,
+    });
+  return new HeddleError('GRAPH_INVALID', `${what} belongs to another graph`, {
     hint: 'call the task inside this workflow; handles are of the build that made them',
   });
 }
@@ -145,11 +165,11 @@ const traps: ProxyHandler<Target> = {
     }
     // `then` must not be there, or every await would take the placeholder for a promise.
     if (typeof key === 'symbol' || key === 'then') return undefined;
-    return jsonPart({ record: source.record, path: [...source.path, INDEX.test(key) ? Number(key) : key] });
+    return jsonPart({ origin: source.origin, path: [...source.path, INDEX.test(key) ? Number(key) : key] });
   },
   apply(target) {
-    const { record, path } = target[SOURCE];
-    throw placeholderUsed({ record, path: path.slice(0, -1) }, `its '${String(path.at(-1))}' is called`);
+    const { origin, path } = target[SOURCE];
+    throw placeholderUsed({ origin, path: path.slice(0, -1) }, `its '${String(path.at(-1))}' is called`);
   },
   has(target, key) {
     if (key === SOURCE) return true;

@@ -2,10 +2,11 @@ import { getCallSites } from 'node:util';
 import { pathToFileURL } from 'node:url';
 import { encodeArguments, registerTask } from '../calls/lane-face.ts';
 import { type CallPayload, type Definition, HeddleError, type Ref } from '../model/index.ts';
+import { refOf } from './data.ts';
 import { type CallHandle, callHandle, type Redefine } from './handle.ts';
-import { foreign, sourceOf, type Symbolic } from './placeholder.ts';
+import type { Symbolic } from './placeholder.ts';
 import { checkFields, definitionOf, type DefinitionOptions, POLICY_FIELDS, type PolicyOptions } from './policy.ts';
-import { currentRecorder, type Recorder } from './recorder.ts';
+import { currentRecorder, type NodeRecord, valueEdges } from './recorder.ts';
 
 /** How a function is treated as a task. */
 export interface TaskOptions extends DefinitionOptions {
@@ -72,23 +73,22 @@ function callTask<Arguments extends readonly unknown[], Result>(
   };
   const call = (...parameters: readonly unknown[]): CallHandle<Result> => {
     const recorder = currentRecorder(name);
-    const uses = new Set<number>();
-    const args = encodeArguments(parameters, (value) => refOf(value, recorder, uses));
+    const uses = new Set<NodeRecord>();
+    // A hole is data as a ref is: it stands where one will stand.
+    const args = encodeArguments(parameters, (value) => refOf(value, { recorder, uses }) as Ref | undefined);
     const payload: CallPayload = { call: { kind: 'module', module, name, task: true }, args };
-    const node = { definition, payload: JSON.stringify(payload), edges: [...uses], expectedMs: 0, published: [] };
+    const node = {
+      definition,
+      payload: JSON.stringify(payload),
+      edges: valueEdges(name, uses),
+      expectedMs: 0,
+      published: [],
+    };
     return callHandle<Result>(recorder.record(node), redefine);
   };
   const on = (backend: string, overrides: Omit<PolicyOptions, 'backend'> = {}): CallTask<Arguments, Result> =>
     callTask(name, run, { ...options, ...overrides, backend });
   return Object.assign(call as unknown as CallTask<Arguments, Result>, { definition, run, on });
-}
-
-function refOf(value: object, recorder: Recorder, uses: Set<number>): Ref | undefined {
-  const source = sourceOf(value);
-  if (source === undefined) return undefined;
-  if (source.record.recorder !== recorder) throw foreign(source.record);
-  uses.add(source.record.index);
-  return { $ref: [source.record.index, ...source.path] };
 }
 
 /** The module `task` is called from. */

@@ -1,7 +1,7 @@
 import { type FileValue, type Graph, GraphBuilder, HeddleError } from '../model/index.ts';
 import { FileInput } from './data.ts';
-import type { Placeholder } from './placeholder.ts';
-import { Recorder, recorded } from './recorder.ts';
+import type { Placeholder, Symbolic } from './placeholder.ts';
+import { currentRecorder, Recorder, recorded } from './recorder.ts';
 
 const brand = Symbol.for('heddle.workflow');
 
@@ -12,38 +12,49 @@ export interface Workflow<P> {
   build(...parameters: unknown extends P ? [parameters?: unknown] : [parameters: P]): Graph;
 }
 
+/** A workflow that can stand in another: called there, it records what it consists of, and gives what its function returns. */
+export interface CallableWorkflow<P, Result> extends Workflow<P> {
+  (...parameters: unknown extends P ? [parameters?: unknown] : [parameters: Symbolic<P>]): Result;
+}
+
 /**
  * Names a workflow. Its function is called when a graph is built; tasks called inside it are
- * recorded, and edges follow from the values they are given. It must not wait for anything.
+ * recorded, and edges follow from the values they are given. It must not wait for anything. Called inside another
+ * workflow, it is a part of that: its tasks are named behind it, `melt-1/simulate-1`.
  *
  * @example
  * export default workflow('melt', (p: { temperatures: number[] }) =>
  *   analyze({ energies: p.temperatures.map((temperature) => simulate({ temperature }).energy) }));
  */
-export function workflow<P>(name: string, build: (parameters: P) => unknown): Workflow<P> {
-  return Object.freeze({
-    [brand]: true,
-    name,
-    build(...parameters: readonly unknown[]): Graph {
-      const recorder = new Recorder(name);
-      return recorded(recorder, () => {
-        const result = build((parameters[0] ?? {}) as P);
-        if (result instanceof Promise) {
-          // Its failure, if any, is a consequence: the cause is told here.
-          result.catch(() => undefined);
-          throw new HeddleError('GRAPH_INVALID', `workflow '${name}' returns a promise`, {
-            hint: 'what builds a graph is synchronous: drop async, and read files before or inside a task',
-          });
-        }
-        return recorder.graph(result);
-      });
-    },
-  });
+export function workflow<P, Result>(name: string, build: (parameters: P) => Result): CallableWorkflow<P, Result> {
+  const built = (parameters: unknown): Result => {
+    const result = build((parameters ?? {}) as P);
+    if (!(result instanceof Promise)) return result;
+    // Its failure, if any, is a consequence: the cause is told here.
+    result.catch(() => undefined);
+    throw new HeddleError('GRAPH_INVALID', `workflow '${name}' returns a promise`, {
+      hint: 'what builds a graph is synchronous: drop async, and read files before or inside a task',
+    });
+  };
+  const nested = (parameters?: unknown): Result => currentRecorder(name).within(name, () => built(parameters));
+  return Object.freeze(
+    Object.defineProperties(nested, {
+      name: { value: name },
+      [brand]: { value: true },
+      build: {
+        value: (parameters?: unknown): Graph => {
+          const recorder = new Recorder(name);
+          return recorded(recorder, () => recorder.graph(built(parameters)));
+        },
+        enumerable: true,
+      },
+    }),
+  ) as unknown as CallableWorkflow<P, Result>;
 }
 
 /** Says whether a value is a workflow; holds across copies of the package. */
 export function isWorkflow(value: unknown): value is Workflow<unknown> {
-  return typeof value === 'object' && value !== null && brand in value;
+  return (typeof value === 'object' || typeof value === 'function') && value !== null && brand in value;
 }
 
 /** Builds a graph node by node, without a workflow: for graphs of any size and for programs that translate into ours. */

@@ -1,0 +1,196 @@
+import {
+  type Became,
+  ELEMENTS_AT_ONCE,
+  type Expanded,
+  type ReadyControl,
+  type UpstreamEnd,
+} from './expansion-shape.ts';
+import { gatherRefs } from './control-data.ts';
+import { asError, HeddleError } from './errors.ts';
+import { GatheredWriter } from './gathered.ts';
+import { describeOutcome, type SerializedError } from './outcome.ts';
+import type { Json } from './value.ts';
+
+/** Failures that a gather names; the others are counted. */
+const NAMED_FAILURES = 20;
+
+/** What a control node has told its gather. */
+export function becameOf(node: ReadyControl, control: string): Became {
+  const index = node.indexOf(control);
+  const became = index === undefined ? undefined : becameAt(node, index);
+  if (became !== undefined) return became;
+  throw new HeddleError('GRAPH_INVALID', `'${node.job}' gathers '${control}', and there is no such control node`, {
+    hint: 'a gather has a data edge from its control node',
+  });
+}
+
+function becameAt(node: ReadyControl, index: number): Became | undefined {
+  const value = node.upstream(index)?.value;
+  return value?.codec === 'json' ? (JSON.parse(value.json) as Became) : undefined;
+}
+
+/** What is left when nobody goes on. */
+export function lastTurn(node: ReadyControl, became: Became): { readonly result: Json } {
+  let at: Became | undefined = became;
+  while (at !== undefined && 'next' in at) at = becameAt(node, at.next);
+  if (at !== undefined && 'result' in at) return at;
+  throw new HeddleError('GRAPH_INVALID', `'${node.job}' gathers what has not ended`);
+}
+
+/** The value of a branch or a loop. */
+export function gatherResult(node: ReadyControl, { result }: { readonly result: Json }): Expanded {
+  const refs = gatherRefs(result, new Set());
+  const ends = [...refs].map((ref) => node.upstream(ref));
+  if (ends.some((end) => end?.status === 'skipped')) return { skipped: true };
+  const bad = ends.find((end) => end?.status !== 'done');
+  if (bad !== undefined) return { error: failureOf(bad) };
+  const only = onlyRef(result);
+  const whole = only === undefined ? undefined : node.upstream(only)?.value;
+  if (whole !== undefined) return { value: whole };
+  const writer = new GatheredWriter((ref) => node.upstream(ref)?.value);
+  writer.data(result);
+  return { value: writer.value(node.job) };
+}
+
+/** The node a value is the whole of. */
+function onlyRef(result: Json): number | undefined {
+  if (typeof result !== 'object' || result === null || !Object.hasOwn(result, '$ref')) return undefined;
+  const ref = (result as unknown as { readonly $ref: readonly [number, ...unknown[]] }).$ref;
+  return ref.length === 1 ? ref[0] : undefined;
+}
+
+interface ElementFailure {
+  readonly index: number;
+  readonly error: SerializedError;
+}
+
+/** The values of a scatter's instances in the order of the elements, or what became of each. */
+export function* gatherElements(
+  node: ReadyControl,
+  { elements, size }: Extract<Became, { readonly elements: unknown }>,
+  settled: boolean,
+): Generator<void, Expanded> {
+  const writer = new GatheredWriter((ref) => node.upstream(ref)?.value);
+  const failures: ElementFailure[] = [];
+  let failed = 0;
+  writer.text('[');
+  for (const [index, [first, result]] of elements.entries()) {
+    if (index > 0) writer.text(',');
+    if (index > 0 && index % ELEMENTS_AT_ONCE === 0) yield;
+    const end = endOf(node, { first, size, result });
+    const error = writeElement(writer, { end, result, settled });
+    if (error === undefined) continue;
+    failed += 1;
+    if (failures.length < NAMED_FAILURES) failures.push({ index, error });
+  }
+  writer.text(']');
+  if (failed > 0) return { error: gathersFailures(node, { failures, failed, of: elements.length }) };
+  return { value: writer.value(node.job) };
+}
+
+interface ElementOf {
+  readonly first: number;
+  readonly size: number;
+  readonly result: Json;
+}
+
+/** How one instance has ended: as the first of its nodes that failed, else as what its value needs. */
+function endOf(node: ReadyControl, { first, size, result }: ElementOf): UpstreamEnd | undefined {
+  for (let k = first; k < first + size; k += 1) {
+    const end = node.upstream(k);
+    if (end?.status === 'failed') return end;
+  }
+  let skipped: UpstreamEnd | undefined;
+  for (const ref of gatherRefs(result, new Set())) {
+    const end = node.upstream(ref);
+    if (end === undefined || end.status === 'failed' || end.status === 'cancelled')
+      return end ?? { status: 'cancelled' };
+    if (end.status === 'skipped') skipped = end;
+  }
+  return skipped;
+}
+
+interface ElementEnd {
+  /** Undefined: well. */
+  readonly end: UpstreamEnd | undefined;
+  readonly result: Json;
+  readonly settled: boolean;
+}
+
+/** Writes what an element has come to; gives the error of one that has not come to a value, unless that is welcome. */
+function writeElement(writer: GatheredWriter, { end, result, settled }: ElementEnd): SerializedError | undefined {
+  const status = end?.status ?? 'done';
+  if (status === 'skipped') {
+    writer.text(settled ? '{"status":"skipped"}' : 'null');
+    return undefined;
+  }
+  let error = end === undefined ? undefined : failureOf(end);
+  if (error === undefined) {
+    const mark = writer.mark;
+    try {
+      if (settled) writer.text('{"status":"done","value":');
+      writer.data(result);
+      if (settled) writer.text('}');
+      return undefined;
+    } catch (thrown) {
+      writer.drop(mark);
+      error = serialized(asError(thrown));
+    }
+  }
+  if (!settled) return error;
+  const { stack: _, ...told } = error;
+  writer.text(JSON.stringify({ status: status === 'cancelled' ? status : 'failed', error: told }));
+  return undefined;
+}
+
+function serialized(error: Error): SerializedError {
+  return HeddleError.is(error)
+    ? {
+        name: error.name,
+        message: error.message,
+        code: error.code,
+        ...(error.hint === undefined ? {} : { hint: error.hint }),
+      }
+    : { name: error.name, message: error.message };
+}
+
+/** Why something has no value. */
+function failureOf({ status, outcome }: UpstreamEnd): SerializedError {
+  if (status === 'failed' && outcome?.kind === 'error') return outcome.error;
+  const message =
+    status === 'failed'
+      ? outcome === undefined
+        ? 'it could never run'
+        : describeOutcome(outcome)
+      : `it was ${status}`;
+  return {
+    name: 'HeddleError',
+    message,
+    code: status === 'failed' ? 'TASK_FAILED' : 'JOB_CANCELLED',
+  };
+}
+
+interface Failures {
+  readonly failures: readonly ElementFailure[];
+  readonly failed: number;
+  readonly of: number;
+}
+
+function gathersFailures(node: ReadyControl, { failures, failed, of }: Failures): SerializedError {
+  const named = failures.map(({ index, error: { message } }) => `[${index}] ${firstLine(message)}`);
+  const more = failed > failures.length ? `; and ${failed - failures.length} more` : '';
+  return {
+    name: 'HeddleError',
+    code: 'TASK_FAILED',
+    message: `${failed} of ${of} elements of '${node.job.replace(/\/gather$/, '')}' failed: ${named.join('; ')}${more}`,
+    hint: 'a map with { settled: true } goes on with what became of each',
+    errors: failures.map(({ index, error }) => ({ ...error, message: `[${index}] ${error.message}` })),
+  };
+}
+
+const LINE_CHARS = 200;
+
+function firstLine(text: string): string {
+  const line = text.split('\n', 1)[0] as string;
+  return line.length > LINE_CHARS ? `${line.slice(0, LINE_CHARS)}...` : line;
+}

@@ -1,0 +1,214 @@
+import type { ControlPayload } from './control.ts';
+import { cappedBody, gatherRefs, hasTests, mapTest } from './control-data.ts';
+import { holds } from './control-test.ts';
+import { definitionOf } from './definition-input.ts';
+import { HeddleError } from './errors.ts';
+import { type Became, ELEMENTS_AT_ONCE, type Expanded, type LateEdge, type ReadyControl } from './expansion-shape.ts';
+import { becameOf, gatherElements, gatherResult, lastTurn } from './expansion-gather.ts';
+import { DATA_EDGE } from './graph.ts';
+import { GraphBuilder } from './graph-builder.ts';
+import { addInstance, fillData, type Instance, neededBy, publishTemplates } from './instance.ts';
+import { ACCEPT_ALL } from './status.ts';
+import { publishPath } from './template.ts';
+import { brief, dataReader } from './template-data.ts';
+import type { Json, Value } from './value.ts';
+
+/**
+ * Says what a control node becomes, now that all it waits for has ended. Pure: the same upstreams, the same expansion. What may
+ * be long is a generator, which yields every few milliseconds.
+ *
+ * @throws {HeddleError} VALUE_INVALID, TEMPLATE_INVALID: why it fails
+ */
+export function expandControl(node: ReadyControl): Expanded | Generator<void, Expanded> {
+  const payload = JSON.parse(node.payload) as ControlPayload;
+  switch (payload.control) {
+    case 'scatter':
+      return scatter(node, payload);
+    case 'branch':
+      return branch(node, payload);
+    case 'loop':
+      return loop(node, payload);
+    case 'gather': {
+      const became = becameOf(node, payload.of);
+      return 'elements' in became
+        ? gatherElements(node, became, payload.settled === true)
+        : gatherResult(node, lastTurn(node, became));
+    }
+  }
+}
+
+type Scatter = Extract<ControlPayload, { readonly control: 'scatter' }>;
+type Branch = Extract<ControlPayload, { readonly control: 'branch' }>;
+type Loop = Extract<ControlPayload, { readonly control: 'loop' }>;
+
+function* scatter(node: ReadyControl, payload: Scatter): Generator<void, Expanded> {
+  const { over, maxConcurrency } = payload;
+  const name = node.job;
+  const read = readerOf(node);
+  const list = read(over);
+  if (!Array.isArray(list)) throw noList(name, list);
+  const body = maxConcurrency === undefined ? payload.body : cappedBody(payload.body, { name, limit: maxConcurrency });
+  refuseSharedPaths(payload, { name, length: list.length, read });
+  const builder = new GraphBuilder(name, { base: node.base });
+  const becoming = new Becoming(node, { builder, gather: payload.gather });
+  const elements: [number, Json][] = [];
+  for (let i = 0; i < list.length; i += 1) {
+    if (i > 0 && i % ELEMENTS_AT_ONCE === 0) yield;
+    const holes = { item: elementAt(over, i), index: i };
+    const instance = addInstance(builder, body, { prefix: `${name}/${i}`, holes });
+    becoming.gathers(instance);
+    elements.push([instance.first, instance.result]);
+  }
+  return becoming.done({ elements, size: body.nodes.length });
+}
+
+interface ReadList {
+  readonly name: string;
+  readonly length: number;
+  readonly read: (data: Json) => unknown;
+}
+
+/** @throws {HeddleError} GRAPH_INVALID when two elements would publish one path, as far as that is known */
+function refuseSharedPaths({ over, body }: Scatter, { name, length, read }: ReadList): void {
+  const templates = publishTemplates(body);
+  if (templates.length === 0) return;
+  const publishers = new Map<string, number>();
+  for (let i = 0; i < length; i += 1) {
+    for (const template of templates) {
+      const path = publishPath(template, (data) =>
+        read(fillData(data, { item: elementAt(over, i), index: i }, `${name}/${i}`)),
+      );
+      const other = publishers.get(path);
+      if (other !== undefined)
+        throw new HeddleError('GRAPH_INVALID', `elements ${other} and ${i} of '${name}' both publish '${path}'`, {
+          hint: 'put what tells them apart, or the index, into the path',
+        });
+      publishers.set(path, i);
+    }
+  }
+}
+
+/** An element as data: of a list that is known, what stands there; else a ref into the value that the list is. */
+function elementAt(over: Json, i: number): Json {
+  if (Array.isArray(over)) return (over as readonly Json[])[i] as Json;
+  return { $ref: [...(over as { readonly $ref: readonly [number] }).$ref, i] } as unknown as Json;
+}
+
+function noList(name: string, value: unknown): HeddleError {
+  return new HeddleError('VALUE_INVALID', `'${name}' maps over what is no list: ${brief(value)}`, {
+    hint: 'map over a list: [...set], Object.entries(record)',
+  });
+}
+
+function branch(node: ReadyControl, payload: Branch): Expanded {
+  const label = chosen(node, payload);
+  if (label === undefined) return { skipped: true };
+  const builder = new GraphBuilder(node.job, { base: node.base });
+  const becoming = new Becoming(node, { builder, gather: payload.gather });
+  const body = payload.branches[label] as Branch['branches'][string];
+  const instance = addInstance(builder, body, { prefix: `${node.job}/${label}`, holes: {} });
+  becoming.gathers(instance, gatherRefs(instance.result, new Set()));
+  return becoming.done({ result: instance.result });
+}
+
+/** Label of the branch that is taken. Undefined: none. */
+function chosen(node: ReadyControl, { on, branches, otherwise }: Branch): string | undefined {
+  const read = readerOf(node);
+  if (hasTests(on)) return on.when.find(({ test }) => holds(test, read))?.label ?? otherwise;
+  const value = read(on);
+  const label = typeof value === 'number' || typeof value === 'boolean' ? String(value) : value;
+  if (typeof label === 'string' && Object.hasOwn(branches, label)) return label;
+  if (otherwise !== undefined || label === null || label === undefined) return otherwise;
+  const labels = Object.keys(branches).map((each) => `'${each}'`);
+  throw new HeddleError('VALUE_INVALID', `'${node.job}' has no branch ${brief(value)}`, {
+    details: { value: brief(value), branches: Object.keys(branches) },
+    hint: `there is ${labels.join(', ')}: add that branch, or an otherwise`,
+  });
+}
+
+function loop(node: ReadyControl, payload: Loop): Expanded {
+  const { iteration, initial: state, maxIterations } = payload;
+  if (iteration === undefined) return turn(node, payload, { name: node.job, next: 0 });
+  const name = node.job.slice(0, -turnEnds(iteration).length);
+  const holes = { state, iteration };
+  const until = mapTest(payload.until, (data) => fillData(data, holes, `${name}/${iteration}`));
+  if (holds(until, readerOf(node))) return { value: encoded({ result: state }) };
+  if (iteration + 1 < maxIterations) return turn(node, payload, { name, next: iteration + 1 });
+  if (payload.atMost === 'accept') return { value: encoded({ result: state }) };
+  throw new HeddleError('VALUE_INVALID', `'${name}' has not come to its end after ${maxIterations} iterations`, {
+    hint: "allow more of them, or accept what there is then: { atMost: 'accept' }",
+  });
+}
+
+/** Of the name of the node that looks at what a turn has left. */
+function turnEnds(iteration: number): string {
+  return `/until-${iteration}`;
+}
+
+/** One more turn, and the node that looks at what it has left. */
+function turn(node: ReadyControl, payload: Loop, { name, next }: { name: string; next: number }): Expanded {
+  const builder = new GraphBuilder(name, { base: node.base });
+  const becoming = new Becoming(node, { builder, gather: payload.gather });
+  const holes = { state: payload.initial, iteration: next };
+  const instance = addInstance(builder, payload.body, { prefix: `${name}/${next}`, holes });
+  becoming.gathers(instance);
+  const then: Loop = { ...payload, initial: instance.result, iteration: next };
+  const needed = neededBy(then);
+  const looking = builder.add(`${name}${turnEnds(next)}`, {
+    definition: definitionOf(node.definition.name, 'control', {}),
+    payload: JSON.stringify(then),
+    edges: [
+      ...[...needed].map((from) => ({ from, accept: DATA_EDGE })),
+      ...nodesOf(instance).flatMap((from) => (needed.has(from) ? [] : [{ from, accept: ACCEPT_ALL }])),
+    ],
+  });
+  becoming.needs(looking);
+  return becoming.done({ next: looking });
+}
+
+function nodesOf({ first, size }: Instance): readonly number[] {
+  return Array.from({ length: size }, (_, k) => first + k);
+}
+
+/** Gathers what a control node becomes: new nodes, and the edges by which its gather waits for them. */
+class Becoming {
+  readonly #builder: GraphBuilder;
+  readonly #gather: number;
+  readonly #edges: LateEdge[] = [];
+
+  constructor(node: ReadyControl, { builder, gather }: { readonly builder: GraphBuilder; readonly gather: string }) {
+    const index = node.indexOf(gather);
+    if (index === undefined)
+      throw new HeddleError('GRAPH_INVALID', `'${node.job}' is gathered by '${gather}', and there is no such task`, {
+        hint: 'a control node and its gather belong together',
+      });
+    this.#builder = builder;
+    this.#gather = index;
+  }
+
+  /** The gather waits for the ends of an instance's nodes, and needs the values of some. */
+  gathers(instance: Instance, needed: ReadonlySet<number> = new Set()): void {
+    for (const from of nodesOf(instance)) {
+      this.#edges.push({ from, to: this.#gather, accept: needed.has(from) ? DATA_EDGE : ACCEPT_ALL });
+    }
+  }
+
+  needs(from: number): void {
+    this.#edges.push({ from, to: this.#gather, accept: DATA_EDGE });
+  }
+
+  done(became: Became): Expanded {
+    const value = encoded(became);
+    if (this.#builder.size === 0) return { value };
+    return { segment: this.#builder.build(), lateEdges: this.#edges, value };
+  }
+}
+
+function encoded(became: Became): Value {
+  return { codec: 'json', json: JSON.stringify(became) };
+}
+
+/** Reads data with refs, each value once. */
+function readerOf(node: ReadyControl): (data: Json) => unknown {
+  return dataReader((upstream) => node.upstream(upstream)?.value);
+}
