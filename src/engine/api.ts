@@ -41,6 +41,8 @@ export interface EngineOptions {
   readonly resolveWork: ResolveWork;
   /** Needed for graphs with control nodes. */
   readonly expand?: Expand;
+  /** Finds earlier results for jobs that may be reused; absent: all of them run. */
+  readonly reuse?: Reuse;
   /** The absolute directory of an attempt; '' when attempts have none. */
   readonly attemptDirectory: (run: RunId, index: number, job: JobId, fence: number) => string;
   /** The store's directory, absolute; '' when there is none. */
@@ -73,6 +75,35 @@ export type ResolveWork = (node: {
   /** Value of a node by its index in the run; defined for every data edge. */
   readonly value: (node: number) => Value | undefined;
 }) => ResolvedWork;
+
+/** A job that waits for nothing but its turn, and for which an earlier result may stand. */
+export interface ReadyJob {
+  readonly run: RunId;
+  readonly job: JobId;
+  readonly index: number;
+  /** JSON of the payload; '' for none. */
+  readonly payload: string;
+  readonly definition: Definition;
+  /** Jobs whose values it takes: they are committed. */
+  readonly needs: readonly number[];
+  /** Those of them that make temporary files. */
+  readonly temporaries: readonly number[];
+  /** JSON of the payload of a job it takes a value of. */
+  readonly payloadOf: (node: number) => string;
+  /** It may be reused; where it was asked to run again, only its result may be later. */
+  readonly isReusable: boolean;
+  readonly mayReuse: boolean;
+}
+
+export type ReuseAnswer =
+  | { readonly kind: 'run' }
+  /** Its value, as it was then: the job is done, and had no attempt. */
+  | { readonly kind: 'done'; readonly value: Value | undefined }
+  /** It must run, and what these jobs made for it is not there any more: they run again first. */
+  | { readonly kind: 'first'; readonly jobs: readonly number[] };
+
+/** Looks for earlier results, for many jobs at once; answers in their order. What it throws makes them run. */
+export type Reuse = (jobs: readonly ReadyJob[]) => Promise<readonly ReuseAnswer[]>;
 
 /** How a node that another waits for has ended. */
 export interface Upstream {
@@ -132,6 +163,8 @@ export interface RunSettings {
   /** Backend for every task that names none. */
   readonly backend?: string;
   readonly onFailure?: FailurePolicy;
+  /** Whether earlier results are taken, whatever the tasks say. @default as each task says (`Definition.cache`) */
+  readonly cache?: boolean;
   /** What it was started with, for people and for `resume`. */
   readonly parameters?: Json;
   /** Anything the caller wants kept with the run (source file, code hashes). */

@@ -32,6 +32,8 @@ export interface CoreSettings {
   readonly keepRows: boolean;
   readonly random: Random;
   readonly newAttemptId: () => AttemptId;
+  /** Somebody looks for earlier results. */
+  readonly asks: boolean;
   /** The word of a custom condition, asked for at its pace; contains what user code throws. */
   readonly judge: (name: string, everyMs: number) => boolean;
 }
@@ -46,6 +48,7 @@ export function coreSettings(options: EngineOptions, judge: CoreSettings['judge'
     keepRows: options.store.keepsJobs,
     random: options.random,
     newAttemptId: attemptIds(options.random),
+    asks: options.reuse !== undefined,
     judge,
   };
 }

@@ -15,6 +15,7 @@ import { failUnsatisfiable, leaveQueues } from './waiting.ts';
 function isAtRest(run: RunState): boolean {
   if (run.watches.size === 0 || run.live > 0 || run.chores > 0 || run.awaited.size > 0) return false;
   if (run.wakeAt.size > 0 || run.looks.size > 0 || run.controls.size > 0) return false;
+  if (run.asking !== undefined && run.asking.asked.size + run.asking.parked.size > 0) return false;
   if (!run.closed && !run.watches.keys().some((job) => run.isSealed(job))) return false;
   for (const queue of run.queueByKey.values()) if (queue.head() !== -1) return false;
   const { status, flags, size } = run.table;

@@ -205,6 +205,7 @@ function waitsForSomething(core: Core, run: RunState, job: number): boolean {
   const { table } = run;
   const flags = table.flags[job] as number;
   if ((flags & HELD) !== 0 || run.wakeAt.has(job) || run.chores > 0 || run.controls.has(job)) return true;
+  if (run.asking?.asked.has(job) === true || run.asking?.parked.has(job) === true) return true;
   if ((flags & QUEUED) !== 0) return run.queueOf(job).listed !== undefined;
   if ((flags & GATED) !== 0) return run.watches.has(job) && (run.looks.has(job) || namesUnfinished(core, run, job));
   if (table.waits[job] === 0) return false;

@@ -369,7 +369,8 @@ function grantText(queue: ReadyQueue, given: Grant): string {
   return text;
 }
 
-function beginRun(core: Core, run: RunState): void {
+/** The first of its jobs begins, or ends without having to. */
+export function beginRun(core: Core, run: RunState): void {
   run.status = 'running';
   run.detail = '';
   if (run.startedAt === 0) run.startedAt = core.now.wall;

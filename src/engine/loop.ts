@@ -21,6 +21,7 @@ import { Entrance } from './entrance.ts';
 import { EventListeners } from './event-listeners.ts';
 import { expandAll } from './expansions.ts';
 import type { Outbox } from './outbox.ts';
+import { askAll } from './reusing.ts';
 import type { RunState } from './run-state.ts';
 import { addChore, turn, type TurnBudget, wallJumped } from './turn.ts';
 import { WakeTimer } from './wake-timer.ts';
@@ -215,6 +216,7 @@ export class EngineLoop implements ActorHost {
     this.#scheduled = true;
     if (out.launches.length > 0) launchAll(this, out.launches);
     if (out.expansions.length > 0) expandAll(this, out.expansions);
+    if (out.questions.length > 0) askAll(this, out.questions);
     if (out.cancels.length > 0) cancelEach(this, out.cancels);
     if (out.recalls.length > 0) recallEach(this, out.recalls);
     if (out.releases.length > 0) releaseEach(this, out.releases);

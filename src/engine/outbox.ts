@@ -12,6 +12,7 @@ import type {
 } from '../model/index.ts';
 import type { LiveAttempt } from './attempts.ts';
 import type { ReadyControl } from './controls.ts';
+import type { Question } from './questions.ts';
 import type { RunState } from './run-state.ts';
 
 /** A transition on its way to the journal and to listeners. */
@@ -64,6 +65,8 @@ export class Outbox {
   batches: Map<string, { readonly id: SubmissionId; size: number }> | undefined;
   /** Control nodes to be expanded: what they wait for is committed by then. */
   expansions: ReadyControl[] = [];
+  /** Jobs for which an earlier result may stand: what they wait for is committed by then. */
+  questions: Question[] = [];
   cancels: LiveAttempt[] = [];
   /** Attempts that were sent ahead and are to be taken back. */
   recalls: LiveAttempt[] = [];
@@ -104,6 +107,7 @@ export class Outbox {
     for (const run of this.drafts.keys()) if (!isOurs(run)) this.drafts.delete(run);
     this.launches = only(this.launches, isOurs);
     this.expansions = only(this.expansions, isOurs);
+    this.questions = only(this.questions, isOurs);
     this.cancels = only(this.cancels, isOurs);
     this.recalls = only(this.recalls, isOurs);
     this.rechecks = only(this.rechecks, isOurs);
@@ -115,6 +119,7 @@ export class Outbox {
       this.drafts.size === 0 &&
       this.launches.length === 0 &&
       this.expansions.length === 0 &&
+      this.questions.length === 0 &&
       this.cancels.length === 0 &&
       this.recalls.length === 0 &&
       this.rechecks.length === 0 &&

@@ -20,6 +20,7 @@ import type { ReadyControl } from './controls.ts';
 import type { After, AwaitedName, Gate, Watch } from './conditions.ts';
 import { GrowingSegment, isSmall, type Segment } from './growing-segment.ts';
 import { JobTable } from './job-table.ts';
+import type { Asking } from './questions.ts';
 import type { ReadyQueue } from './ready-queue.ts';
 import { Told } from './told.ts';
 
@@ -107,6 +108,8 @@ export class RunState {
   readonly late: Map<number, LateUpstream> = new Map();
   /** How many jobs of a name may run at a time, by that name. */
   readonly caps: Map<string, CapState> = new Map();
+  /** Present when earlier results may stand for some of its jobs. */
+  asking: Asking | undefined;
   readonly #indices: { readonly names: NameIndex; entered: number }[] = [];
   readonly #gists: Map<string, Outcome> = new Map();
   /** Names read last: the same few jobs are named again and again while they run. */

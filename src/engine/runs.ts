@@ -14,6 +14,7 @@ import { CANCELLED, CREATED, DOOMED, FAILED, HELD, isOver, PENDING, RUNNING, SKI
 import { refuseCondition } from './conditions.ts';
 import { type Core, change } from './core.ts';
 import type { BackendState } from './places.ts';
+import { noteReusable } from './questions.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { RunState } from './run-state.ts';
 import { becomeReady, type EdgeVerdict, failUnsatisfiable, isSatisfied, settle, skip } from './waiting.ts';
@@ -25,6 +26,7 @@ export function* addSegment(core: Core, run: RunState, segment: Graph, defaults:
   for (const [i, definition] of segment.definitions.entries()) {
     const known = isShared ? run.numberOf(definition) : undefined;
     definitions[i] = known ?? addDefinition(run, definition, backendOf(core, run, { definition, defaults }));
+    if (known === undefined) noteReusable(core, run, definition);
     if (known === undefined && isShared) run.know(definition, definitions[i] as number);
     if ((i & 0xfff) === 0xfff) yield;
   }

@@ -5,6 +5,7 @@ import { CANCELLED, DOOMED, FAILED, HELD, isOver, PENDING, RUNNING, SKIPPED, SUC
 import { listParked } from './controls.ts';
 import { type Core, change, keepRow } from './core.ts';
 import { keepSettings, type StoredSettings } from './overriding.ts';
+import { askParked } from './questions.ts';
 import type { RunState } from './run-state.ts';
 import { settleWaits, UNCOUNTED } from './runs.ts';
 import { becomeReady, enqueue, leaveQueues, settle } from './waiting.ts';
@@ -142,6 +143,7 @@ export function* retryFailed(core: Core, run: RunState): Generator<void> {
  */
 export function* rerun(core: Core, run: RunState, jobs: readonly number[]): Generator<void> {
   reopen(core, run);
+  for (const job of jobs) run.asking?.fresh.add(job);
   const { table } = run;
   const stack = [...jobs];
   const again: number[] = [];
@@ -168,6 +170,33 @@ export function* rerun(core: Core, run: RunState, jobs: readonly number[]): Gene
     steps += 1;
     if (steps % EDGE_SLICE === 0) yield;
   }
+  yield* cancelIfStopped(core, run);
+}
+
+/**
+ * Makes done jobs run again for the sake of one that needs what they made: it waits for them, and so do others that had
+ * not started. What took their values before keeps what it made of them.
+ */
+export function* runAgainFirst(
+  core: Core,
+  run: RunState,
+  { jobs, before }: { readonly jobs: readonly number[]; readonly before: number },
+): Generator<void> {
+  const { table } = run;
+  const again = [...unsettled(core, run, before)];
+  let steps = 0;
+  for (const job of jobs) {
+    if (run.statusOf(job) !== 'done') continue;
+    for (let e = table.firstOut[job] as number; e !== -1; e = table.edgeNext[e] as number) {
+      const to = table.edgeTo[e] as number;
+      if (!isOver(run.statusOf(to))) again.push(...unsettled(core, run, to));
+      steps += 1;
+      if (steps % EDGE_SLICE === 0) yield;
+    }
+    makePending(core, run, job);
+    again.push(job);
+  }
+  yield* settleAgain(core, run, again);
   yield* cancelIfStopped(core, run);
 }
 
@@ -262,6 +291,7 @@ export function pause(core: Core, run: RunState): void {
 export function unpause(core: Core, run: RunState): void {
   run.paused = false;
   listParked(core, run);
+  askParked(core, run);
   core.grantable = true;
   if (run.status === 'pending' && run.detail === 'paused') {
     run.status = 'running';

@@ -3,6 +3,7 @@ import { DOOMED, GATED, HELD, isOver, PENDING, QUEUED, RUNNING, type Standing, T
 import { advance, type Gate, isLong, isResolved, judge, unwatch, type Verdict, watch } from './conditions.ts';
 import { listControl, mayExpand, park, type ReadyControl } from './controls.ts';
 import { type Core, change, markSkipped } from './core.ts';
+import { asksFirst, dropQuestion } from './questions.ts';
 import type { RunState } from './run-state.ts';
 
 /**
@@ -48,8 +49,14 @@ export function mayEnd(core: Core, control: ReadyControl): boolean {
   return false;
 }
 
-/** Into the ready queue, with its deadline for being granted. */
+/** Into the ready queue, unless an earlier result may stand for the job: then that is asked first. */
 export function enqueue(core: Core, run: RunState, job: number): void {
+  core.grantable = true;
+  if (run.asking === undefined || !asksFirst(core, run, job)) enterQueue(core, run, job);
+}
+
+/** Into the ready queue, with its deadline for being granted. */
+export function enterQueue(core: Core, run: RunState, job: number): void {
   core.grantable = true;
   if (((run.table.flags[job] as number) & QUEUED) !== 0) return;
   run.queueOf(job).add(job);
@@ -72,6 +79,7 @@ export function leaveQueues(core: Core, run: RunState, job: number): void {
   flags[job] = (flags[job] as number) & ~QUEUED;
   if (run.queueDue.size > 0) run.queueDue.delete(job);
   if (run.controls.size > 0) run.controls.delete(job);
+  if (run.asking !== undefined) dropQuestion(run, job);
   ungate(run, job);
 }
 
