@@ -34,13 +34,25 @@ let whole: typeof Heddle | undefined;
 
 function load(): typeof Heddle {
   // At once, as whoever calls a function or constructs a class expects it.
-  whole ??= createRequire(import.meta.url)(`./index${extname(import.meta.url)}`) as typeof Heddle;
+  whole ??= required('index') as typeof Heddle;
   return whole;
 }
 
+let experiments: object | undefined;
+
+/** What says parameter spaces and experiments at the top of a module: a few files, and nothing of what runs them. */
+function loadExperiments(): object {
+  experiments ??= required('workflow/experiments/lane-face') as object;
+  return experiments;
+}
+
+function required(path: string): unknown {
+  return createRequire(import.meta.url)(`./${path}${extname(import.meta.url)}`);
+}
+
 /** A function or class of the whole API, behind which nothing is until it is used. */
-function later<Name extends CallableName>(name: Name): (typeof Heddle)[Name] {
-  const real = (): object => load()[name] as object;
+function later<Name extends CallableName>(name: Name, from: () => object = load): (typeof Heddle)[Name] {
+  const real = (): object => (from() as typeof Heddle)[name] as object;
   const standIn: object = new Proxy(function () {} as object, {
     apply: (_, self, parameters) => Reflect.apply(real() as () => unknown, self, parameters),
     construct: (_, parameters, target): object =>
@@ -66,6 +78,7 @@ export const AnySatisfied: typeof Heddle.AnySatisfied = later('AnySatisfied');
 export const BeforeClock: typeof Heddle.BeforeClock = later('BeforeClock');
 export const BeforeTimepoint: typeof Heddle.BeforeTimepoint = later('BeforeTimepoint');
 export const BeforeWeekday: typeof Heddle.BeforeWeekday = later('BeforeWeekday');
+export const ExperimentHandle: typeof Heddle.ExperimentHandle = later('ExperimentHandle');
 export const Condition: typeof Heddle.Condition = later('Condition');
 export const Engine: typeof Heddle.Engine = later('Engine');
 export const GraphBuilder: typeof Heddle.GraphBuilder = later('GraphBuilder');
@@ -95,6 +108,8 @@ export const inlineBackend: typeof Heddle.inlineBackend = later('inlineBackend')
 export const launcher: typeof Heddle.launcher = later('launcher');
 export const processesBackend: typeof Heddle.processesBackend = later('processesBackend');
 export const readCallResult: typeof Heddle.readCallResult = later('readCallResult');
+export const bestOf: typeof Heddle.bestOf = later('bestOf');
+export const runExperiment: typeof Heddle.runExperiment = later('runExperiment');
 export const threadsBackend: typeof Heddle.threadsBackend = later('threadsBackend');
 export const branch: typeof Heddle.branch = later('branch');
 export const choose: typeof Heddle.choose = later('choose');
@@ -110,3 +125,23 @@ export const scatter: typeof Heddle.scatter = later('scatter');
 export const seq: typeof Heddle.seq = later('seq');
 export const some: typeof Heddle.some = later('some');
 export const when: typeof Heddle.when = later('when');
+
+export const Param: typeof Heddle.Param = later('Param', loadExperiments);
+export const ParamSpace: typeof Heddle.ParamSpace = later('ParamSpace', loadExperiments);
+export const choice: typeof Heddle.choice = later('choice', loadExperiments);
+export const experiment: typeof Heddle.experiment = later('experiment', loadExperiments);
+export const fromCsv: typeof Heddle.fromCsv = later('fromCsv', loadExperiments);
+export const grid: typeof Heddle.grid = later('grid', loadExperiments);
+export const integer: typeof Heddle.integer = later('integer', loadExperiments);
+export const isExperiment: typeof Heddle.isExperiment = later('isExperiment', loadExperiments);
+export const latinHypercube: typeof Heddle.latinHypercube = later('latinHypercube', loadExperiments);
+export const list: typeof Heddle.list = later('list', loadExperiments);
+export const logUniform: typeof Heddle.logUniform = later('logUniform', loadExperiments);
+export const normal: typeof Heddle.normal = later('normal', loadExperiments);
+export const product: typeof Heddle.product = later('product', loadExperiments);
+export const random: typeof Heddle.random = later('random', loadExperiments);
+export const range: typeof Heddle.range = later('range', loadExperiments);
+export const sobol: typeof Heddle.sobol = later('sobol', loadExperiments);
+export const uniform: typeof Heddle.uniform = later('uniform', loadExperiments);
+export const union: typeof Heddle.union = later('union', loadExperiments);
+export const zip: typeof Heddle.zip = later('zip', loadExperiments);

@@ -68,4 +68,5 @@ export { connectControl } from './owner-client.ts';
 export { jobNotFound, type RunControl, type RunningJob } from './run-control.ts';
 export type { EventsOptions } from './run-events.ts';
 export type { LogChunk, LogsOptions } from './run-logs.ts';
+export { resolveResult } from './run-result.ts';
 export { type FailedJob, RunHandle } from './run-handle.ts';

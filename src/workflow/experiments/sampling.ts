@@ -28,7 +28,7 @@ export function* independent({ names, count, seed = 0 }: Sampled): Generator<Flo
  */
 export function* latinHypercubeSample({ names, count, seed = 0 }: Sampled): Generator<Float64Array, void> {
   const streams = names.map((name) => seededStream(seed, name));
-  const strata = streams.map((stream) => shuffled(count, stream.below));
+  const strata = streams.map((stream) => shuffled(count, (limit) => stream.below(limit)));
   const point = new Float64Array(names.length);
   for (let i = 0; i < count; i += 1) {
     for (const [d, stream] of streams.entries()) {
