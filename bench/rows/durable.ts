@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { type Backend, Engine, inlineBackend } from '../../src/index.ts';
 
-import type { AttemptId } from '../../src/model/index.ts';
+import { ChurningMap } from '../../src/engine/churning-map.ts';
+import type { AttemptId, AttemptOrder } from '../../src/model/index.ts';
 import { quantile, runThrough, scratch } from '../engine.ts';
 import { noops } from '../graphs.ts';
 import { count, type Figures, type Line, ms, perSecond, type Row, times } from '../row.ts';
@@ -25,7 +26,8 @@ async function throughput(edges: number): Promise<Figures> {
 /** The inline backend, noting when it reported the end of each job. */
 function noting(ends: Float64Array): Backend {
   const inner = inlineBackend();
-  const indexOf = new Map<AttemptId, number>();
+  // A Map's old tables would be carried from one collection of garbage to the next.
+  const orderOf = new ChurningMap<AttemptId, AttemptOrder>();
   return {
     name: inner.name,
     capabilities: inner.capabilities,
@@ -34,14 +36,14 @@ function noting(ends: Float64Array): Backend {
         ...context,
         report(event) {
           if (event.kind === 'ended') {
-            ends[indexOf.get(event.attempt) as number] = performance.now();
-            indexOf.delete(event.attempt);
+            ends[orderOf.get(event.attempt)?.index as number] = performance.now();
+            orderOf.delete(event.attempt);
           }
           context.report(event);
         },
       }),
     launch(orders) {
-      for (const order of orders) indexOf.set(order.attempt, order.index);
+      for (const order of orders) orderOf.set(order.attempt, order);
       return inner.launch(orders);
     },
     cancel: (attempt, graceMs) => inner.cancel(attempt, graceMs),

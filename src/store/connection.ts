@@ -28,6 +28,8 @@ export function connectWriter(options: ConnectionOptions): DatabaseSync {
     db.exec(`PRAGMA synchronous = ${options.durability === 'full' ? 'FULL' : 'NORMAL'}`);
     db.exec(`PRAGMA journal_size_limit = ${WAL_BYTES}`);
     db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+    // What a statement of many rows would undo is kept for the length of it: in files that took several system calls a commit.
+    db.exec('PRAGMA temp_store = MEMORY');
     if (options.maxPages > 0) db.exec(`PRAGMA max_page_count = ${options.maxPages}`);
     // Takes the lock now rather than at the first write.
     if (options.exclusive) db.exec('BEGIN IMMEDIATE; COMMIT');

@@ -31,8 +31,11 @@ export interface WriterOptions {
 /** Called before a transaction begins and before it commits: where tests let the disk fail or be slow. */
 export type WriteHook = (point: 'begin' | 'commit') => void;
 
-/** 32 MiB: reading it back after a crash takes less than a tenth of a second. */
-const PAGES_A_CHECKPOINT = 8192;
+/**
+ * Some 63 MiB, just below what the WAL may keep on the disk: reading it back after a crash takes some tenths of a second.
+ * Every emptying holds up all who wait for their word, and the fewer there are, the fewer pages are written twice.
+ */
+const PAGES_A_CHECKPOINT = 16_000;
 
 /** After so many rows of one transaction the loop may turn. */
 const ROWS_A_TURN = 1000;
