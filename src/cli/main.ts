@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { type Output, openOutput } from './output.ts';
 import { parseNumber } from './flags.ts';
+import { packageVersion } from './package-version.ts';
 import { reportError } from './report-error.ts';
 
 /** What every command is given beside its own arguments. */
@@ -195,8 +195,13 @@ const COMMANDS: readonly Declared[] = [
     help: "a run's record in another format",
     action: async () => (await import('./commands/export.ts')).exportRun,
     options: [
-      option('--to <format>', 'which').choices(['wfformat']).makeOptionMandatory(),
-      option('-o, --output <file>', 'write it to a file'),
+      option('--to <format>', 'which').choices(['rocrate', 'wfformat', 'csv', 'json']).makeOptionMandatory(),
+      option('-o, --output <path>', 'write it to a file; of rocrate, a folder with the files in it'),
+      option('--files <which>', 'of rocrate: which files the folder holds')
+        .choices(['none', 'results', 'all'])
+        .default('results'),
+      option('--license <license>', 'of rocrate: an SPDX id or an address'),
+      option('--agent <who>', 'of rocrate: who ran it, an ORCID or a name'),
     ],
   },
   {
@@ -264,9 +269,4 @@ function declare(program: Command, declared: Declared, { output, exitWith }: End
     const action = await declared.action();
     exitWith(await action(context, command.args, flags));
   });
-}
-
-function packageVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return (manifest as { version: string }).version;
 }

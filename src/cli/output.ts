@@ -12,7 +12,7 @@ export interface Output {
   data(text: string): Promise<void>;
   json(value: unknown): Promise<void>;
   /** Writes text to stdout piece by piece, as it is; stops when nobody reads. */
-  pieces(pieces: Iterable<string>): Promise<void>;
+  pieces(pieces: Iterable<string> | AsyncIterable<string>): Promise<void>;
   /** Writes bytes as they are. */
   bytes(chunk: Uint8Array, stream: 'stdout' | 'stderr'): Promise<void>;
   /** A line for people. */
@@ -51,7 +51,7 @@ export function openOutput(): Output {
     data,
     json: async (value) => data(JSON.stringify(value, null, stdout.isTTY ? 2 : undefined)),
     pieces: async (pieces) => {
-      for (const piece of pieces) {
+      for await (const piece of pieces) {
         if (readerGone) return;
         await write(piece, stdout);
       }

@@ -5,7 +5,11 @@ import { HeddleError } from '../model/index.ts';
 import type { Output } from './output.ts';
 
 /** Writes text piece by piece to a file, or to stdout where none is named. @throws {HeddleError} INPUT_INVALID */
-export async function writeTo(output: Output, pieces: Iterable<string>, path?: string): Promise<void> {
+export async function writeTo(
+  output: Output,
+  pieces: Iterable<string> | AsyncIterable<string>,
+  path?: string,
+): Promise<void> {
   if (path === undefined) return output.pieces(pieces);
   try {
     await pipeline(Readable.from(pieces), createWriteStream(path));

@@ -272,7 +272,8 @@ class Session {
     if (known !== undefined) return known.meter;
     const { mono, wall } = this.#engine.clock.now();
     const leader = attempt.isMember ? members.find(({ pid }) => pid === attempt.pid) : undefined;
-    const meter = new Meter(mono, {
+    // What is seen for the first time has begun since the look before.
+    const meter = new Meter(mono - this.#options.intervalMs, {
       series: new Series(wall, this.#options.intervalMs),
       ...(leader === undefined ? {} : { leader }),
       ...(this.#readIo === undefined ? {} : { readIo: this.#readIo }),
@@ -287,6 +288,8 @@ class Session {
     if (live === undefined) return;
     this.#live.delete(key);
     const usage = live.meter.usage();
+    // Over before its first look: nobody knows.
+    if (usage.maxRssBytes === 0) return;
     const run = this.#runs.get(live.run);
     if (run !== undefined) run.ioBytes += usage.readBytes + usage.writtenBytes;
     this.#endedOperations += usage.ioOperations;

@@ -6,3 +6,16 @@ export { NOTIFY_EVENTS, type NotifyEvent, type NotifyMessage } from './notify/me
 export { notify, type NotifyOptions } from './notify/notifier.ts';
 export type { SendLimits } from './notify/sender.ts';
 export { asItIs, type Redact } from './redact.ts';
+export { exportCsv } from './exports/csv.ts';
+export type { CrateContent, CrateFile } from './exports/crate-files.ts';
+export { crateMetadata } from './exports/crate-metadata.ts';
+export { type Crate, type CrateOptions, GRAPH_FILE, runCrate } from './exports/rocrate.ts';
+export {
+  type JobRecord,
+  jobRecords,
+  type JobUsage,
+  joinUsage,
+  readMeasures,
+  type RunMeasures,
+  type RunSource,
+} from './record.ts';

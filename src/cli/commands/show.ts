@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { decodeValue } from '../../calls/index.ts';
 import type { Counts } from '../../engine/index.ts';
 import { type AttemptRow, isFinal, type JobRow, type Store, type Value } from '../../model/index.ts';
+import { joinUsage, type JobUsage, usageOf } from '../../observe/index.ts';
 import { originOf } from '../code-origin.ts';
 import { type Fact, factsText } from '../facts.ts';
 import { type FoundRun, findRun, openForReading, RunJobs, splitTarget, storeDirectory } from '../find-run.ts';
@@ -43,10 +44,10 @@ async function showRun(view: View, all: boolean): Promise<void> {
     const document = runJson(found, counts);
     if (!all) return context.output.json(document);
     const jobs = await RunJobs.read(store, found.row);
-    return context.output.json({ ...document, jobs: (await everyJob(view)).map((entry) => jobJson(entry, jobs)) });
+    return context.output.json({ ...document, jobs: (await allOf(view)).map((entry) => jobJson(entry, jobs)) });
   }
   await context.output.data(factsText(runFacts(found, { counts, store: storeDirectory(context) })));
-  const entries = all ? await everyJob(view) : await notableJobs(view);
+  const entries = all ? await allOf(view) : await notableJobs(view);
   if (entries.length === 0) return;
   // A graph can be large, and is read only when a job is to be named.
   const jobs = await RunJobs.read(store, found.row);
@@ -101,15 +102,28 @@ async function notableJobs({ store, found }: View): Promise<readonly Entry[]> {
   return rows.map((row) => ({ index: row.job, row }));
 }
 
-interface Entry {
+/** A job by its index, and its row where it has one. */
+export interface Entry {
   readonly index: number;
   readonly row: JobRow | undefined;
 }
 
 /** Jobs in order, those without a row too. */
-async function everyJob({ store, found }: View): Promise<readonly Entry[]> {
-  const entries: Entry[] = Array.from({ length: found.row.size }, (_, index) => ({ index, row: undefined }));
-  for await (const rows of store.jobs(found.row.id)) for (const row of rows) entries[row.job] = { index: row.job, row };
+export async function* everyJob({ store, found }: Pick<View, 'store' | 'found'>): AsyncGenerator<Entry, void> {
+  let next = 0;
+  for await (const rows of store.jobs(found.row.id)) {
+    for (const row of rows) {
+      for (; next < row.job; next += 1) yield { index: next, row: undefined };
+      yield { index: row.job, row };
+      next = row.job + 1;
+    }
+  }
+  for (; next < found.row.size; next += 1) yield { index: next, row: undefined };
+}
+
+async function allOf(view: View): Promise<readonly Entry[]> {
+  const entries: Entry[] = [];
+  for await (const entry of everyJob(view)) entries.push(entry);
   return entries;
 }
 
@@ -129,7 +143,8 @@ function tookOf(row: Pick<JobRow, 'startedAt' | 'endedAt'>): string {
   return row.startedAt === 0 || row.endedAt === 0 ? '' : formatDuration(row.endedAt - row.startedAt);
 }
 
-function jobJson({ index, row }: Entry, jobs: RunJobs): Readonly<Record<string, unknown>> {
+/** A job as `show --json` gives it. */
+export function jobJson({ index, row }: Entry, jobs: RunJobs): Readonly<Record<string, unknown>> {
   const job = jobs.nameOf(index);
   if (row === undefined) return { job, index, status: 'pending', reason: '', attempt: 0 };
   return {
@@ -155,6 +170,11 @@ async function showJob(view: View, name: string): Promise<void> {
     store.attempts(found.row.id, index),
     store.values(found.row.id, [index]),
   ]);
+  const measured =
+    row === undefined || row.fence === 0
+      ? undefined
+      : await usageOf(storeDirectory(context), found.row.id, { job: index, fence: row.fence });
+  const usage = row === undefined ? {} : joinUsage(outcomeOf(row)?.usage, measured);
   const directory =
     row === undefined || row.fence === 0
       ? ''
@@ -164,6 +184,7 @@ async function showJob(view: View, name: string): Promise<void> {
       ...jobJson({ index, row }, jobs),
       run: found.row.id,
       directory: directory === '' ? null : directory,
+      usage,
       value: value?.codec === 'json' ? (JSON.parse(value.json) as unknown) : null,
       attempts: earlier.map((each) => ({
         attempt: each.fence,
@@ -183,6 +204,7 @@ async function showJob(view: View, name: string): Promise<void> {
       ['task', definition?.name],
       ['status', row === undefined ? 'pending' : rowStatus(row)],
       ...(row === undefined ? [] : rowFacts(row)),
+      ['used', usageText(usage)],
       ['directory', directory],
       ['value', value === undefined ? '' : valueText(value)],
       ...earlier.map((each): Fact => [`attempt ${each.fence}`, `${outcomeText(each)}${afterText(each)}`]),
@@ -196,7 +218,6 @@ function rowFacts(row: JobRow): readonly Fact[] {
     ['started', row.startedAt === 0 ? '' : formatTime(row.startedAt)],
     ['took', tookOf(row)],
     ['end', isFinal(row.status) || row.outcome !== '' ? outcomeText(row) : ''],
-    ['used', usageText(row)],
   ];
 }
 
@@ -205,13 +226,12 @@ function afterText(row: AttemptRow): string {
   return took === '' ? '' : `, after ${took}`;
 }
 
-function usageText(row: JobRow): string {
-  const usage = outcomeOf(row)?.usage;
-  if (usage === undefined) return '';
-  const cpu = (usage.userSeconds ?? 0) + (usage.systemSeconds ?? 0);
+function usageText({ maxRssBytes, cpuSeconds, readBytes = 0, writtenBytes = 0 }: JobUsage): string {
   return [
-    ...(usage.maxRssBytes === undefined ? [] : [`${formatBytes(usage.maxRssBytes)} memory`]),
-    ...(usage.userSeconds === undefined ? [] : [`${cpu.toFixed(2)} s CPU`]),
+    ...(maxRssBytes === undefined ? [] : [`${formatBytes(maxRssBytes)} memory`]),
+    ...(cpuSeconds === undefined ? [] : [`${cpuSeconds.toFixed(2)} s CPU`]),
+    ...(readBytes === 0 ? [] : [`${formatBytes(readBytes)} read`]),
+    ...(writtenBytes === 0 ? [] : [`${formatBytes(writtenBytes)} written`]),
   ].join(', ');
 }
 

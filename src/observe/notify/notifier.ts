@@ -120,7 +120,7 @@ class Notifier {
   #hear(events: readonly EngineEvent[]): void {
     for (const event of events) {
       if (event.kind === 'run') this.#hearRun(event);
-      else if (event.kind === 'job' && event.status === 'failed') this.#hearFailure(event);
+      else if (event.kind === 'job') this.#hearJob(event);
     }
   }
 
@@ -139,9 +139,10 @@ class Notifier {
     });
   }
 
-  #hearFailure(event: Extract<EngineEvent, { kind: 'job' }>): void {
+  #hearJob(event: Extract<EngineEvent, { kind: 'job' }>): void {
+    // The first one of a run: who wants to be told is written down before it can end.
     const seen = this.#seen(event.run);
-    if (seen.failed.length >= TOLD_FAILURES) return;
+    if (event.status !== 'failed' || seen.failed.length >= TOLD_FAILURES) return;
     seen.failed.push(toldFailure(event));
     if (seen.failed.length > 1) return;
     const failed = [...seen.failed];

@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { fileLines, runIdOf, Sandbox } from '../cli/harness.ts';
 
@@ -79,11 +80,7 @@ test('who wants to be told is told by whoever ends the run, after a crash too', 
   const run = await runIdOf(first);
   await fileLines(join(box.folder, 'ran'), 1);
   // It has been written down who wants to be told.
-  while (
-    !readdirSync(join(box.folder, '.heddle'), { recursive: true, encoding: 'utf8' }).includes(
-      `outbox/wishes/${run}.json`,
-    )
-  );
+  while (!existsSync(join(box.folder, '.heddle', 'outbox', 'wishes', `${run}.json`))) await sleep(10);
   first.process.kill('SIGKILL');
   await first.ended;
   box.write('go', '');
