@@ -46,7 +46,7 @@ export function addInstance(builder: GraphBuilder, body: Body, options: Instance
     });
   });
   const last: Json = body.nodes.length === 0 ? null : { $hole: [0, body.nodes.length - 1] };
-  return { first, size: body.nodes.length, result: filler.data(body.result ?? last, 0) };
+  return { first, size: body.nodes.length, result: filler.data(body.result === undefined ? last : body.result, 0) };
 }
 
 type AnyPayload = Payload | ControlPayload;

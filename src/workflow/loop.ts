@@ -1,18 +1,19 @@
 import { checkFields, HeddleError } from '../model/index.ts';
 import { recordBody, recordControl } from './body.ts';
 import { type DataScope, toData } from './data.ts';
+import type { Concrete } from './concrete.ts';
 import type { CallHandle } from './handle.ts';
 import { jsonPart, type Part, type Symbolic } from './placeholder.ts';
 import { currentRecorder, type NodeRecord, Recorder, recorded } from './recorder.ts';
 import { testData, type TestInput } from './tests.ts';
 
-export interface LoopOptions<State> {
-  /** What the first turn starts from. */
-  readonly initial: Symbolic<State>;
+export interface LoopOptions<Initial> {
+  /** What the first turn starts from: its type is that of the state. */
+  readonly initial: Initial;
   /** One turn: from a state to the next. Called once, while the graph is built. `iteration` counts from 0. */
-  readonly body: (state: Part<State>, iteration: Part<number>) => Symbolic<NoInfer<State>>;
+  readonly body: (state: Part<Concrete<Initial>>, iteration: Part<number>) => Symbolic<NoInfer<Concrete<Initial>>>;
   /** Asked of what each turn has left, so there is at least one. */
-  readonly until: (state: Part<State>, iteration: Part<number>) => TestInput;
+  readonly until: (state: Part<NoInfer<Concrete<Initial>>>, iteration: Part<number>) => TestInput;
   readonly maxIterations: number;
   /** Whether it fails when so many turns were not enough, or is content with what there is then. @default 'fail' */
   readonly atMost?: 'fail' | 'accept';
@@ -32,7 +33,7 @@ export interface LoopOptions<State> {
  *
  * @throws {HeddleError} GRAPH_INVALID, INPUT_INVALID, TEMPLATE_INVALID, PLACEHOLDER_USED
  */
-export function loop<State>(options: LoopOptions<State>): CallHandle<State> {
+export function loop<Initial>(options: LoopOptions<Initial>): CallHandle<Concrete<Initial>> {
   const recorder = currentRecorder('loop');
   checkFields(options, ['initial', 'body', 'until', 'maxIterations', 'atMost', 'name'], 'loop');
   const { initial, body, until, maxIterations, atMost = 'fail', name } = options;
@@ -40,10 +41,10 @@ export function loop<State>(options: LoopOptions<State>): CallHandle<State> {
   const scope: DataScope = { recorder, uses: new Set<NodeRecord>() };
   const data = toData(initial, scope, 'what a loop starts from');
   const turn = recordBody({ recorder, what: 'loop' }, (inputs) =>
-    body(inputs('state') as Part<State>, inputs('iteration') as Part<number>),
+    body(inputs('state') as Part<Concrete<Initial>>, inputs('iteration') as Part<number>),
   );
   const test = recordTest(recorder, scope, until);
-  return recordControl<State>(recorder, {
+  return recordControl<Concrete<Initial>>(recorder, {
     kind: 'loop',
     name,
     payload: {
@@ -60,12 +61,16 @@ export function loop<State>(options: LoopOptions<State>): CallHandle<State> {
 }
 
 /** The test stands where the body stands: what it asks of the state is a hole as there. */
-function recordTest<State>(outer: Recorder, scope: DataScope, until: LoopOptions<State>['until']): unknown {
+function recordTest(
+  outer: Recorder,
+  scope: DataScope,
+  until: (state: never, iteration: Part<number>) => TestInput,
+): unknown {
   const recorder = new Recorder(outer.workflow, { recorder: outer, what: 'loop' });
-  const part = <T>(what: 'state' | 'iteration'): Part<T> => jsonPart({ origin: { recorder, what }, path: [] });
+  const part = (what: 'state' | 'iteration'): Part<number> => jsonPart({ origin: { recorder, what }, path: [] });
   return recorded(recorder, () => {
     const uses = new Set<NodeRecord>();
-    const test = testData(until(part('state'), part('iteration')), { recorder, uses }, 'until');
+    const test = testData(until(part('state') as never, part('iteration')), { recorder, uses }, 'until');
     if (recorder.size > 0)
       throw new HeddleError('GRAPH_INVALID', 'until of a loop calls a task', {
         hint: 'let the body return what until asks for, beside the state',
