@@ -17,6 +17,7 @@ import {
 } from '../model/index.ts';
 import { systemClock, systemRandom } from '../process/index.ts';
 import { attemptDirectories } from './attempt-directory.ts';
+import { type Reuser, reuserFor } from './cache/index.ts';
 import { type AnyJob, Jobs } from './collection.ts';
 import {
   type EngineOpenOptions,
@@ -44,6 +45,7 @@ interface EngineParts {
   readonly api: EngineApi;
   readonly closed: AbortController;
   readonly directoryOf: ReturnType<typeof attemptDirectories>;
+  readonly reuser: Reuser | undefined;
   readonly resources: AsyncDisposableStack;
   readonly logs: LogSinks;
   readonly project: string;
@@ -102,6 +104,7 @@ export class Engine implements AsyncDisposable {
   readonly #closed: AbortController;
   readonly #project: string;
   readonly #directoryOf: ReturnType<typeof attemptDirectories>;
+  readonly #reuser: Reuser | undefined;
 
   private constructor(store: Store, parts: EngineParts) {
     // What the compiler can't tell those who write JavaScript.
@@ -115,6 +118,7 @@ export class Engine implements AsyncDisposable {
     this.#project = parts.project;
     this.#resources = parts.resources;
     this.#directoryOf = parts.directoryOf;
+    this.#reuser = parts.reuser;
     this.logs = parts.logs;
     this.#onDispose = parts.options.onDispose ?? 'wait';
     this.#logsTracebacks = parts.options.logTracebacks ?? true;
@@ -145,9 +149,11 @@ export class Engine implements AsyncDisposable {
     const conditions = { ...options.conditions };
     // After the engine has told its last and before the store is closed.
     resources.defer(() => closed.abort());
+    const reuser = reuserFor(place, { project, engine: () => api });
+    resources.defer(async () => reuser?.settled());
     const observers = resources.use(new AsyncDisposableStack());
     const backends = withBuiltIn(options.backends ?? []);
-    const api = resources.use(
+    const api: EngineApi = resources.use(
       await EngineShell.open({
         store: place.store,
         backends,
@@ -156,6 +162,7 @@ export class Engine implements AsyncDisposable {
         defaultBackends: { command: 'commands', call: 'threads' },
         resolveWork: (node) => resolveWork(node, project),
         expand: expandControl,
+        ...(reuser === undefined ? {} : { reuse: reuser.reuse }),
         attemptDirectory: directoryOf,
         directory: place.directory,
         project,
@@ -175,7 +182,7 @@ export class Engine implements AsyncDisposable {
       resources.use(await listenForControl(place.socket, { controlOf, store: place.store }));
     }
     return new Engine(place.store, {
-      ...{ api, closed, directoryOf, logs, project, conditions, options },
+      ...{ api, closed, directoryOf, reuser, logs, project, conditions, options },
       resources: resources.move(),
     });
   }
@@ -290,6 +297,7 @@ export class Engine implements AsyncDisposable {
     const id = asRunId(run);
     const stop = readUnreadStreams(this.#api, id);
     try {
+      await this.#reuser?.adopt(id);
       await take(id);
     } catch (error) {
       stop();
@@ -344,6 +352,7 @@ export class Engine implements AsyncDisposable {
       run,
       closed: this.#closed.signal,
       directoryOf: (index, job, fence) => this.#directoryOf(run, index, job, fence),
+      settled: async () => this.#reuser?.settled(),
     });
   }
 }

@@ -27,6 +27,8 @@ export interface RunHandleInit {
   readonly closed: AbortSignal;
   /** Where the attempts of the run work. */
   readonly directoryOf: (index: number, job: JobId, fence: number) => string;
+  /** Resolves when what its results were made of is written down. */
+  readonly settled?: () => Promise<void>;
 }
 
 /** A job that failed, for people. */
@@ -98,6 +100,7 @@ export class RunHandle {
   /** Resolves when the run has ended, or was interrupted by the engine's shutdown. Never rejects because a job failed. */
   async wait(): Promise<RunView> {
     this.#last = await this.#init.api.ended(this.id);
+    await this.#init.settled?.();
     return this.#last;
   }
 

@@ -80,6 +80,8 @@ export interface FingerprintStore {
   ): Promise<readonly (FoundResult | undefined)[]>;
   /** Rows of these jobs, in the order asked. */
   of(run: RunId, jobs: readonly number[]): Promise<readonly (FingerprintRow | undefined)[]>;
+  /** Whether anything is known of any job of a run. */
+  has(run: RunId): Promise<boolean>;
   /** How many jobs of a run are done by a result that was reused. */
   countReused(run: RunId): Promise<number>;
   earlier(query: EarlierQuery): Promise<readonly EarlierRow[]>;

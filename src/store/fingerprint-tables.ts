@@ -126,6 +126,10 @@ export class FingerprintReader {
     });
   }
 
+  has(run: RunId): boolean {
+    return this.#statements.row('SELECT 1 FROM fingerprints WHERE run_key = ? LIMIT 1', this.#key(run)) !== undefined;
+  }
+
   countReused(run: RunId): number {
     const row = this.#statements.row(
       `SELECT count(*) FROM fingerprints f JOIN jobs j ON j.run_key = f.run_key AND j.job = f.job

@@ -78,6 +78,11 @@ export class MemoryFingerprints implements FingerprintStore {
     });
   }
 
+  async has(run: RunId): Promise<boolean> {
+    this.#require(run);
+    return this.#rows(run).length > 0;
+  }
+
   async countReused(run: RunId): Promise<number> {
     this.#require(run);
     return this.#rows(run).filter(({ fromRun }) => fromRun !== '').length;

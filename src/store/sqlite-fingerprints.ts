@@ -43,6 +43,10 @@ export class SqliteFingerprints implements FingerprintStore {
     return this.#readAll(jobs, (batch) => this.#access.readFingerprints('of', run, batch));
   }
 
+  has(run: RunId): Promise<boolean> {
+    return this.#access.readFingerprints('has', run);
+  }
+
   countReused(run: RunId): Promise<number> {
     return this.#access.readFingerprints('countReused', run);
   }

@@ -96,6 +96,8 @@ export const fingerprintCases: readonly StoreCase[] = [
       await store.commit([sampleCommit(store, later, { jobs: [doneRow(5)] })]);
 
       assert.deepEqual(await fingerprints.of(later, [5]), [{ ...reused, components: row.components }]);
+      assert.deepEqual([await fingerprints.has(source), await fingerprints.has(later)], [true, true]);
+      assert.equal(await fingerprints.has(await addSample(store, 'r-c')), false);
       assert.deepEqual([await fingerprints.countReused(source), await fingerprints.countReused(later)], [0, 1]);
       assert.deepEqual(await fingerprints.dependents(source), [later]);
       assert.deepEqual(await fingerprints.dependents(later), []);

@@ -1,0 +1,74 @@
+import { DATA_EDGE, type Definition, type Graph, textAt } from '../../model/index.ts';
+
+/** A node of a run's graph. */
+export interface GraphNode {
+  readonly name: string;
+  readonly definition: Definition;
+  /** JSON; '' for none. */
+  readonly payload: string;
+  /** Indices of the jobs whose values it takes. */
+  readonly needs: readonly number[];
+}
+
+/** The nodes of a run's graph, its expansions included, by their index in the run. */
+export class GraphNodes {
+  readonly graphs: readonly Graph[];
+
+  constructor(graphs: readonly Graph[]) {
+    this.graphs = graphs;
+  }
+
+  get size(): number {
+    const last = this.graphs.at(-1);
+    return last === undefined ? 0 : last.base + last.size;
+  }
+
+  definition(index: number): Definition {
+    const { graph, i } = this.#at(index);
+    return graph.definitions[graph.definitionOf[i] as number] as Definition;
+  }
+
+  name(index: number): string {
+    const { graph, i } = this.#at(index);
+    return textAt(graph.names, i);
+  }
+
+  payload(index: number): string {
+    const { graph, i } = this.#at(index);
+    return textAt(graph.payloads, i);
+  }
+
+  node(index: number): GraphNode {
+    const needs: number[] = [];
+    this.eachUpstream(index, (from, accept) => {
+      if (accept === DATA_EDGE) needs.push(from);
+    });
+    return { name: this.name(index), definition: this.definition(index), payload: this.payload(index), needs };
+  }
+
+  /** Calls back for each edge into a node that was there when it was added. */
+  eachUpstream(index: number, visit: (from: number, accept: number) => void): void {
+    const { graph, i } = this.#at(index);
+    const end = graph.edgeOffsets[i + 1] as number;
+    for (let e = graph.edgeOffsets[i] as number; e < end; e += 1)
+      visit(graph.edgeFrom[e] as number, graph.edgeAccept[e] as number);
+  }
+
+  #at(index: number): { readonly graph: Graph; readonly i: number } {
+    const { graphs } = this;
+    let low = 0;
+    let high = graphs.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((graphs[middle] as Graph).base <= index) low = middle;
+      else high = middle - 1;
+    }
+    const graph = graphs[low] as Graph;
+    return { graph, i: index - graph.base };
+  }
+}
+
+/** Whether something of a graph may be reused, or is deleted when it is not needed any more. */
+export function mayReuse(graph: Graph): boolean {
+  return graph.definitions.some(({ cache, temporary }) => cache === true || temporary === true);
+}
