@@ -30,6 +30,17 @@ export function completeOrigin(origin: Origin, graph: Graph, store: string): Ori
   return { ...whole, code: codeNow(whole) };
 }
 
+/** As `completeOrigin`, for many graphs of one file: what they have in common is found once. */
+export function originsOf(origin: Origin, store: string): (graph: Graph) => Origin {
+  const known = new Map<string, Origin>();
+  return (graph) => {
+    const key = calledModules(graph).join('\n');
+    const whole = known.get(key) ?? completeOrigin(origin, graph, store);
+    known.set(key, whole);
+    return whole;
+  };
+}
+
 function fileOf(module: string, project: string): string | undefined {
   if (module.startsWith('./')) return join(project, module);
   return module.startsWith('file:') ? fileURLToPath(module) : undefined;
@@ -70,10 +81,32 @@ function relocated(origin: Origin, project: string): Origin {
  */
 export function assertCodeUnchanged(row: RunRow, store: string): void {
   const origin = originOf(row, store);
-  if (origin?.code === undefined) return;
+  if (origin === undefined) return;
+  refuseChanges(row, origin, codeChanges(origin));
+}
+
+/**
+ * As `assertCodeUnchanged` for a point of an experiment, whose own file says which points there are, and may say more of them: its
+ * graph has been compared instead.
+ */
+export function assertPointUnchanged(row: RunRow, store: string): void {
+  const origin = originOf(row, store);
+  if (origin !== undefined) refuseChanges(row, origin, changedBesides(origin));
+}
+
+/** What of its code but the file itself has changed, a line each. */
+export function changedBesides(origin: Origin): readonly string[] {
+  return codeChanges(origin, relative(dirname(origin.file), origin.file));
+}
+
+function codeChanges(origin: Origin, except?: string): readonly string[] {
+  if (origin.code === undefined) return [];
   const now = codeNow(origin);
   const names = [...new Set([...Object.keys(origin.code), ...Object.keys(now)])].sort();
-  const changes = names.flatMap((name) => describeChange(name, origin.code?.[name], now[name]));
+  return names.flatMap((name) => (name === except ? [] : describeChange(name, origin.code?.[name], now[name])));
+}
+
+function refuseChanges(row: RunRow, origin: Origin, changes: readonly string[]): void {
   if (changes.length === 0) return;
   throw new HeddleError('CODE_CHANGED', `the workflow of run '${row.id}' has changed since it was started`, {
     details: { run: row.id, file: origin.file, changes },

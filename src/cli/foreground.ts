@@ -16,7 +16,8 @@ import { formatDuration } from './units.ts';
 /** Failures told in full, and told at all. */
 const TOLD_IN_FULL = 3;
 const TOLD = 20;
-const INTERRUPTED = 130;
+/** The exit code of what was stopped by a signal. */
+export const INTERRUPTED = 130;
 
 export interface Foreground {
   readonly context: Context;
@@ -71,7 +72,7 @@ export async function stayWith(foreground: Foreground): Promise<number> {
 }
 
 /** Calls back with how often an interrupt has come. */
-function onInterrupt(callback: (times: number) => void): Disposable {
+export function onInterrupt(callback: (times: number) => void): Disposable {
   let times = 0;
   const listener = (): void => {
     times += 1;

@@ -5,7 +5,16 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { portableGraph } from '../calls/index.ts';
 import { asError, type Graph, HeddleError, type Json, nearestName } from '../model/index.ts';
-import { graphFromJson, graphFromLines, isWorkflow, parseParameters } from '../workflow/index.ts';
+import {
+  type Experiment,
+  graphFromJson,
+  graphFromLines,
+  isExperiment,
+  isWorkflow,
+  parseParameters,
+  pointsOf,
+  type Workflow,
+} from '../workflow/index.ts';
 import type { Origin } from './code-origin.ts';
 import { watchParameters } from './watched-parameters.ts';
 
@@ -14,6 +23,8 @@ export interface Loaded {
   readonly graph: Graph;
   readonly parameters: Readonly<Record<string, Json>>;
   readonly origin: Origin;
+  /** Where the file says one; the graph is that of its first point then. */
+  readonly experiment?: Experiment;
 }
 
 /** The flags that say how a file is read. */
@@ -100,14 +111,41 @@ async function loadModule(path: string, parameters: Readonly<Record<string, Json
   const exported = (await importModule(path)).default;
   const origin: Origin = { kind: 'module', file: path, project: projectOf(path) };
   if (isGraph(exported)) return { graph: portableGraph(exported, origin.project), parameters, origin };
+  if (isExperiment(exported)) return loadExperiment(exported, { path, parameters, origin });
   if (!isWorkflow(exported)) {
     throw new HeddleError('INPUT_INVALID', `'${basename(path)}' does not export a workflow by default`, {
-      hint: "end it with: export default workflow('name', (p) => ...)",
+      hint: "end it with: export default workflow('name', (p) => ...), or experiment('name', workflow, space)",
     });
   }
-  const watched = watchParameters(parameters);
+  return loadBuilt(exported, { path, parameters, origin });
+}
+
+interface ModuleParts {
+  readonly path: string;
+  readonly parameters: Readonly<Record<string, Json>>;
+  /** Given too, and left unread without a word. */
+  readonly unwatched?: Readonly<Record<string, Json>>;
+  readonly origin: Origin;
+}
+
+/** Builds the first point, so that what is wrong with the workflow is told before anything starts. */
+function loadExperiment(experiment: Experiment, { path, parameters, origin }: ModuleParts): Loaded {
+  const points = pointsOf(experiment, parameters);
+  points.assertNotEmpty();
+  const [first = {}] = points;
+  const { replica = 1, ...own } = first;
+  const hasReplicas = experiment.replicas > 0;
+  const parts = { path, origin, parameters: hasReplicas ? own : first, unwatched: hasReplicas ? { replica } : {} };
+  return { ...loadBuilt(experiment.workflow as Workflow<never>, parts), parameters, experiment };
+}
+
+function loadBuilt(
+  exported: Pick<Workflow<never>, 'name' | 'build'>,
+  { path, parameters, origin, unwatched = {} }: ModuleParts,
+): Loaded {
+  const watched = watchParameters(parameters, unwatched);
   try {
-    const graph = portableGraph(exported.build(watched.parameters), origin.project);
+    const graph = portableGraph(exported.build(watched.parameters as never), origin.project);
     watched.refuseUnread();
     return { graph, parameters, origin };
   } catch (thrown) {

@@ -7,11 +7,14 @@ export interface WatchedParameters {
   refuseUnread(): void;
 }
 
-/** Watches the top-level names of parameters that a person typed. Whoever lists all names has read all. */
-export function watchParameters(given: Readonly<Record<string, Json>>): WatchedParameters {
+/** Watches the top-level names of parameters that a person typed; others may be left unread. Whoever lists all names has read all. */
+export function watchParameters(
+  given: Readonly<Record<string, Json>>,
+  others: Readonly<Record<string, Json>> = {},
+): WatchedParameters {
   const wanted = new Set<string>();
   let all = false;
-  const parameters = new Proxy(given, {
+  const parameters = new Proxy({ ...given, ...others } as Readonly<Record<string, Json>>, {
     get(target, key, receiver) {
       if (typeof key === 'string') wanted.add(key);
       return Reflect.get(target, key, receiver) as unknown;

@@ -1,4 +1,4 @@
-import type { FailurePolicy } from '../../model/index.ts';
+import { HeddleError } from '../../model/index.ts';
 import { Engine } from '../../jobs/index.ts';
 import { completeOrigin } from '../code-origin.ts';
 import { storeDirectory } from '../find-run.ts';
@@ -8,13 +8,13 @@ import type { Context } from '../main.ts';
 import { observersOf, type ObserverFlags } from '../observers.ts';
 import { outputLogger } from '../output-logger.ts';
 import { graphFingerprint } from '../../workflow/index.ts';
+import type { RunExperimentFlags } from './run-experiment.ts';
 
-interface RunFlags extends LoadFlags, ObserverFlags {
-  readonly backend?: string;
+interface RunFlags extends LoadFlags, ObserverFlags, RunExperimentFlags {
   readonly jobs?: number;
   readonly name?: string;
-  readonly onFailure?: FailurePolicy;
   readonly durability?: 'normal' | 'full';
+  readonly cache?: 'on' | 'off';
 }
 
 /** Hashing a larger graph would keep it from starting for seconds. */
@@ -22,7 +22,8 @@ const FINGERPRINTED = 200_000;
 
 /** Runs a workflow to its end. */
 export async function run(context: Context, [file = '']: readonly string[], flags: RunFlags): Promise<number> {
-  const { graph, parameters, origin } = await loadWorkflow(file, flags);
+  const loaded = await loadWorkflow(file, flags);
+  const { graph, parameters, origin, experiment } = loaded;
   await using engine = await Engine.open({
     store: storeDirectory(context),
     logger: outputLogger(context.output),
@@ -31,6 +32,11 @@ export async function run(context: Context, [file = '']: readonly string[], flag
     ...(flags.durability === undefined ? {} : { durability: flags.durability }),
     ...(flags.jobs === undefined ? {} : { slots: flags.jobs }),
   });
+  if (experiment !== undefined) {
+    const { runExperimentFile } = await import('./run-experiment.ts');
+    return await runExperimentFile({ context, engine, file }, loaded, { experiment, flags });
+  }
+  refuseExperimentFlags(flags);
   const handle = await engine.run(graph, {
     parameters,
     ...(graph.size > FINGERPRINTED ? {} : { fingerprint: graphFingerprint(graph) }),
@@ -38,6 +44,15 @@ export async function run(context: Context, [file = '']: readonly string[], flag
     ...(flags.backend === undefined ? {} : { backend: flags.backend }),
     ...(flags.name === undefined ? {} : { name: flags.name }),
     ...(flags.onFailure === undefined ? {} : { onFailure: flags.onFailure }),
+    ...(flags.cache === undefined ? {} : { cache: flags.cache === 'on' }),
   });
   return await stayWith({ context, engine, handle, graphs: [graph] });
+}
+
+function refuseExperimentFlags(flags: RunFlags): void {
+  const flag = flags.retryFailed === true ? '--retry-failed' : flags.rerun === true ? '--rerun' : undefined;
+  if (flag === undefined) return;
+  throw new HeddleError('INPUT_INVALID', `${flag} is for experiments, and this is a workflow`, {
+    hint: "each heddle run of it is a new run; 'heddle retry RUN' runs again what failed in one",
+  });
 }

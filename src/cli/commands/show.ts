@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { decodeValue } from '../../calls/index.ts';
 import type { Counts } from '../../engine/index.ts';
+import { reusedFrom } from '../../jobs/index.ts';
 import { type AttemptRow, isFinal, type JobRow, type Store, type Value } from '../../model/index.ts';
 import { joinUsage, type JobUsage, usageOf } from '../../observe/index.ts';
 import { originOf } from '../code-origin.ts';
@@ -24,6 +25,12 @@ export async function show(
 ): Promise<number> {
   const { run, job } = target === undefined ? { run: undefined, job: undefined } : splitTarget(target);
   await using store = await openForReading(context);
+  const experiment = target === undefined ? undefined : await store.experiment(target);
+  if (experiment !== undefined) {
+    const { showExperiment } = await import('./show-experiment.ts');
+    await showExperiment({ context, store }, experiment, flags);
+    return 0;
+  }
   const found = await findRun(store, run);
   const view = { context, store, found };
   if (job === undefined || job === '') await showRun(view, flags['all'] === true);
@@ -41,12 +48,13 @@ async function showRun(view: View, all: boolean): Promise<void> {
   const { context, store, found } = view;
   const counts = await countsOf(store, found.row);
   if (context.json) {
-    const document = runJson(found, counts);
+    const document = { ...runJson(found, counts), cached: await countCached(store, found) };
     if (!all) return context.output.json(document);
     const jobs = await RunJobs.read(store, found.row);
     return context.output.json({ ...document, jobs: (await allOf(view)).map((entry) => jobJson(entry, jobs)) });
   }
-  await context.output.data(factsText(runFacts(found, { counts, store: storeDirectory(context) })));
+  const cached = await countCached(store, found);
+  await context.output.data(factsText(runFacts(found, { counts, cached, store: storeDirectory(context) })));
   const entries = all ? await allOf(view) : await notableJobs(view);
   if (entries.length === 0) return;
   // A graph can be large, and is read only when a job is to be named.
@@ -70,11 +78,17 @@ const JOB_COLUMNS: readonly Column[] = [
 ];
 
 interface RunPlace {
+  readonly cached: number;
   readonly counts: Counts;
   readonly store: string;
 }
 
-function runFacts(found: FoundRun, { counts, store }: RunPlace): readonly Fact[] {
+/** How many of its jobs are done by an earlier result. */
+async function countCached(store: Store, { row }: FoundRun): Promise<number> {
+  return (await store.fingerprints?.countReused(row.id)) ?? 0;
+}
+
+function runFacts(found: FoundRun, { counts, cached, store }: RunPlace): readonly Fact[] {
   const { row, owner } = found;
   const settings = JSON.parse(row.settings || '{}') as { readonly parameters?: object; readonly backend?: string };
   const parameters = settings.parameters ?? {};
@@ -82,7 +96,7 @@ function runFacts(found: FoundRun, { counts, store }: RunPlace): readonly Fact[]
     ['run', row.id],
     ['name', row.name],
     ['status', statusText(found)],
-    ['jobs', countsText(counts)],
+    ['jobs', `${countsText(counts)}${cached === 0 ? '' : ` (${cached} cached)`}`],
     ['started', row.startedAt === 0 ? 'not yet' : formatTime(row.startedAt)],
     [
       'ended',
@@ -183,6 +197,7 @@ async function showJob(view: View, name: string): Promise<void> {
     await context.output.json({
       ...jobJson({ index, row }, jobs),
       run: found.row.id,
+      cached: row?.status === 'done' ? ((await reusedFrom(store, found.row.id, index)) ?? null) : null,
       directory: directory === '' ? null : directory,
       usage,
       value: value?.codec === 'json' ? (JSON.parse(value.json) as unknown) : null,
@@ -204,12 +219,17 @@ async function showJob(view: View, name: string): Promise<void> {
       ['task', definition?.name],
       ['status', row === undefined ? 'pending' : rowStatus(row)],
       ...(row === undefined ? [] : rowFacts(row)),
+      ['cached', row?.status === 'done' ? cachedText(await reusedFrom(store, found.row.id, index)) : ''],
       ['used', usageText(usage)],
       ['directory', directory],
       ['value', value === undefined ? '' : valueText(value)],
       ...earlier.map((each): Fact => [`attempt ${each.fence}`, `${outcomeText(each)}${afterText(each)}`]),
     ]),
   );
+}
+
+function cachedText(source: Awaited<ReturnType<typeof reusedFrom>>): string {
+  return source === undefined ? '' : `the result of ${source.run}/${source.job}`;
 }
 
 function rowFacts(row: JobRow): readonly Fact[] {

@@ -2,7 +2,7 @@ import { portableGraph } from '../../calls/index.ts';
 import type { Engine, RunHandle, RunningJob } from '../../jobs/index.ts';
 import { asError, type Detail, type Graph, HeddleError, isFinal, type RunId, type Status } from '../../model/index.ts';
 import { graphFingerprint } from '../fingerprint.ts';
-import type { Experiment } from './experiment.ts';
+import type { Experiment, PointResult } from './experiment.ts';
 import type {
   ExperimentCounts,
   ExperimentPlace,
@@ -36,13 +36,6 @@ export interface PointView<P extends object = Param> extends PointState {
   readonly parameters: Param<P>;
 }
 
-/** What the workflow returned at a point. */
-export interface PointResult<P extends object = Param> {
-  readonly parameters: Param<P>;
-  readonly run: RunId;
-  readonly result: unknown;
-}
-
 /**
  * An experiment in the hands of the program that runs it: its points are run one after the other as there is room, in the order of
  * the space, and share the engine. A point that fails stops no other. A handle, never a thenable.
@@ -54,7 +47,7 @@ export class ExperimentHandle<P extends object = Param> {
   readonly size: number;
   readonly #parts: ExperimentParts;
   readonly #states = new Map<string, PointState>();
-  readonly #open = new Map<RunId, { readonly handle: RunHandle; readonly key: string; readonly size: number }>();
+  readonly #open = new Map<RunId, OpenPoint>();
   readonly #counts = { done: 0, failed: 0, cancelled: 0 };
   readonly #pinned: Record<string, RunId> = {};
   readonly #ending: Set<Promise<void>> = new Set();
@@ -86,9 +79,9 @@ export class ExperimentHandle<P extends object = Param> {
   }
 
   /** Live attempts of all points, those of the first first. */
-  running(): readonly (RunningJob & { readonly run: RunId })[] {
-    return [...this.#open.values()].flatMap(({ handle }) =>
-      handle.running().map((job) => ({ ...job, run: handle.id })),
+  running(): readonly (RunningJob & { readonly run: RunId; readonly parameters: Param<P> })[] {
+    return [...this.#open.values()].flatMap(({ handle, parameters }) =>
+      handle.running().map((job) => ({ ...job, run: handle.id, parameters: parameters as Param<P> })),
     );
   }
 
@@ -306,7 +299,7 @@ export class ExperimentHandle<P extends object = Param> {
   }
 
   #follow(point: Param, key: string, handle: RunHandle): void {
-    this.#open.set(handle.id, { handle, key, size: handle.view().size });
+    this.#open.set(handle.id, { handle, parameters: point, size: handle.view().size });
     this.#states.set(key, { status: 'running', detail: '', run: handle.id });
     const ending = this.#toEnd(point, key, handle).finally(() => {
       this.#ending.delete(ending);
@@ -357,6 +350,12 @@ export class ExperimentHandle<P extends object = Param> {
       );
     }
   }
+}
+
+interface OpenPoint {
+  readonly handle: RunHandle;
+  readonly parameters: Param;
+  readonly size: number;
 }
 
 interface NewPoint {

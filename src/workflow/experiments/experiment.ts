@@ -1,4 +1,4 @@
-import { HeddleError, type Json } from '../../model/index.ts';
+import { HeddleError, type Json, type RunId } from '../../model/index.ts';
 import type { Workflow } from '../workflow.ts';
 import { frozenParam, type Param } from './param.ts';
 import { ParamSpace } from './param-space.ts';
@@ -13,11 +13,23 @@ export interface Metric {
   readonly goal: 'min' | 'max';
 }
 
-export interface ExperimentOptions {
+/** What the workflow returned at a point. */
+export interface PointResult<P extends object = Param> {
+  readonly parameters: Param<P>;
+  readonly run: RunId;
+  readonly result: unknown;
+}
+
+export interface ExperimentOptions<P extends object = Param> {
   /** What the best point is best in: `'energy.mean'`, or with its goal. The smallest is best where none is said. */
   readonly metric?: string | { readonly path: string; readonly goal?: 'min' | 'max' };
   /** How often each point is run; the workflow is given which time it is as `replica`, from 1. @default 1 */
   readonly replicas?: number;
+  /**
+   * What all points come to together, told by `heddle run` when they are done: a table, a fit, a comparison. It runs where the
+   * experiment was started. What it throws is told as the experiment's failure.
+   */
+  readonly report?: (results: readonly PointResult<P>[]) => string | Promise<string>;
 }
 
 /** A workflow and a parameter space: many runs, compared. */
@@ -28,6 +40,7 @@ export interface Experiment<P extends object = Param> {
   readonly metric: Metric | undefined;
   /** 0 where none were asked for: `replica` is then no parameter. */
   readonly replicas: number;
+  readonly report: ExperimentOptions<P>['report'];
 }
 
 /**
@@ -44,19 +57,19 @@ export function experiment<P extends object, Q extends Omit<P, 'replica'>>(
   name: string,
   workflow: Workflow<P>,
   space: ParamSpace<Q>,
-  options: ExperimentOptions & { readonly replicas: number },
+  options: ExperimentOptions<P> & { readonly replicas: number },
 ): Experiment<P>;
 export function experiment<P extends object, Q extends P>(
   name: string,
   workflow: Workflow<P>,
   space: ParamSpace<Q>,
-  options?: ExperimentOptions,
+  options?: ExperimentOptions<P>,
 ): Experiment<P>;
 export function experiment<P extends object>(
   name: string,
   workflow: Workflow<P>,
   space: ParamSpace<object>,
-  { metric, replicas }: ExperimentOptions = {},
+  { metric, replicas, report }: ExperimentOptions<P> = {},
 ): Experiment<P> {
   if (!isName(name))
     throw invalid(`${JSON.stringify(name)} is no name of an experiment`, 'one without /, not like the id of a run');
@@ -76,6 +89,7 @@ export function experiment<P extends object>(
     space,
     metric: metric === undefined ? undefined : metricOf(metric),
     replicas: replicas ?? 0,
+    report,
   });
 }
 

@@ -7,9 +7,10 @@ export {
   type ExperimentOptions,
   isExperiment,
   type Metric,
+  type PointResult,
   pointsOf,
 } from './experiment.ts';
-export { ExperimentHandle, type PointResult, type PointView } from './experiment-handle.ts';
+export { ExperimentHandle, type PointView } from './experiment-handle.ts';
 export type { ExperimentCounts, ExperimentView, PointEvent, RunExperimentOptions } from './experiment-options.ts';
 export { bestOf, cellOf, type ExperimentTable, type PointRow, readExperimentTable } from './experiment-table.ts';
 export { type ExperimentSettings, type KnownRun, pointKey, pointText, runsOf, settingsOf } from './known-runs.ts';
