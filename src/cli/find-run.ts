@@ -39,6 +39,12 @@ export async function openForReading(context: Context): Promise<Store> {
   });
 }
 
+/** As `openForReading`, where there may be no store yet. */
+export async function storeIfThere(context: Context): Promise<Store | undefined> {
+  const directory = storeDirectory(context);
+  return existsSync(directory) ? openStoreForReading(directory) : undefined;
+}
+
 /** What `RUN` or `RUN/JOB` names. A job's id may hold `/` itself: the first one parts the two. */
 export function splitTarget(text: string): { readonly run: string; readonly job?: string } {
   const at = text.indexOf('/');

@@ -160,12 +160,12 @@ async function report(
   foreground: Foreground,
   { view, seconds }: { readonly view: RunView; readonly seconds: number },
 ): Promise<void> {
-  const { context, handle } = foreground;
+  const { context, engine, handle } = foreground;
   const { output } = context;
   const state = view.detail === '' || isFinal(view.status) ? view.status : `${view.status} (${view.detail})`;
-  output.say(
-    `${output.style('bold', handle.id)}  ${state}: ${countsText(view.counts)} in ${formatDuration(seconds * 1000)}`,
-  );
+  const cached = (await engine.store.fingerprints?.countReused(handle.id)) ?? 0;
+  const counts = `${countsText(view.counts)}${cached === 0 ? '' : ` (${cached} cached)`}`;
+  output.say(`${output.style('bold', handle.id)}  ${state}: ${counts} in ${formatDuration(seconds * 1000)}`);
   if (view.status === 'pending') output.say(`  continue with: ${resumeHint(context, handle)}`);
   if (view.status === 'failed') {
     output.say(
@@ -177,6 +177,7 @@ async function report(
       run: handle.id,
       status: view.status,
       counts: view.counts,
+      ...(cached === 0 ? {} : { cached }),
       wallSeconds: Number(seconds.toFixed(3)),
     });
     return;

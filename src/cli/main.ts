@@ -61,6 +61,11 @@ const traceOptions = (): readonly Option[] => [
     .argParser(parseNumber('--data-scale', { min: 0 }))
     .default(0),
 ];
+const cacheOption = (): Option =>
+  option('--cache <word>', 'take earlier results of all tasks, or of none; without it, as each task says').choices([
+    'on',
+    'off',
+  ]);
 const acceptCode = (): Option => option('--accept-code', "go on though the workflow's code has changed");
 const observerOptions = (): readonly Option[] => [
   option(
@@ -77,7 +82,7 @@ const durability = (): Option =>
 const COMMANDS: readonly Declared[] = [
   {
     usage: 'run <file>',
-    help: 'run a workflow: a TypeScript or JavaScript module, or a WfFormat trace',
+    help: 'run a workflow or an experiment: a TypeScript or JavaScript module, or a WfFormat trace',
     action: async () => (await import('./commands/run.ts')).run,
     options: [
       parameterOption(),
@@ -87,6 +92,10 @@ const COMMANDS: readonly Declared[] = [
       option('--on-failure <policy>', 'what becomes of the rest when a job fails')
         .choices(['continue', 'stop', 'abort'])
         .default('continue'),
+      cacheOption(),
+      option('--retry-failed', 'of an experiment: run again the points that failed or were cancelled'),
+      option('--rerun', 'of an experiment: run all points anew, also those that are done'),
+      acceptCode(),
       ...traceOptions(),
       ...observerOptions(),
       durability(),
@@ -94,9 +103,15 @@ const COMMANDS: readonly Declared[] = [
   },
   {
     usage: 'plan <file>',
-    help: 'what would run, in which order; starts nothing',
+    help: 'what would run and what an earlier result stands for, and why; starts nothing',
     action: async () => (await import('./commands/plan.ts')).plan,
-    options: [parameterOption(), ...traceOptions()],
+    options: [parameterOption(), cacheOption(), ...traceOptions()],
+  },
+  {
+    usage: 'accept <target> [jobs...]',
+    help: 'let earlier results stand after a change without effect: of a FILE [JOB...], or of RUN/JOB',
+    action: async () => (await import('./commands/accept.ts')).accept,
+    options: [parameterOption()],
   },
   {
     usage: 'resume [run]',
@@ -119,15 +134,20 @@ const COMMANDS: readonly Declared[] = [
     ],
   },
   {
-    usage: 'runs',
-    help: 'the runs of this store, newest first',
+    usage: 'runs [experiment]',
+    help: 'the runs of this store, newest first; an experiment is one line, with its name each of its runs',
     action: async () => (await import('./commands/runs.ts')).runs,
   },
   {
     usage: 'show [run]',
-    help: 'a run, or with RUN/JOB one job of it; the latest run by default',
+    help: 'a run, with RUN/JOB one job of it, or an experiment by its name; the latest run by default',
     action: async () => (await import('./commands/show.ts')).show,
-    options: [option('-a, --all', 'every job')],
+    options: [
+      option('-a, --all', 'every job'),
+      option('--csv', 'of an experiment: its table as comma-separated values'),
+      option('--best [column]', 'of an experiment: the point that is best in a column, or in its metric'),
+      option('--max', 'with --best: the largest is best'),
+    ],
   },
   {
     usage: 'logs [run]',
@@ -189,6 +209,12 @@ const COMMANDS: readonly Declared[] = [
       parameterOption(),
       ...traceOptions(),
     ],
+  },
+  {
+    usage: 'report [run]',
+    help: 'what a run did, as one HTML page: timeline, graph, resources, jobs; of the latest run by default',
+    action: async () => (await import('./commands/report.ts')).report,
+    options: [option('-o, --output <file>', 'write it to a file')],
   },
   {
     usage: 'export <run>',

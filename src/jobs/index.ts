@@ -1,4 +1,14 @@
 export { attemptDirectories } from './attempt-directory.ts';
+export {
+  type AcceptedJob,
+  acceptResults,
+  type CacheExplanation,
+  explainCache,
+  mayReuse,
+  type PlannedJob,
+  planGraph,
+  reusedFrom,
+} from './cache/index.ts';
 export { type AnyJob, Jobs } from './collection.ts';
 export type { Arg, Args, ResultOf, ValueOf } from './argument.ts';
 export {

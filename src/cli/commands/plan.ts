@@ -1,4 +1,7 @@
+import { mayReuse, type PlannedJob, planGraph } from '../../jobs/index.ts';
 import { type Graph, textAt, topologicalOrder } from '../../model/index.ts';
+import { systemClock } from '../../process/index.ts';
+import { storeDirectory, storeIfThere } from '../find-run.ts';
 import { type LoadFlags, loadWorkflow } from '../load-workflow.ts';
 import type { Context } from '../main.ts';
 import { printable } from '../output.ts';
@@ -7,9 +10,59 @@ import { printable } from '../output.ts';
 const NAMED = 4;
 const LINES_AT_ONCE = 1000;
 
-/** Says what would run, in an order that is possible, and why: with no earlier result every job runs. */
-export async function plan(context: Context, [file = '']: readonly string[], flags: LoadFlags): Promise<number> {
-  const { graph } = await loadWorkflow(file, flags);
+export interface PlanFlags extends LoadFlags {
+  /** Whether earlier results are taken, whatever the tasks say. */
+  readonly cache?: 'on' | 'off';
+}
+
+/** Says what would run, what an earlier result stands for, in an order that is possible, and why. Starts nothing. */
+export async function plan(context: Context, [file = '']: readonly string[], flags: PlanFlags): Promise<number> {
+  const { graph, origin } = await loadWorkflow(file, flags);
+  if (mayReuse(graph) || flags.cache === 'on') return planCached(context, { graph, project: origin.project, flags });
+  return planPlain(context, graph);
+}
+
+async function planCached(
+  context: Context,
+  { graph, project, flags }: { readonly graph: Graph; readonly project: string; readonly flags: PlanFlags },
+): Promise<number> {
+  await using store = await storeIfThere(context);
+  const jobs = await planGraph(graph, {
+    ...(store === undefined ? {} : { store }),
+    ...(flags.cache === undefined ? {} : { cache: flags.cache === 'on' }),
+    clock: systemClock,
+    directory: storeDirectory(context),
+    project,
+  });
+  await writePlan(context, graph, jobs);
+  return 0;
+}
+
+/** Writes what becomes of each job. */
+export async function writePlan(context: Context, graph: Graph, jobs: readonly PlannedJob[]): Promise<void> {
+  const { output } = context;
+  if (context.json) {
+    const entries = jobs.map(({ index, ...job }) => ({ ...job, after: upstreamNames(graph, index) }));
+    return output.json({ name: graph.name, counts: countsOf(jobs), jobs: entries });
+  }
+  for (let from = 0; from < jobs.length; from += LINES_AT_ONCE) {
+    const lines = jobs
+      .slice(from, from + LINES_AT_ONCE)
+      .map(({ action, job, because }) => printable(`${action.padEnd(7)}  ${job}  ${because}`));
+    await output.data(lines.join('\n'));
+  }
+  const { run, reuse, depends } = countsOf(jobs);
+  output.say(`${printable(graph.name)}: ${run} run, ${reuse} reuse, ${depends} depends`);
+}
+
+function countsOf(jobs: readonly PlannedJob[]): Readonly<Record<PlannedJob['action'], number>> {
+  const counts = { run: 0, reuse: 0, depends: 0 };
+  for (const { action } of jobs) counts[action] += 1;
+  return counts;
+}
+
+/** Nothing may be reused: every job runs. */
+async function planPlain(context: Context, graph: Graph): Promise<number> {
   const order = topologicalOrder(graph);
   const { output } = context;
   if (context.json) {

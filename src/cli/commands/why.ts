@@ -1,5 +1,5 @@
 import type { Explanation } from '../../engine/index.ts';
-import { connectControl } from '../../jobs/index.ts';
+import { type CacheExplanation, connectControl, explainCache, mayReuse } from '../../jobs/index.ts';
 import {
   acceptBit,
   DATA_EDGE,
@@ -51,6 +51,7 @@ export async function why(context: Context, [target = '']: readonly string[]): P
   const index = jobs.indexOf(name);
   const known =
     found.owner === undefined ? await fromStore({ store, found, jobs }, index) : await fromOwner(found, name);
+  const cache = await cacheOf(store, { found, jobs }, index);
   const directory =
     known.fence === 0 ? '' : directoryOf(storeDirectory(context), found.row, { index, name }, known.fence);
   if (context.json) {
@@ -60,14 +61,34 @@ export async function why(context: Context, [target = '']: readonly string[]): P
       job: name,
       ...facts,
       ...explanation,
+      ...(cache === undefined ? {} : { cache }),
       directory: directory === '' ? null : directory,
     });
     return 0;
   }
-  const lines = [headline(known), ...reasons(known, found, context)];
+  const lines = [headline(known), ...reasons(known, found, context), ...cacheLines(known, cache)];
   if (known.status === 'failed' && directory !== '') lines.push(...(await evidence(directory)));
   await context.output.data(lines.map(printable).join('\n'));
   return 0;
+}
+
+/** Why it ran, or took an earlier result; undefined where nothing of its run may be reused. */
+async function cacheOf(
+  store: Store,
+  { found, jobs }: Omit<Stored, 'store'>,
+  index: number,
+): Promise<CacheExplanation | undefined> {
+  const explained = await explainCache(store, found.row.id, index);
+  if (explained !== undefined || !jobs.graphs.some(mayReuse)) return explained;
+  const graph = jobs.segmentOf(index);
+  const { cache, kind } = graph.definitions[graph.definitionOf[index - graph.base] as number] ?? {};
+  return cache === true || kind === 'control' ? undefined : { because: 'cache is off for it' };
+}
+
+function cacheLines({ status, fence }: Known, cache: CacheExplanation | undefined): readonly string[] {
+  if (cache === undefined) return [];
+  if (cache.from !== undefined) return status === 'done' ? [cache.because] : [];
+  return [fence > 0 ? `it ran: ${cache.because}` : `it will run: ${cache.because}`];
 }
 
 async function fromOwner(found: FoundRun, name: string): Promise<Known> {

@@ -147,7 +147,11 @@ export function describeTask(task: ReadyTask, placeless: Placeless, context: Des
  * Of a job whose inputs are not known yet, what is: an earlier result with another base can't be its own. Undefined when
  * the code of its function is not known.
  */
-export function describeBase(task: ReadyTask, code: CodeBook, project: string): string | undefined {
+export function describeBase(
+  task: ReadyTask,
+  code: CodeBook,
+  project: string,
+): Pick<Described, 'base' | 'components'> | undefined {
   const { payload, definition } = task;
   const parsed = payload === '' ? NOOP : (JSON.parse(payload) as Payload);
   const environment = { ...definition.environment, ...('call' in parsed ? {} : parsed.environment) };
@@ -156,7 +160,7 @@ export function describeBase(task: ReadyTask, code: CodeBook, project: string): 
       ? { kind: 'call', call: locateCall(parsed.call, project), stream: parsed.stream, environment }
       : { kind: 'command', outputs: parsed.outputs ?? [], environment };
   const fixed = fixedParts(task, work, code);
-  return fixed === undefined ? undefined : baseOf(fixed);
+  return fixed && { base: baseOf(fixed), components: JSON.stringify(Object.fromEntries(fixed)) };
 }
 
 const NOOP: CallPayload = { call: { kind: 'builtin', name: 'noop' }, args: [] };
@@ -191,6 +195,11 @@ function fixedParts({ definition, imageDigest }: ReadyTask, work: FixedWork, cod
     parts.push([`environment ${name}`, hashed(environment[name] as string)]);
   if (imageDigest !== undefined) parts.push(['image', imageDigest]);
   return parts;
+}
+
+/** Whether a component comes with the inputs: it is no part of a base. */
+export function comesWithInputs(component: string): boolean {
+  return /^(?:arguments$|argument |command$|input )/.test(component);
 }
 
 function byName<Named extends { readonly name: string }>(all: readonly Named[]): readonly Named[] {

@@ -1,5 +1,6 @@
 import type { EarlierRow, FingerprintStore, RunId } from '../../model/index.ts';
 import type { CodeBook } from './code-book.ts';
+import { comesWithInputs } from './components.ts';
 
 /** Components that are told before one says how many more there are. */
 const TOLD = 3;
@@ -17,6 +18,8 @@ export interface Compared {
   readonly name: string;
   readonly fingerprint: string;
   readonly components: string;
+  /** What comes with its inputs is not known yet. */
+  readonly isPartial?: boolean;
 }
 
 /** The attempt that is nearest to a job, and by what it differs. */
@@ -50,10 +53,25 @@ export class Differences {
     return nearestOf(job, own) ?? nearestOf(job, await this.#rowsOfTask(task, of));
   }
 
+  /** As `nearest`, of the same job alone; of one run where that is given. */
+  async ofJob(job: Compared, run?: RunId): Promise<readonly Nearest[]> {
+    const rows = await this.#store.earlier({
+      task: job.task,
+      name: job.name,
+      limit: run === undefined ? OF_JOB : OF_TASK,
+    });
+    const nearest = nearestOf(
+      job,
+      rows.filter((row) => run === undefined || row.run === run || row.fromRun === run),
+    );
+    return nearest === undefined ? [] : [nearest];
+  }
+
   /** In words: what differs, or that there is nothing to compare with. */
   async say(job: Compared, nearest: Nearest | undefined): Promise<string> {
     if (nearest === undefined) return 'no earlier result';
     const { row, differing } = nearest;
+    if (differing.length === 0 && job.isPartial === true) return 'no earlier result';
     if (differing.length === 0) return `${row.run}/${row.name} was the same, and left no result that can be taken`;
     const now = JSON.parse(job.components) as Components;
     const before = JSON.parse(row.components) as Components;
@@ -107,17 +125,19 @@ function nearestOf(job: Compared, rows: readonly EarlierRow[]): Nearest | undefi
   for (const row of rows) {
     // Of a reused result whose source has been removed nothing is known.
     if (row.components === '') continue;
-    const differing = row.fingerprint === job.fingerprint ? [] : differingNames(row.components, job.components);
+    const differing = row.fingerprint === job.fingerprint ? [] : differingNames(row.components, job);
     if (best === undefined || differing.length < best.differing.length) best = { row, differing };
   }
   return best;
 }
 
 /** Names of the components that differ. The count of arguments is told by the arguments themselves, where it is. */
-function differingNames(before: string, now: string): readonly string[] {
+function differingNames(before: string, { components, isPartial = false }: Compared): readonly string[] {
   const old = JSON.parse(before) as Components;
-  const fresh = JSON.parse(now) as Components;
-  const names = [...new Set([...Object.keys(old), ...Object.keys(fresh)])].filter((name) => old[name] !== fresh[name]);
+  const fresh = JSON.parse(components) as Components;
+  const names = [...new Set([...Object.keys(old), ...Object.keys(fresh)])].filter(
+    (name) => old[name] !== fresh[name] && !(isPartial && comesWithInputs(name)),
+  );
   const others = names.filter((name) => name !== 'arguments');
   return others.length === 0 ? names : others;
 }

@@ -30,7 +30,8 @@ export type Lookup =
     };
 
 export interface ResultsOptions {
-  readonly store: Store;
+  /** Absent: there are no earlier results. */
+  readonly store: Store | undefined;
   readonly clock: Clock;
   /** The store's directory, absolute; where relative places of outputs start. */
   readonly directory: string;
@@ -49,14 +50,14 @@ export class Results {
   readonly files: FileHashes;
   readonly project: string;
   readonly directory: string;
-  readonly store: Store;
+  readonly #store: Store | undefined;
 
   constructor({ store, clock, directory, project }: ResultsOptions) {
-    this.store = store;
+    this.#store = store;
     this.project = project;
     this.directory = directory;
-    this.code = new CodeBook(store.fingerprints);
-    this.files = new FileHashes(clock, store.fingerprints);
+    this.code = new CodeBook(store?.fingerprints);
+    this.files = new FileHashes(clock, store?.fingerprints);
   }
 
   /** Describes jobs whose inputs are known; undefined where a fingerprint can't be had. */
@@ -88,7 +89,7 @@ export class Results {
     for (let skip = 0; skip < TRIED && open.length > 0; skip += 1) {
       const fingerprints = open.map((i) => (wanted[i] as Wanted).fingerprint);
       const found =
-        (await this.store.fingerprints?.find(fingerprints, { skip, ...(except === undefined ? {} : { except }) })) ??
+        (await this.#store?.fingerprints?.find(fingerprints, { skip, ...(except === undefined ? {} : { except }) })) ??
         [];
       const there = open.flatMap((i, n) => (found[n] === undefined ? [] : [{ i, source: found[n] as FoundResult }]));
       const judged = await this.#judge(
@@ -152,11 +153,11 @@ export class Results {
     const byRun = Map.groupBy(sources.keys(), (i) => (sources[i] as FoundResult).run);
     const values: (Value | undefined)[] = [];
     for (const [run, positions] of byRun) {
-      const read = await this.store.values(
+      const read = await this.#store?.values(
         run,
         positions.map((i) => (sources[i] as FoundResult).job),
       );
-      for (const [n, i] of positions.entries()) values[i] = read[n];
+      for (const [n, i] of positions.entries()) values[i] = read?.[n];
     }
     return values;
   }
