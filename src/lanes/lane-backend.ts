@@ -16,6 +16,7 @@ import {
 } from '../model/index.ts';
 import { readCapacity } from '../process/index.ts';
 import { LanePool } from './lane-pool.ts';
+import { Linger } from './linger.ts';
 import type { OpenTransport } from './transport.ts';
 
 /** How calls are made in lanes; the same for all ways to have a lane. */
@@ -37,6 +38,8 @@ export interface LaneKind {
   readonly gpus: boolean;
   /** Whether calls can be taken back once they were sent; where not, none is sent ahead by itself. @default true */
   readonly recalls?: boolean;
+  /** Whether a worker's answer to short calls is awaited awake: not where it has more to do than we while it answers. @default false */
+  readonly lingers?: boolean;
   /** Ends what engines that are dead have left behind; resolves when nothing of it lives. */
   sweep?(context: BackendContext): Promise<void>;
   transport(context: BackendContext): OpenTransport;
@@ -94,6 +97,7 @@ class LaneBackend implements Backend {
       slots,
       prefetch: this.#options.prefetch ?? (this.#kind.recalls === false ? 0 : undefined),
       isolate: this.#options.isolate,
+      linger: this.#kind.lingers === true ? new Linger(context.clock) : undefined,
       report: (event) => this.#report(event),
       together: (reports) => (context.together === undefined ? reports() : context.together(reports)),
       hurried: (isHurried) => {

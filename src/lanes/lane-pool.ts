@@ -18,7 +18,7 @@ import { CallSpeeds, measure, SHORT_MS } from './call-speeds.ts';
 import { CodeWatch } from './code-watch.ts';
 import { Distribution } from './distribution.ts';
 import { Lane, type LaneOwner } from './lane.ts';
-import { Linger } from './linger.ts';
+import type { Linger } from './linger.ts';
 import { MemoryWatch } from './memory-watch.ts';
 import { Pressure } from './pressure.ts';
 import type { FromWorker } from './protocol.ts';
@@ -39,6 +39,8 @@ export interface LanePoolOptions {
   readonly isolate?: boolean | undefined;
   /** How long a worker may take until it listens. @default 30000: a busy machine starts slowly */
   readonly helloMs?: number | undefined;
+  /** Where a worker's word is awaited awake. */
+  readonly linger?: Linger | undefined;
   report(event: BackendEvent): void;
   /** Around what one event of the loop brought. */
   together(reports: () => void): void;
@@ -67,7 +69,6 @@ export class LanePool implements LaneOwner {
   readonly #speeds = new CallSpeeds();
   readonly #code: CodeWatch;
   readonly #memory: MemoryWatch;
-  readonly #linger: Linger;
   readonly #pressure: Pressure | undefined;
   /** Runs while there is nothing to do, until lanes hold this process alive no more. */
   #letGo: Timer | undefined;
@@ -78,7 +79,6 @@ export class LanePool implements LaneOwner {
     const { clock, slots, isolate = false, prefetch = PREFETCH } = options;
     this.#options = options;
     this.#code = new CodeWatch(clock);
-    this.#linger = new Linger(clock);
     const behind = isolate ? 0 : prefetch;
     this.#distribution = new Distribution({
       clock,
@@ -203,10 +203,10 @@ export class LanePool implements LaneOwner {
 
   heard(lane: Lane, messages: readonly FromWorker[]): void {
     if (this.#closed !== undefined) return;
-    this.#linger.heard();
+    this.#options.linger?.heard();
     this.#options.together(() => this.#hear(lane, messages));
     this.#distribution.settle();
-    if (lane.isBrisk) this.#linger.begin();
+    if (lane.isBrisk) this.#options.linger?.begin();
   }
 
   #hear(lane: Lane, messages: readonly FromWorker[]): void {

@@ -64,7 +64,8 @@ function listen(first?: OnPort<ToWorker>): void {
 
 /** Waits for the next list, awake at first; false when none comes. */
 function isNextIn(seen: number): boolean {
-  if (patience.isWorthIt()) {
+  // Where calls take their time others have more use for the core.
+  if (worker.wasBrisk && patience.isWorthIt()) {
     const hasCome = looksOut(seen);
     patience.learn(hasCome);
     if (hasCome) return true;

@@ -19,7 +19,7 @@ const LIVE_MS = 20;
 /** Ends go out before the queue is empty when calls have taken this: time for the host to send what comes next. */
 const REFILL_MS = 0.25;
 /** A list of calls that take less is over before the host could do anything about it. */
-const BRISK_MS = 0.02;
+export const BRISK_MS = 0.02;
 /** Output that has gathered to this goes out at once. */
 const CHUNK_BYTES = 64 * 1024;
 /** Buffers from this on change hands instead of being copied. */

@@ -11,7 +11,7 @@ import {
 import type { AttemptId, Clock, StreamRequest } from '../model/index.ts';
 import { captureOutput } from './capture.ts';
 import { LANE_PROTOCOL, type LaneOutcome, type ToWorker } from './protocol.ts';
-import { Outbox, type PostMessages } from './worker-outbox.ts';
+import { BRISK_MS, Outbox, type PostMessages } from './worker-outbox.ts';
 import type { Slots } from './worker-slots.ts';
 
 type Start = Extract<ToWorker, { kind: 'start' }>;
@@ -57,6 +57,7 @@ export class LaneWorker {
   readonly #cancelled = new Set<AttemptId>();
   #running: Running | undefined;
   #isPumping = false;
+  #wasBrisk = false;
   #isLeaving = false;
   #hasLeft = false;
 
@@ -91,6 +92,11 @@ export class LaneWorker {
   /** It makes no call, and takes one. */
   get isIdle(): boolean {
     return this.#running === undefined && !this.#isLeaving;
+  }
+
+  /** Its last call took hardly longer than the way to its host and back. */
+  get wasBrisk(): boolean {
+    return this.#wasBrisk;
   }
 
   /** Takes what the host says. */
@@ -213,11 +219,13 @@ export class LaneWorker {
     this.#running = undefined;
     const { attempt, fence, slot } = running.start;
     const now = this.#clock.now();
+    const tookMs = now.mono - running.startedMono;
+    this.#wasBrisk = tookMs < BRISK_MS;
     const ended: LaneOutcome = { ...outcome, startedAt: running.startedAt, endedAt: now.wall };
     // Sent when what follows has begun: by whoever takes the next call, or leaves.
     this.#outbox.hold({ kind: 'ended', attempt, fence, outcome: ended });
     this.#options.slots.ended(slot);
-    if (this.#queue.length > 0) this.#outbox.refill(now.mono - running.startedMono);
+    if (this.#queue.length > 0) this.#outbox.refill(tookMs);
   }
 
   #write(stream: 'stdout' | 'stderr', bytes: Uint8Array): void {

@@ -8,6 +8,7 @@ const THREADS: LaneKind = {
   name: 'threads',
   local: true,
   gpus: false,
+  lingers: true,
   transport: ({ project }) => threadTransport(project),
 };
 
