@@ -136,12 +136,28 @@ export function gatherRefs(data: Json, into: Set<number>): ReadonlySet<number> {
   return into;
 }
 
-/** The nodes that refs in a payload lead to, of the parts with these roles; all parts when none is named. */
-export function refsOf(payload: Payload | ControlPayload, roles?: readonly DataRole[]): ReadonlySet<number> {
+/** The nodes that refs anywhere in a payload lead to. */
+export function refsOf(payload: Payload | ControlPayload): ReadonlySet<number> {
+  return refsWhere(payload, () => true);
+}
+
+/**
+ * The nodes whose values a node needs before it can start, or be expanded: not those that only its bodies need. Where a
+ * loop ends, its test is asked.
+ */
+export function neededBy(payload: Payload | ControlPayload): ReadonlySet<number> {
+  const isBeside: Readonly<Record<DataRole, number>> = { payload: 0, own: 0, test: 1, result: -1 };
+  return refsWhere(payload, (level, role) => isBeside[role] === level);
+}
+
+function refsWhere(
+  payload: Payload | ControlPayload,
+  counts: (level: number, role: DataRole) => boolean,
+): ReadonlySet<number> {
   const refs = new Set<number>();
   mapPayload(payload, {
-    data: (data, _level, role) => {
-      if (roles === undefined || roles.includes(role)) gatherRefs(data, refs);
+    data: (data, level, role) => {
+      if (counts(level, role)) gatherRefs(data, refs);
       return data;
     },
   });

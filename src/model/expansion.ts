@@ -1,5 +1,5 @@
 import type { ControlPayload } from './control.ts';
-import { cappedBody, gatherRefs, hasTests, mapTest } from './control-data.ts';
+import { cappedBody, gatherRefs, hasTests, mapTest, neededBy } from './control-data.ts';
 import { holds } from './control-test.ts';
 import { definitionOf } from './definition-input.ts';
 import { HeddleError } from './errors.ts';
@@ -7,7 +7,7 @@ import { type Became, ELEMENTS_AT_ONCE, type Expanded, type LateEdge, type Ready
 import { becameOf, gatherElements, gatherResult, lastTurn } from './expansion-gather.ts';
 import { DATA_EDGE } from './graph.ts';
 import { GraphBuilder } from './graph-builder.ts';
-import { addInstance, fillData, type Instance, neededBy, publishTemplates } from './instance.ts';
+import { addInstance, fillData, type Instance, publishTemplates } from './instance.ts';
 import { ACCEPT_ALL } from './status.ts';
 import { publishPath } from './template.ts';
 import { brief, dataReader } from './template-data.ts';

@@ -11,6 +11,7 @@ export {
   hasTests,
   isControl,
   mapPayload,
+  neededBy,
   refsOf,
 } from './control-data.ts';
 export * from './definition-input.ts';
@@ -25,7 +26,7 @@ export * from './graph-columns.ts';
 export * from './graph-measure.ts';
 export * from './graph-names.ts';
 export * from './ids.ts';
-export { mentionedByResults, neededBy } from './instance.ts';
+export { mentionedByResults } from './instance.ts';
 export * from './logger.ts';
 export * from './observer.ts';
 export * from './outcome.ts';

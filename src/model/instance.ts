@@ -1,5 +1,5 @@
 import type { Body, BodyNode, ControlPayload, Hole } from './control.ts';
-import { bodiesOf, dig, gatherRefs, isControl, mapPayload, refsOf } from './control-data.ts';
+import { bodiesOf, dig, gatherRefs, isControl, mapPayload, neededBy } from './control-data.ts';
 import { HeddleError } from './errors.ts';
 import { DATA_EDGE } from './graph.ts';
 import type { GraphBuilder } from './graph-builder.ts';
@@ -130,17 +130,12 @@ function edgesOf(node: BodyNode, payload: AnyPayload | undefined, siblings: Sibl
   return edges;
 }
 
-/** The nodes whose values a node needs before it can start, or be expanded: not those that only its bodies need. */
-export function neededBy(payload: AnyPayload): ReadonlySet<number> {
-  return refsOf(payload, isControl(payload) ? ['own', 'test'] : ['payload']);
-}
-
 /**
  * The nodes outside of all bodies that a control node's value may be made of: its gather reads them, so it has edges
  * from them. Order edges, since not every branch is chosen.
  */
 export function mentionedByResults(payload: ControlPayload): ReadonlySet<number> {
-  const refs = new Set(refsOf(payload, ['own']));
+  const refs = new Set(neededBy(payload));
   for (const [, body] of bodiesOf(payload)) if (body.result !== undefined) gatherRefs(body.result, refs);
   return refs;
 }

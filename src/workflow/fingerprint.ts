@@ -2,6 +2,8 @@ import { createHash, hash } from 'node:crypto';
 import { type Definition, type Graph, type Json, type ResolvedWork, textAt } from '../model/index.ts';
 import { codeOf, encodeArguments } from '../calls/index.ts';
 import { canonicalJson, hashOf, mapRefs } from './canonical.ts';
+import { controlContent, definitionContent } from './control-content.ts';
+import { renameNodes } from './control-json.ts';
 
 /** Part of every fingerprint: raised when what goes into them changes, so that old ones match nothing. */
 const VERSION = 1;
@@ -13,7 +15,7 @@ const HASH_BYTES = 32;
  * Equal for the same graph from TypeScript, YAML and JSON.
  */
 export function graphFingerprint(graph: Graph): string {
-  const contents = graph.definitions.map(definitionContent);
+  const contents = graph.definitions.map((definition) => canonicalJson(definitionContent(definition)));
   const nameOf = nameReader(graph);
   const hashes = Buffer.alloc(graph.size * HASH_BYTES);
   for (let i = 0; i < graph.size; i += 1) {
@@ -27,10 +29,6 @@ export function graphFingerprint(graph: Graph): string {
   return whole.digest('hex');
 }
 
-function definitionContent({ name, kind, environment }: Definition): string {
-  return canonicalJson(environment === undefined ? { name, kind } : { name, kind, environment });
-}
-
 /** Names of nodes by their index in the run; those before a segment's base are told by index. */
 function nameReader({ base, names }: Graph): (node: number) => string {
   return (node) => (node < base ? `#${node}` : textAt(names, node - base));
@@ -38,6 +36,11 @@ function nameReader({ base, names }: Graph): (node: number) => string {
 
 function named(json: string, nameOf: (node: number) => string): Json {
   return mapRefs(JSON.parse(json) as Json, (node) => nameOf(node as number));
+}
+
+/** A payload as it says the same wherever its tasks stand. */
+function payloadContent(payload: Json, nameOf: (node: number) => string): Json {
+  return controlContent(renameNodes(payload, (node) => nameOf(node as number)));
 }
 
 interface NodeContext {
@@ -53,7 +56,7 @@ function nodeContent(graph: Graph, i: number, { contents, nameOf }: NodeContext)
     edges.push(JSON.stringify([nameOf(graph.edgeFrom[e] as number), graph.edgeAccept[e] as number]));
   }
   const payload = textAt(graph.payloads, i);
-  const content = payload === '' ? '' : canonicalJson(named(payload, nameOf));
+  const content = payload === '' ? '' : canonicalJson(payloadContent(JSON.parse(payload) as Json, nameOf));
   return `${JSON.stringify(textAt(graph.names, i))}\n${contents[graph.definitionOf[i] as number]}\n${content}\n${[...new Set(edges)].sort().join()}`;
 }
 

@@ -14,6 +14,10 @@ import {
   textAt,
 } from '../model/index.ts';
 import { mapRefs } from './canonical.ts';
+import { renameNodes } from './control-json.ts';
+import { readDefinition } from './definition-json.ts';
+import { checkDeclared, edgesOfGather, namesNeeded, type ReadNode } from './document-edges.ts';
+import { checkControlGraph } from './graph-checks.ts';
 import { readPayload } from './payload-json.ts';
 import { Shape } from './shape.ts';
 
@@ -63,7 +67,7 @@ function nodeAt(graph: Graph, i: number): GraphNode {
   return {
     name: textAt(graph.names, i),
     definition: graph.definitionOf[i] as number,
-    ...(payload === '' ? {} : { payload: mapRefs(JSON.parse(payload) as Json, nameOf) }),
+    ...(payload === '' ? {} : { payload: renameNodes(JSON.parse(payload) as Json, nameOf) }),
     ...(needs.length === 0 ? {} : { needs }),
     ...(after.length === 0 ? {} : { after }),
     ...(expectedMs === 0 ? {} : { expectedMs }),
@@ -142,15 +146,17 @@ function parseLine(line: string, number: number): unknown {
   }
 }
 
+interface NodeToAdd extends ReadNode {
+  readonly rest: Parameters<GraphBuilder['add']>[1];
+}
+
 class GraphReader {
   readonly #builder: GraphBuilder;
-  readonly #definitions: number[];
+  /** Definitions as they stand in the document, and what the builder calls them: equal ones are one there. */
+  readonly #kinds: readonly Definition[];
+  readonly #definitions: readonly number[];
   /** Refs name tasks that may come later: payloads are kept with names until all are there. */
-  readonly #nodes: {
-    readonly name: string;
-    readonly payload: Json;
-    readonly rest: Parameters<GraphBuilder['add']>[1];
-  }[] = [];
+  readonly #nodes: NodeToAdd[] = [];
   readonly #result: Json | undefined;
   readonly #indexOf = new Map<string, number>();
 
@@ -158,10 +164,8 @@ class GraphReader {
     header.get('heddle').equals('graph');
     header.get('version').equals(VERSION);
     this.#builder = new GraphBuilder(header.get('name').text());
-    this.#definitions = header
-      .get('definitions')
-      .elements()
-      .map((definition) => this.#builder.definition(readDefinition(definition)));
+    this.#kinds = header.get('definitions').elements().map(readDefinition);
+    this.#definitions = this.#kinds.map((definition) => this.#builder.definition(definition));
     this.#result = header.has('result') ? header.get('result').json() : undefined;
   }
 
@@ -175,14 +179,12 @@ class GraphReader {
           .elements()
           .map((from) => from.text())
       : [];
-    const payload = node.has('payload') ? readPayload(node.get('payload')) : null;
+    const { kind } = this.#kinds[node.get('definition').whole(0)] as Definition;
+    const payload = node.has('payload') ? readPayload(node.get('payload'), { kind, around: [] }) : null;
+    if (payload !== null) renameNodes(payload, (from) => from);
     // What a ref needs is an edge, said or not.
     const needed = new Set<NewEdge>(edges);
-    mapRefs(payload, (from) => {
-      if (!needed.has(from)) edges.push(from);
-      needed.add(from);
-      return from;
-    });
+    for (const from of namesNeeded(payload)) if (needed.size < needed.add(from).size) edges.push(from);
     if (node.has('after')) for (const after of node.get('after').elements()) edges.push(readOrderEdge(after));
     const expectedMs = node.has('expectedMs') ? node.get('expectedMs').number(0) : 0;
     if (!this.#indexOf.has(name)) this.#indexOf.set(name, this.#nodes.length);
@@ -190,16 +192,36 @@ class GraphReader {
   }
 
   build(): Graph {
-    for (const { name, payload, rest } of this.#nodes) {
-      this.#builder.add(name, payload === null ? rest : { ...rest, payload: JSON.stringify(this.#indexed(payload)) });
+    checkDeclared(this.#nodes, this.#result);
+    for (const node of this.#nodes) {
+      const { name, payload, rest } = node;
+      if (payload === null) this.#builder.add(name, rest);
+      else
+        this.#builder.add(name, {
+          ...rest,
+          edges: this.#withGathered(node),
+          payload: JSON.stringify(this.#indexed(payload)),
+        });
     }
-    if (this.#result !== undefined) this.#builder.returns(JSON.stringify(this.#indexed(this.#result)));
-    return this.#builder.build();
+    if (this.#result !== undefined)
+      this.#builder.returns(JSON.stringify(mapRefs(this.#result, (name) => this.#indexOf.get(name as string) ?? name)));
+    const graph = this.#builder.build();
+    checkControlGraph(graph);
+    return graph;
+  }
+
+  /** What the values of a control node may be made of, its gather waits for, said or not. */
+  #withGathered({ name, payload, rest }: NodeToAdd): readonly NewEdge[] {
+    const edges = rest.edges ?? [];
+    const more = edgesOfGather({ name, payload }, (of) => this.#nodes[this.#indexOf.get(of) ?? -1]?.payload ?? null);
+    if (more.length === 0) return edges;
+    const known = new Set(edges.map((edge) => (typeof edge === 'object' ? edge.from : edge)));
+    return [...edges, ...more.filter((edge) => !known.has((edge as { readonly from: string }).from))];
   }
 
   /** Names that are not there are left: the edge that came with the ref is refused by the builder, with a suggestion. */
   #indexed(json: Json): Json {
-    return mapRefs(json, (name) => this.#indexOf.get(name as string) ?? name);
+    return renameNodes(json, (name) => this.#indexOf.get(name as string) ?? name);
   }
 }
 
@@ -213,25 +235,4 @@ function readOrderEdge(edge: Shape): NewEdge {
     .map((status) => status.oneOf(FINAL_STATUSES));
   if (statuses.length === 0) throw edge.get('accept').wrong('names at least one final status');
   return { from, accept: acceptMask(statuses) };
-}
-
-function readDefinition(definition: Shape): Definition {
-  definition.get('name').text();
-  definition.get('kind').oneOf(['command', 'call']);
-  definition.get('resources').get('cpus').number(0);
-  const retry = definition.get('retry');
-  for (const field of ['maxAttempts', 'maxLosses']) retry.get(field).whole(0);
-  for (const field of ['initialDelayMs', 'backoffFactor', 'maxDelayMs', 'jitter']) retry.get(field).number(0);
-  const timeouts = definition.get('timeouts');
-  for (const field of timeouts.keys()) timeouts.get(field).number(0);
-  definition.get('graceMs').number(0);
-  definition.get('priority').number();
-  for (const flag of ['cache', 'temporary'])
-    if (definition.has(flag) && typeof definition.get(flag).json() !== 'boolean')
-      throw definition.get(flag).wrong('is true or false');
-  if (definition.has('environment')) {
-    const environment = definition.get('environment');
-    for (const name of environment.keys()) environment.get(name).text();
-  }
-  return definition.json() as unknown as Definition;
 }

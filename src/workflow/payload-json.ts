@@ -1,5 +1,13 @@
-import { checkScript, HeddleError, type Json, staysInside, type TemplatePart } from '../model/index.ts';
+import {
+  checkScript,
+  type Definition,
+  HeddleError,
+  type Json,
+  staysInside,
+  type TemplatePart,
+} from '../model/index.ts';
 import { RESERVED_PATHS } from './output.ts';
+import { type Around, readControl, readData } from './control-json.ts';
 import type { Shape } from './shape.ts';
 
 /**
@@ -7,10 +15,20 @@ import type { Shape } from './shape.ts';
  *
  * @throws {HeddleError} INPUT_INVALID with the path of what is wrong
  */
-export function readPayload(payload: Shape): Json {
-  if (payload.has('call')) readCall(payload);
-  else readCommand(payload);
+export function readPayload(payload: Shape, { kind, around }: PayloadPlace): Json {
+  if (kind === 'control') readControl(payload, around);
+  else {
+    if (payload.has('call')) readCall(payload);
+    else readCommand(payload);
+    readData(payload, around);
+  }
   return payload.json();
+}
+
+/** Whose payload it is. */
+export interface PayloadPlace {
+  readonly kind: Definition['kind'];
+  readonly around: Around;
 }
 
 function readCall(payload: Shape): void {
@@ -97,7 +115,7 @@ function readInput(input: Shape): void {
   const name = input.get('name');
   if (!staysInside(name.text())) throw name.wrong('is a path below inputs/, without ..');
   const from = input.get('from');
-  if (!from.has('$ref') && !from.has('$file')) throw from.wrong('is a ref or a file');
+  if (!from.has('$ref') && !from.has('$file') && !from.has('$hole')) throw from.wrong('is a ref or a file');
 }
 
 function readOutput(output: Shape): void {
@@ -109,7 +127,8 @@ function readOutput(output: Shape): void {
   if (!staysInside(path.text()) || RESERVED_PATHS.has(path.text().split('/')[0] as string)) {
     throw path.wrong("is a path below the work directory, without .., and none of the engine's own");
   }
-  if (output.has('publish') && !staysInside(output.get('publish').text())) {
-    throw output.get('publish').wrong('is a path below the results folder, without ..');
-  }
+  if (!output.has('publish')) return;
+  const publish = output.get('publish');
+  if (!publish.isText()) readTemplate(publish);
+  else if (!staysInside(publish.text())) throw publish.wrong('is a path below the results folder, without ..');
 }
