@@ -90,3 +90,29 @@ test('a reference is named so too', () => {
   expect(portable('file:///elsewhere/a.ts')).toBe('file:///elsewhere/a.ts');
   expect(portable('some-package')).toBe('some-package');
 });
+
+test('the modules that bodies of control nodes call are named so too, at any depth', () => {
+  const module = pathToFileURL(`${PROJECT}/flow.ts`).href;
+  const node = {
+    name: 'call-1',
+    definition: definition('call'),
+    edges: [],
+    payload: { call: reference(module), args: [] },
+  };
+  const inner = { control: 'scatter', over: [1], body: { nodes: [node] }, gather: 'map-1/gather' };
+  const control = { ...definition('call'), kind: 'control' } as const;
+  const body = { nodes: [node, { ...node, name: 'map-1', definition: control, payload: inner }] };
+  const builder = new GraphBuilder('calls');
+  builder.add('branch-1', {
+    definition: control,
+    payload: JSON.stringify({ control: 'branch', on: 'a', branches: { a: body }, gather: 'branch-1/gather' }),
+  });
+
+  const portable = portableGraph(builder.build(), PROJECT);
+
+  expect(textAt(portable.payloads, 0).match(/"module":"[^"]+"/g)).toEqual([
+    '"module":"./flow.ts"',
+    '"module":"./flow.ts"',
+  ]);
+  expect(calledModules(portable)).toEqual(['./flow.ts']);
+});

@@ -1,6 +1,13 @@
 import { relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { CallReference, Graph } from '../model/index.ts';
+import {
+  type CallPayload,
+  type CallReference,
+  type ControlPayload,
+  type Graph,
+  type Json,
+  mapPayload,
+} from '../model/index.ts';
 
 /** Names a module below a project by its path from there, `./lib/fit.ts`; leaves every other reference as it is. */
 export function portableReference(reference: CallReference, project: string): CallReference {
@@ -23,14 +30,20 @@ const QUOTE = 0x22;
 export function portableGraph(graph: Graph, project: string): Graph {
   const { definitions, definitionOf, payloads } = graph;
   const isCall = definitions.map(({ kind }) => kind === 'call');
-  if (!isCall.includes(true)) return graph;
+  const isControl = definitions.map(({ kind }) => kind === 'control');
+  if (!isCall.includes(true) && !isControl.includes(true)) return graph;
   const bytes = Buffer.from(payloads.bytes.buffer, payloads.bytes.byteOffset, payloads.bytes.byteLength);
   const below = Buffer.from(`${HEAD}${pathToFileURL(`${project}/`).href}`);
   const rewritten = new Rewritten(bytes, payloads.offsets);
   for (let i = 0; i < graph.size; i += 1) {
-    if (isCall[definitionOf[i] as number] !== true) continue;
     const start = payloads.offsets[i] as number;
     const end = payloads.offsets[i + 1] as number;
+    if (isControl[definitionOf[i] as number] === true) {
+      const by = portableControl(bytes.toString('utf8', start, end), project);
+      if (by !== undefined) rewritten.replace(i, { upTo: end, by: Buffer.from(by) });
+      continue;
+    }
+    if (isCall[definitionOf[i] as number] !== true) continue;
     if (end - start <= below.length || bytes.compare(below, 0, below.length, start, start + below.length) !== 0)
       continue;
     const quote = bytes.indexOf(QUOTE, start + below.length);
@@ -40,16 +53,48 @@ export function portableGraph(graph: Graph, project: string): Graph {
   return rewritten.isChanged ? { ...graph, payloads: rewritten.take() } : graph;
 }
 
+/** The calls in the bodies of a control node; undefined when there is nothing to change. */
+function portableControl(payload: string, project: string): string | undefined {
+  const changed = JSON.stringify(
+    mapPayload(JSON.parse(payload) as ControlPayload, {
+      data: (data, _, role) => {
+        if (role !== 'payload' || !isCallPayload(data)) return data;
+        const { call } = data as unknown as CallPayload;
+        return { ...data, call: portableReference(call, project) as unknown as Json };
+      },
+    }),
+  );
+  return changed === payload ? undefined : changed;
+}
+
+function isCallPayload(data: Json): data is { readonly [key: string]: Json } {
+  return typeof data === 'object' && data !== null && Object.hasOwn(data, 'call');
+}
+
+function addModulesOfControl(payload: string, modules: Set<string>): void {
+  mapPayload(JSON.parse(payload) as ControlPayload, {
+    data: (data, _, role) => {
+      if (role === 'payload' && isCallPayload(data)) {
+        const { call } = data as unknown as CallPayload;
+        if (call.kind === 'module') modules.add(call.module);
+      }
+      return data;
+    },
+  });
+}
+
 /** The modules a graph calls, each once, as its calls name them. */
 export function calledModules({ size, definitions, definitionOf, payloads }: Graph): readonly string[] {
   const isCall = definitions.map(({ kind }) => kind === 'call');
-  if (!isCall.includes(true)) return [];
+  const isControl = definitions.map(({ kind }) => kind === 'control');
+  if (!isCall.includes(true) && !isControl.includes(true)) return [];
   const bytes = Buffer.from(payloads.bytes.buffer, payloads.bytes.byteOffset, payloads.bytes.byteLength);
   const modules = new Set<string>();
   for (let i = 0; i < size; i += 1) {
-    if (isCall[definitionOf[i] as number] !== true) continue;
     const start = payloads.offsets[i] as number;
     const end = payloads.offsets[i + 1] as number;
+    if (isControl[definitionOf[i] as number] === true) addModulesOfControl(bytes.toString('utf8', start, end), modules);
+    if (isCall[definitionOf[i] as number] !== true) continue;
     // Arguments may be large, and are not read: the reference stands first where we have written it.
     const head = bytes.toString('utf8', start, Math.min(end, start + LONGEST_HEAD));
     const quoted = head.startsWith(HEAD) ? /^(?:[^"\\]|\\.)*"/.exec(head.slice(HEAD.length))?.[0] : undefined;
