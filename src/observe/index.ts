@@ -19,3 +19,6 @@ export {
   type RunMeasures,
   type RunSource,
 } from './record.ts';
+export { gatherReport, type ReportOptions } from './report/gather.ts';
+export { renderReport } from './report/render.ts';
+export type { ReportData } from './report/report-data.ts';

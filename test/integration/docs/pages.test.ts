@@ -83,7 +83,12 @@ function run(command: string, folder: string): string {
     cwd: folder,
     encoding: 'utf8',
     timeout: 60_000,
-    env: { ...process.env, PATH: path, NODE_OPTIONS: `--import=${sources}`, HEDDLE_SOURCE: '1' },
+    env: {
+      ...process.env,
+      PATH: path,
+      NODE_OPTIONS: `--import=${sources} --disable-warning=ExperimentalWarning`,
+      HEDDLE_SOURCE: '1',
+    },
   });
   return stdout + stderr;
 }

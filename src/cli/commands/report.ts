@@ -1,0 +1,37 @@
+import { asItIs, gatherReport, renderReport } from '../../observe/index.ts';
+import { systemClock } from '../../process/index.ts';
+import { originOf } from '../code-origin.ts';
+import { findRun, openForReading, statusOf, storeDirectory } from '../find-run.ts';
+import { directoryOf } from '../job-record.ts';
+import type { Context } from '../main.ts';
+import { packageVersion } from '../package-version.ts';
+import { readRunSource } from '../run-source.ts';
+import { writeTo } from '../write-to.ts';
+
+/** Writes what a run did as one HTML page, of the latest run by default. */
+export async function report(
+  context: Context,
+  [target]: readonly string[],
+  flags: { readonly output?: string },
+): Promise<number> {
+  await using store = await openForReading(context);
+  const found = await findRun(store, target);
+  const directory = storeDirectory(context);
+  const source = await readRunSource(store, found.row, directory);
+  const file = originOf(found.row, directory)?.file;
+  const data = await gatherReport(source, {
+    engineVersion: packageVersion(),
+    now: systemClock.now().wall,
+    state: statusOf(found),
+    directoryOf: ({ index, name, fence }) => directoryOf(directory, found.row, { index, name }, fence),
+    redact: asItIs,
+    ...(file === undefined ? {} : { file }),
+  });
+  if (context.json) {
+    await context.output.json(data);
+    return 0;
+  }
+  await writeTo(context.output, renderReport(data), flags.output);
+  if (flags.output !== undefined) context.output.say(`${found.row.id} is written to ${flags.output}`);
+  return 0;
+}
