@@ -39,6 +39,7 @@ export function experimentTableText(
 }
 
 function isNumeric(table: ExperimentTable, column: string): boolean {
+  if (!table.parameters.includes(column) && !table.results.includes(column)) return false;
   return table.rows.every((row) => {
     const value = cellOf(row, column);
     return value === undefined || typeof value === 'number';

@@ -6,11 +6,18 @@ import { stayWith } from '../foreground.ts';
 import type { Context } from '../main.ts';
 import { observersOf } from '../observers.ts';
 import { outputLogger } from '../output-logger.ts';
+import { run } from './run.ts';
+import { findExperiment, resumeExperiment } from './steer-experiment.ts';
 
 type Flags = Readonly<Record<string, unknown>>;
 
 /** Continues an unfinished run, the latest by default; one that somebody runs is only un-paused. */
 export async function resume(context: Context, [target]: readonly string[], flags: Flags): Promise<number> {
+  const experiment = target === undefined ? undefined : await findExperiment(context, target);
+  if (experiment !== undefined) {
+    const again = await resumeExperiment(context, experiment);
+    return typeof again === 'number' ? again : await run(context, [again.file], { ...flags, param: again.param });
+  }
   const found = await find(context, target);
   if (found.owner !== undefined) return unpauseLive(context, found);
   if (isFinal(found.row.status)) {

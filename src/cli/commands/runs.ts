@@ -1,16 +1,17 @@
 import { existsSync } from 'node:fs';
 import { type Counts } from '../../engine/index.ts';
 import { openStoreForReading } from '../../jobs/index.ts';
-import { type RunRow, STATUSES, type Status, type Store } from '../../model/index.ts';
+import { HeddleError, type RunRow, STATUSES, type Status, type Store } from '../../model/index.ts';
 import { systemClock } from '../../process/index.ts';
 import { type FoundRun, statusOf, storeDirectory } from '../find-run.ts';
 import type { Context } from '../main.ts';
-import { renderTable } from '../output.ts';
+import { type Column, renderTable } from '../output.ts';
 import { countsText } from '../progress.ts';
 import { formatDuration, formatTime } from '../units.ts';
+import { experimentCells, experimentJson, type ExperimentSummary, summarizeExperiment } from '../experiment-summary.ts';
 
-/** Lists the runs of the store, newest first. */
-export async function runs(context: Context): Promise<number> {
+/** Lists the runs of the store, newest first; an experiment is one line, or with its name its runs are the lines. */
+export async function runs(context: Context, [experiment]: readonly string[] = []): Promise<number> {
   const directory = storeDirectory(context);
   if (!existsSync(directory)) {
     if (context.json) await context.output.json([]);
@@ -18,36 +19,72 @@ export async function runs(context: Context): Promise<number> {
     return 0;
   }
   await using store = await openStoreForReading(directory);
-  const rows = await store.runs({});
-  const summaries = [];
-  for (const row of rows) summaries.push(await summarize(store, row));
+  const entries = experiment === undefined ? await everything(store) : await runsOfExperiment(store, experiment);
   if (context.json) {
-    await context.output.json(summaries.map(({ found, counts }) => runJson(found, counts)));
+    await context.output.json(
+      entries.map((entry) => ('found' in entry ? runJson(entry.found, entry.counts) : experimentJson(entry))),
+    );
     return 0;
   }
-  const table = renderTable(
-    [
-      { title: 'RUN' },
-      { title: 'NAME' },
-      { title: 'STATUS' },
-      { title: 'JOBS' },
-      { title: 'STARTED' },
-      { title: 'TOOK', align: 'right' },
-    ],
-    summaries.map(({ found, counts }) => [
-      found.row.id,
-      found.row.name,
-      statusText(found),
-      countsText(counts),
-      formatTime(found.row.startedAt || found.row.createdAt),
-      tookText(found.row),
-    ]),
+  const columns: readonly Column[] = [
+    { title: 'RUN' },
+    { title: 'NAME' },
+    { title: 'STATUS' },
+    { title: 'JOBS' },
+    { title: 'STARTED' },
+    { title: 'TOOK', align: 'right' },
+  ];
+  await context.output.data(
+    renderTable(
+      columns,
+      entries.map((entry) => ('found' in entry ? runCells(entry) : experimentCells(entry))),
+    ),
   );
-  await context.output.data(table);
   return 0;
 }
 
-async function summarize(store: Store, row: RunRow): Promise<{ readonly found: FoundRun; readonly counts: Counts }> {
+interface RunSummary {
+  readonly found: FoundRun;
+  readonly counts: Counts;
+}
+
+function runCells({ found, counts }: RunSummary): readonly string[] {
+  const { row } = found;
+  const started = formatTime(row.startedAt || row.createdAt);
+  return [row.id, row.name, statusText(found), countsText(counts), started, tookText(row)];
+}
+
+/** Runs and experiments, an experiment where its newest run would stand. */
+async function everything(store: Store): Promise<readonly (RunSummary | ExperimentSummary)[]> {
+  const entries: (RunSummary | ExperimentSummary)[] = [];
+  const points = new Map<string, RunRow[]>();
+  const rows = await store.runs({});
+  for (const row of rows) {
+    if (row.experiment === '') continue;
+    const there = points.get(row.experiment);
+    if (there === undefined) points.set(row.experiment, [row]);
+    else there.push(row);
+  }
+  for (const row of rows) {
+    const own = points.get(row.experiment);
+    if (row.experiment === '') entries.push(await summarize(store, row));
+    else if (own?.[0] === row) entries.push(await summarizeExperiment(store, own));
+  }
+  return entries;
+}
+
+async function runsOfExperiment(store: Store, experiment: string): Promise<readonly RunSummary[]> {
+  const rows = await store.runs({ experiment });
+  if (rows.length === 0)
+    throw new HeddleError('RUN_NOT_FOUND', `there is no experiment '${experiment}' in this store`, {
+      hint: "'heddle runs' lists what there is",
+    });
+  const summaries: RunSummary[] = [];
+  for (const row of rows) summaries.push(await summarize(store, row));
+  return summaries;
+}
+
+async function summarize(store: Store, row: RunRow): Promise<RunSummary> {
   const owner = await store.ownerOf(row.id);
   return { found: { row, owner: owner?.alive === true ? owner : undefined }, counts: await countsOf(store, row) };
 }

@@ -3,11 +3,14 @@ import type { Context } from '../main.ts';
 import type { RunControl } from '../../jobs/index.ts';
 import { sleep } from '../sleep.ts';
 import { steer } from '../steering.ts';
+import { cancelExperiment, findExperiment, pauseExperiment } from './steer-experiment.ts';
 
 const LOOK_EVERY_MS = 50;
 
 /** Cancels a run or one of its jobs. */
 export async function cancel(context: Context, [target = '']: readonly string[]): Promise<number> {
+  const experiment = await findExperiment(context, target);
+  if (experiment !== undefined) return cancelExperiment(context, experiment);
   const { run, job } = splitTarget(target);
   return steer(context, run, async (control, found) => {
     if (job === undefined || job === '') await control.cancel();
@@ -24,6 +27,8 @@ async function allCancelled(control: RunControl): Promise<void> {
 
 /** Starts nothing more of a run. One that nobody runs starts nothing anyway. */
 export async function pause(context: Context, [target = '']: readonly string[]): Promise<number> {
+  const experiment = await findExperiment(context, target);
+  if (experiment !== undefined) return pauseExperiment(context, experiment);
   const { run } = splitTarget(target);
   {
     await using store = await openForReading(context);

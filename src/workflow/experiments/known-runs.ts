@@ -11,6 +11,8 @@ export interface ExperimentSettings {
   /** Parameters that are the same for all points. */
   readonly parameters: Readonly<Record<string, Json>>;
   readonly replicas: number;
+  /** How many points there are. */
+  readonly size: number;
   readonly metric?: Metric;
   /** What it was started from. */
   readonly origin?: Json;
@@ -20,7 +22,7 @@ export interface ExperimentSettings {
 
 /** @internal */
 export function settingsOf(row: ExperimentRow): ExperimentSettings {
-  return { parameters: {}, replicas: 0, ...(JSON.parse(row.settings || '{}') as Partial<ExperimentSettings>) };
+  return { parameters: {}, replicas: 0, size: 0, ...(JSON.parse(row.settings || '{}') as Partial<ExperimentSettings>) };
 }
 
 /** Which point it is: a hash of its parameters, 128 bits in hex. The order of their names is no part of it. */

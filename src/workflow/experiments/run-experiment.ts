@@ -31,7 +31,7 @@ export async function runExperiment<P extends object>(
   const known = experiment as unknown as Experiment;
   const space = pointsOf(known, parameters);
   space.assertNotEmpty();
-  await engine.store.putExperiment(await rowOf(engine, known, options));
+  await engine.store.putExperiment(await rowOf(engine, known, { ...options, size: space.size }));
   return new ExperimentHandle<P>({
     ...{ engine, options, space },
     experiment: known,
@@ -39,12 +39,17 @@ export async function runExperiment<P extends object>(
   });
 }
 
-async function rowOf(engine: Engine, experiment: Experiment, options: RunExperimentOptions): Promise<ExperimentRow> {
+async function rowOf(
+  engine: Engine,
+  experiment: Experiment,
+  options: RunExperimentOptions & { readonly size: number },
+): Promise<ExperimentRow> {
   const before = await engine.store.experiment(experiment.name);
   const space = dataOf(experiment.space as ParamSpace);
   const settings: ExperimentSettings = {
     parameters: options.parameters ?? {},
     replicas: experiment.replicas,
+    size: options.size,
     ...(space === undefined ? {} : { space }),
     ...(experiment.metric === undefined ? {} : { metric: experiment.metric }),
     ...(options.origin === undefined ? {} : { origin: options.origin }),
