@@ -65,10 +65,7 @@ export async function acceptResults(
 }
 
 /** A result that can be taken. */
-async function stillThere(
-  results: Results,
-  wanted: Wanted,
-): Promise<Extract<Lookup, { kind: 'found' }> | undefined> {
+async function stillThere(results: Results, wanted: Wanted): Promise<Extract<Lookup, { kind: 'found' }> | undefined> {
   const [found] = await results.lookup([wanted]);
   return found?.kind === 'found' ? found : undefined;
 }

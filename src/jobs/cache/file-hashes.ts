@@ -12,6 +12,15 @@ export type FoundFile =
   /** A folder, or a file that changes while it is read: what it holds is not known. */
   | { readonly kind: 'unknown' };
 
+/** A file that was read. */
+export interface ReadFile {
+  readonly path: string;
+  readonly sha256: string;
+  readonly size: number;
+  /** Epoch milliseconds: not before. */
+  readonly readAt: number;
+}
+
 interface Looked {
   readonly path: string;
   readonly stat: Stats;
@@ -68,20 +77,21 @@ export class FileHashes {
   }
 
   /**
-   * Remembers files that have just been read by somebody else. `since` is when they were made: one that has been changed
-   * after that is left to be read.
+   * Remembers files that somebody else has read, when they have not been changed since. Gives back those that are too young
+   * for that to be known: an edit within the same tick of the clock would not show.
    */
-  async learn(
-    files: readonly { readonly path: string; readonly sha256: string; readonly size: number }[],
-    since: number,
-  ): Promise<void> {
+  async learn(files: readonly ReadFile[]): Promise<readonly ReadFile[]> {
     const rows: FileHashRow[] = [];
-    for (const { path, sha256, size } of files) {
-      const stat = look(path);
-      if (stat === undefined || stat.size !== size || Math.max(stat.ctimeMs, stat.mtimeMs) > since) continue;
-      rows.push({ ...identityOf(stat), sha256 });
+    const young: ReadFile[] = [];
+    for (const file of files) {
+      const stat = look(file.path);
+      if (stat === undefined || stat.size !== file.size) continue;
+      if (!this.#isSteady(stat)) young.push(file);
+      else if (Math.max(stat.ctimeMs, stat.mtimeMs) <= file.readAt)
+        rows.push({ ...identityOf(stat), sha256: file.sha256 });
     }
     await this.#remember(rows);
+    return young;
   }
 
   async #remember(rows: readonly FileHashRow[]): Promise<void> {

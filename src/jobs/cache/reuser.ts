@@ -16,6 +16,7 @@ import {
   type Value,
 } from '../../model/index.ts';
 import type { Described } from './components.ts';
+import type { ReadFile } from './file-hashes.ts';
 import { GraphNodes } from './graph-nodes.ts';
 import { type Lookup, outputsOf, Results, temporaryOutputs } from './results.ts';
 import { TemporaryFiles } from './temporary-files.ts';
@@ -30,9 +31,6 @@ export interface ReuserOptions {
   /** The engine, once it is there: what it tells decides what is known of results. */
   readonly engine: () => EngineApi;
 }
-
-/** Clocks of file systems tick in steps of some milliseconds. */
-const TICK_MS = 10;
 
 /**
  * Answers for the engine whether earlier results stand for jobs, and writes down what jobs were made of.
@@ -51,6 +49,8 @@ export class Reuser {
   /** For whose sake jobs are run again. */
   readonly #neededBy = new Map<string, string>();
   #ended: { readonly event: JobEvent; readonly job: ReadyJob }[] = [];
+  /** Outputs too young to be remembered yet. Those that are left at the end are read again when they are next looked at. */
+  #young: readonly ReadFile[] = [];
   #work: Promise<void> = Promise.resolve();
   #unlisten: (() => void) | undefined;
 
@@ -290,17 +290,21 @@ export class Reuser {
         same.map((i) => ({ job: ended[i]?.job.index as number, fingerprint: (now[i] as Described).fingerprint })),
       );
     }
-    for (const { event } of ended) await this.#learn(event);
+    await this.#learn(ended.map(({ event }) => event));
   }
 
-  /** Outputs have just been read, by whoever collected them: they need not be read again the next time. */
-  async #learn({ outcome, at }: JobEvent): Promise<void> {
-    if (outcome?.kind !== 'ok') return;
-    const files = outputsOf(outcome.value).map(([, output]) => ({
-      path: this.results.placeOf(output),
-      ...output.file,
-    }));
-    if (files.length > 0) await this.results.files.learn(files, at + TICK_MS);
+  /** Outputs have just been read, by whoever collected them: most need not be read again the next time. */
+  async #learn(events: readonly JobEvent[]): Promise<void> {
+    const files = events.flatMap(({ outcome, at }) =>
+      outcome?.kind !== 'ok'
+        ? []
+        : outputsOf(outcome.value).map(([, output]) => ({
+            ...output.file,
+            path: this.results.placeOf(output),
+            readAt: at,
+          })),
+    );
+    if (files.length + this.#young.length > 0) this.#young = await this.results.files.learn([...this.#young, ...files]);
   }
 }
 
