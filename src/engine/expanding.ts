@@ -80,9 +80,13 @@ function refuseUnfit(run: RunState, { job }: ReadyControl, { base, size, segment
   }
 }
 
-/** A node that waits for another one by an edge cannot have begun while that has not ended. */
+/**
+ * A node that waits for another one by an edge cannot have begun while that has not ended. It may have been cancelled: then
+ * the edges count when it is run again.
+ */
 function waitsFor(run: RunState, node: number, other: number): boolean {
-  if (run.table.status[node] !== PENDING) return false;
+  const standing = run.statusOf(node);
+  if (standing === 'running' || standing === 'done') return false;
   let waits = false;
   run.eachUpstream(node, (from) => {
     waits ||= from === other;
@@ -132,7 +136,7 @@ function takeIn(core: Core, run: RunState, segment: Graph): void {
   const last = table.size;
   openJobs(run, first);
   run.addLate(segment);
-  for (const to of late?.to ?? []) table.waits[to] = (table.waits[to] as number) + 1;
+  for (const to of late?.to ?? []) if (table.status[to] === PENDING) table.waits[to] = (table.waits[to] as number) + 1;
   core.out.draft(run).segments.push({ first, last, graph: segment });
   run.openControls += 1;
   const steps = admitAll(core, run, { first, last });

@@ -12,6 +12,7 @@ import {
   type Transition,
 } from '../model/index.ts';
 import { isAlive, type Ledger } from './body.ts';
+import { checkCaps, checkExpansions } from './control-checks.ts';
 import { attemptOf, chargedEnds, isHolding, outcomeOf, type RunFacts, storedStatus, truthOf } from './facts.ts';
 import type { DiskWatcher, StoredRun } from './simulated-disk.ts';
 import type { World } from './world.ts';
@@ -91,11 +92,14 @@ export class CommitChecks implements DiskWatcher {
   onCommitted(commit: RunCommit, after: StoredRun): void {
     const facts = this.#options.factsOf(commit.run);
     if (facts === undefined) return;
+    checkExpansions({ world: this.#options.world, facts, commit, after });
     this.#checkPolicy(facts, commit, after);
     for (const step of commit.transitions) {
       if (step.from === 'pending' && step.to === 'running') this.#checkStart(facts, after, step);
-      if (step.from === 'running' && step.to !== 'running') this.#checkEnd(facts, after, { step, commit });
-      if (isFinal(step.from) && !facts.rerunWished) {
+      const isControl = facts.job(step.job).control !== undefined;
+      if (step.from === 'running' && step.to !== 'running' && !isControl)
+        this.#checkEnd(facts, after, { step, commit });
+      if ((isFinal(step.from) || step.from === 'created') && !facts.rerunWished) {
         this.#fail('never-again', `${facts.plan.name}/j${step.job} left ${step.from} though nobody asked for it`);
       }
     }
@@ -118,7 +122,11 @@ export class CommitChecks implements DiskWatcher {
       if (rows.length > 0) since = Math.min(since, this.#options.takenAt(run, owner) ?? -1);
     }
     const owner = commits[0]?.owner;
-    if (granted.length > 0 && owner !== undefined) this.#checkCapacity(granted, { owner, since });
+    if (granted.length === 0 || owner === undefined) return;
+    this.#checkCapacity(granted, { owner, since });
+    const isCounted = (row: JobRow, stored: StoredRun): boolean =>
+      isHolding(row, this.#options.ledger) && this.#isCounted(row, { stored, since });
+    checkCaps(commits, { ...this.#options, granted, isCounted });
   }
 
   /** With another policy than `continue` nothing starts after the commit that holds the first failure. */
@@ -159,7 +167,9 @@ export class CommitChecks implements DiskWatcher {
     if (step.from === 'running' && step.to === 'running' && !mayFollow(step.detail, was.detail)) {
       this.#fail('I2', `${said} after ${was.detail}: phases only move forward`);
     }
-    const next = step.from === 'pending' && step.to === 'running' ? was.fence + 1 : was.fence;
+    // A control node has no attempts to count.
+    const isGranted = step.from === 'pending' && step.to === 'running' && facts.jobs[step.job]?.control === undefined;
+    const next = isGranted ? was.fence + 1 : was.fence;
     if (step.fence !== next) this.#fail('I2', `${said}: the ordinal after ${was.fence} must be ${next}`);
   }
 
@@ -169,7 +179,9 @@ export class CommitChecks implements DiskWatcher {
     for (const row of rows.values()) {
       const status = statuses.get(row.job) ?? before.jobs.get(row.job)?.status ?? lastStatus(before, row.job);
       const said = `${facts.plan.name}/j${row.job}`;
-      if (row.status !== status) this.#fail('I2', `${said}: its row says ${row.status}, its journal ${status}`);
+      // What is skipped takes no step.
+      if (row.status !== status && row.status !== 'created')
+        this.#fail('I2', `${said}: its row says ${row.status}, its journal ${status}`);
       if (isFinal(row.status) && row.wakeAt !== 0) this.#fail('I2', `${said}: it is ${row.status} and has a wake-up`);
       const old = before.jobs.get(row.job);
       if (old !== undefined && row.fence < old.fence) this.#fail('I2', `${said}: its ordinal fell`);
@@ -234,7 +246,7 @@ export class CommitChecks implements DiskWatcher {
     const isAnew = commit.transitions.some((each) => each.job === step.job && isFinal(each.from));
     const isFailure = step.to === 'failed' || (step.to === 'pending' && step.detail === 'backoff');
     if (isFailure && !isAnew) this.#checkFailure(facts, after, step);
-    if (step.to === 'cancelled' && step.detail === 'user' && !facts.cancelWished.has(step.job) && !facts.powerLost) {
+    if (step.to === 'cancelled' && step.detail === 'user' && !facts.mayCancel(step.job) && !facts.powerLost) {
       this.#fail('truth', `${said}, but nobody asked for it`);
     }
   }
@@ -261,7 +273,7 @@ export class CommitChecks implements DiskWatcher {
     const may = isRetried && sinceReset < retry.maxAttempts;
     if (step.to === 'pending' && !may)
       this.#fail('retries', `${said}: ${sinceReset} of ${retry.maxAttempts} tries are spent`);
-    const mayStop = facts.plan.onFailure !== 'continue' || facts.cancelWished.size > 0;
+    const mayStop = facts.plan.onFailure !== 'continue' || facts.mayCancel(-1);
     if (step.to === 'failed' && may && !mayStop) {
       this.#fail('retries', `${said}: only ${sinceReset} of ${retry.maxAttempts} tries are spent`);
     }
@@ -344,6 +356,8 @@ export class CommitChecks implements DiskWatcher {
     if (status === undefined || !isFinal(status)) return;
     const ends = new Set<Status>();
     for (let job = 0; job < after.row.size; job += 1) ends.add(storedStatus(after, job));
+    // Skipped ones are in nobody's way.
+    ends.delete('created');
     const open = [...ends].find((end) => !isFinal(end));
     if (open !== undefined) this.#fail('I5', `${facts.plan.name} ended ${status} while a job is ${open}`);
     const isStopped = facts.plan.onFailure !== 'continue' && ends.has('failed');

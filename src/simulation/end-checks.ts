@@ -1,6 +1,7 @@
-import { acceptBit, type Condition, isFinal, type Status } from '../model/index.ts';
+import { type Condition, isFinal, type Status } from '../model/index.ts';
 import type { Body, Ledger } from './body.ts';
-import { chargedEnds, type RunFacts, storedStatus, truthOf } from './facts.ts';
+import { checkControlEnd, whyNotSkipped } from './control-checks.ts';
+import { chargedEnds, isAccepted, type RunFacts, storedStatus, truthOf } from './facts.ts';
 import type { StoredRun } from './simulated-disk.ts';
 import type { World } from './world.ts';
 
@@ -13,6 +14,11 @@ export function checkEnd(world: World, facts: RunFacts, stored: StoredRun, ledge
     const row = stored.jobs.get(job);
     const status = storedStatus(stored, job);
     const said = `${facts.plan.name}/j${job} ended ${status} (${row?.detail ?? ''})`;
+    if (status === 'created') {
+      const wrong = whyNotSkipped(facts, stored, job);
+      if (wrong !== '') world.fail('skips', `${facts.plan.name}/j${job} is skipped ${wrong}`);
+      continue;
+    }
     if (!isFinal(status)) {
       world.fail('I5', `${said}, which is no end`);
       continue;
@@ -36,8 +42,10 @@ function whyWrong(facts: RunFacts, stored: StoredRun, ledger: Ledger, job: numbe
   const status = storedStatus(stored, job);
   const detail = stored.jobs.get(job)?.detail ?? '';
   const missing = plan.data.find((from) => storedStatus(stored, from) !== 'done');
-  const refused = plan.order.find(({ from, accept }) => (acceptBit(storedStatus(stored, from)) & accept) === 0);
+  const refused = plan.order.find((edge) => !isAccepted(stored, edge));
   const isStopped = facts.plan.onFailure !== 'continue' && anyFailed(stored);
+  const wrong = plan.control === undefined ? '' : checkControlEnd(facts, stored, job);
+  if (wrong !== '') return wrong;
   if (status === 'done') {
     // What ran while its input was made to run again goes on, and ends on the value it was given.
     if (missing !== undefined && !facts.rerunWished) return `though j${missing}, whose value it took, is not done`;
@@ -47,9 +55,11 @@ function whyWrong(facts: RunFacts, stored: StoredRun, ledger: Ledger, job: numbe
     return life < plan.failures ? `though its body fails ${plan.failures} times and did so ${life}` : '';
   }
   if (status === 'cancelled') {
-    if (detail === 'user') return facts.cancelWished.has(job) || facts.powerLost ? '' : 'which nobody asked for';
+    if (detail === 'user') return facts.mayCancel(job) || facts.powerLost ? '' : 'which nobody asked for';
     if (detail === 'run-abort') return isStopped || facts.rerunWished ? '' : 'though nothing failed';
-    return missing === undefined ? 'though all its inputs are done' : '';
+    // A value that is missing since nobody makes it cancels nobody.
+    const bad = plan.data.some((from) => ['failed', 'cancelled'].includes(storedStatus(stored, from)));
+    return bad || facts.rerunWished ? '' : 'though none of its inputs ended badly';
   }
   if (detail === 'unsatisfiable') {
     // What a rerun made acceptable since does not wake what had failed for it.

@@ -1,6 +1,7 @@
-import type { Condition, FinalStatus, JobRow, Outcome, RunId, Status, Transition } from '../model/index.ts';
+import type { Condition, JobRow, Outcome, RunId, Status, Transition } from '../model/index.ts';
 import { acceptBit, isFinal } from '../model/index.ts';
 import { type Body, isAlive, type Ledger } from './body.ts';
+import { planExpansion } from './control-plans.ts';
 import type { JobPlan, RunPlan } from './scenario.ts';
 import type { StoredRun } from './simulated-disk.ts';
 
@@ -12,8 +13,11 @@ export class RunFacts {
   jobs: readonly JobPlan[];
   /** The cancel of these was acknowledged, and nothing was asked since that takes it back. */
   readonly cancelled: Set<number> = new Set();
-  /** A cancel of these was asked for, acknowledged or not. */
+  /** A cancel of these was asked for, acknowledged or not; or of all, also of what was still to come. */
   readonly cancelWished: Set<number> = new Set();
+  isCancelOfAllWished = false;
+  /** Control nodes whose nodes are there. */
+  readonly expanded: Set<number> = new Set();
   /** How often a rerun or a retry was asked for. */
   anew = 0;
   /** Segments that are to be appended, in order. */
@@ -43,6 +47,35 @@ export class RunFacts {
     this.closeWished ||= isClosed;
   }
 
+  /** Somebody asked for the end of this job; of -1: of any. */
+  mayCancel(job: number): boolean {
+    return this.isCancelOfAllWished || (job === -1 ? this.cancelWished.size > 0 : this.cancelWished.has(job));
+  }
+
+  /** Takes in what control nodes have become, as the store has it: after a power loss that may be less than it was. */
+  readExpansions({ graphs }: Pick<StoredRun, 'graphs'>): void {
+    const { expansions: context } = this.plan;
+    if (context === undefined) return;
+    this.expanded.clear();
+    const jobs: JobPlan[] = [...this.plan.jobs];
+    for (const { base, expands = [] } of graphs) {
+      for (const index of expands) {
+        const plan = jobs[index];
+        if (plan?.control?.kind !== 'spawn') throw new Error(`${plan?.name ?? index} is said to have become something`);
+        this.expanded.add(index);
+        const to = jobs.findIndex(({ name }) => plan.control?.kind === 'spawn' && name === plan.control.gather);
+        const at = { run: this.plan.name, job: plan.name, index, base, to };
+        const { jobs: more, late } = planExpansion(context, plan.control, at);
+        jobs.push(...more);
+        for (const edge of late) {
+          const into = jobs[edge.to] as JobPlan;
+          jobs[edge.to] = { ...into, order: [...into.order, { from: edge.from, accept: edge.accept }] };
+        }
+      }
+    }
+    this.jobs = jobs;
+  }
+
   /** Where a segment begins in the run. */
   baseOf(segment: number): number {
     const before = this.plan.segments.slice(0, segment);
@@ -53,6 +86,9 @@ export class RunFacts {
   wasThere(name: string): boolean {
     const job = this.indexOf(name);
     if (job === -1 || this.powerLost) return false;
+    // While a control node is not over nothing is taken for what never comes; but who is cancelled or runs again may.
+    if (this.plan.expansions !== undefined && job >= this.plan.jobs.length)
+      return !this.rerunWished && !this.mayCancel(-1);
     if (job < this.plan.jobs.length) return true;
     const segment = this.plan.segments.findIndex((_, i) => job < this.baseOf(i + 1));
     return (this.appendedAt.get(segment) ?? Number.POSITIVE_INFINITY) < this.sealedAt;
@@ -95,6 +131,18 @@ export class RunFacts {
 /** Status of a job as the store has it; one without a row has not begun. */
 export function storedStatus(stored: StoredRun, job: number): Status {
   return stored.jobs.get(job)?.status ?? 'pending';
+}
+
+/** Nothing more becomes of it: it has ended, or will never be a job. */
+export function isOver(stored: StoredRun, job: number): boolean {
+  const status = storedStatus(stored, job);
+  return isFinal(status) || status === 'created';
+}
+
+/** Whether an order edge is satisfied by what its upstream is now. What is skipped keeps nobody waiting. */
+export function isAccepted(stored: StoredRun, edge: { readonly from: number; readonly accept: number }): boolean {
+  const status = storedStatus(stored, edge.from);
+  return status === 'created' || (acceptBit(status) & edge.accept) !== 0;
 }
 
 /** The attempt id of an ordinal, from the latest row or the history. */
@@ -155,8 +203,11 @@ export function truthOf(
 ): 'true' | 'false' | 'never' {
   switch (condition.kind) {
     case 'after': {
-      const ends = condition.jobs.map(now.statusOf).filter((status): status is FinalStatus => isFinal(status));
-      const accepted = ends.filter((status) => (condition.accept & acceptBit(status)) !== 0).length;
+      // What is skipped stands as created, and keeps nobody waiting; what is not there is pending.
+      const ends = condition.jobs.map(now.statusOf).filter((status) => isFinal(status) || status === 'created');
+      const accepted = ends.filter(
+        (status) => status === 'created' || (condition.accept & acceptBit(status)) !== 0,
+      ).length;
       const refused = ends.length - accepted;
       const count = condition.jobs.length;
       if (condition.mode === 'all') return accepted === count ? 'true' : refused > 0 ? 'never' : 'false';

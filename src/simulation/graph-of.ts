@@ -10,6 +10,8 @@ export interface NodePlan {
   /** Indices in the run whose end it awaits, with what it accepts. */
   readonly order: readonly { readonly from: number; readonly accept: AcceptMask }[];
   readonly expectedMs: number;
+  /** Its payload, where that says more than whose values it takes. */
+  readonly payload?: string;
 }
 
 function column(texts: readonly string[]): TextColumn {
@@ -55,7 +57,7 @@ export function graphOf(nodes: readonly NodePlan[], name: string, base = 0): Gra
     base,
     size: nodes.length,
     names: column(nodes.map((node) => node.name)),
-    payloads: column(nodes.map((node) => payloadOf(node.data))),
+    payloads: column(nodes.map((node) => node.payload ?? payloadOf(node.data))),
     definitions,
     definitionOf: Uint32Array.from(nodes, (node) => indexOf.get(node.definition) as number),
     edgeOffsets,

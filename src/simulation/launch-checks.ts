@@ -1,5 +1,5 @@
-import { type AttemptOrder, DATA_EDGE, type Grant, isFinal, acceptBit, type OwnerId } from '../model/index.ts';
-import { type RunFacts, storedStatus } from './facts.ts';
+import type { AttemptOrder, Grant, OwnerId } from '../model/index.ts';
+import { isAccepted, type RunFacts, storedStatus } from './facts.ts';
 import type { SimulatedDisk, StoredRun } from './simulated-disk.ts';
 import type { World } from './world.ts';
 
@@ -59,11 +59,11 @@ function checkInputs(
     const status = storedStatus(stored, from);
     if (status !== 'done') fail('I3', `was launched though j${from}, whose value it takes, is ${status} in the store`);
   }
-  for (const { from, accept } of plan.order) {
-    const status = storedStatus(stored, from);
-    if (accept !== DATA_EDGE && (!isFinal(status) || (acceptBit(status) & accept) === 0) && !facts.rerunWished) {
-      fail('I3', `was launched though j${from} is ${status}`);
-    }
+  if (plan.control !== undefined) fail('I3', 'was launched, and is a control node');
+  if (storedStatus(stored, order.index) === 'created') fail('skips', 'was launched, and is skipped');
+  for (const edge of plan.order) {
+    if (isAccepted(stored, edge) || facts.rerunWished) continue;
+    fail('I3', `was launched though j${edge.from} is ${storedStatus(stored, edge.from)}`);
   }
   const { work } = order;
   if (work.kind !== 'call') return;

@@ -1,5 +1,7 @@
 import { type EngineApi, type EngineOptions, EngineShell, type ResolveWork } from '../engine/index.ts';
 import { type Json, newOwnerId, type OwnerId } from '../model/index.ts';
+import { checkedExpand } from './control-checks.ts';
+import type { RunFacts } from './facts.ts';
 import type { Scenario } from './scenario.ts';
 import { SimulatedBackend } from './simulated-backend.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
@@ -34,6 +36,7 @@ export interface LifeContext {
   readonly sites: readonly SimulatedSite[];
   readonly storeFaults: () => StoreFaults;
   readonly isGateOpen: () => boolean;
+  readonly factsOf: (run: string) => RunFacts | undefined;
 }
 
 /** A simulated node takes the values of its data edges, whatever kind it is. */
@@ -71,6 +74,7 @@ export function newLife(process: SimulatedProcess, context: LifeContext): Life {
     random: world.dice(`engine ${process.name}`),
     defaultBackends: { command: first, call: first },
     resolveWork,
+    expand: checkedExpand({ world, scenario, disk, owner, factsOf: context.factsOf }),
     attemptDirectory: () => '',
     tokens: scenario.tokens,
     strategy: scenario.strategy,

@@ -97,5 +97,8 @@ function losePower({ disk, lives, sites, facts }: Stage): void {
   for (const life of lives.all) life.process.crash('power loss');
   disk.losePower(lives.dice.int(0, disk.unsynced));
   for (const site of sites) if (site.profile.local) site.losePower();
-  for (const each of facts.values()) each.losePower();
+  for (const each of facts.values()) {
+    each.losePower();
+    each.readExpansions(disk.get(each.id) ?? { graphs: [] });
+  }
 }

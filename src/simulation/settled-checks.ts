@@ -1,7 +1,7 @@
 import type { EngineApi, JobView } from '../engine/index.ts';
-import { acceptBit, type Grant, isFinal, type JobRow, type Place, type ResourceRequest } from '../model/index.ts';
+import { type Grant, isFinal, type JobRow, type Place, type ResourceRequest } from '../model/index.ts';
 import { isAlive, type Ledger } from './body.ts';
-import { type RunFacts, storedStatus, truthOf } from './facts.ts';
+import { isAccepted, isOver, type RunFacts, storedStatus, truthOf } from './facts.ts';
 import type { Life } from './life.ts';
 import type { SimulatedDisk, StoredRun } from './simulated-disk.ts';
 import type { SimulatedSite } from './simulated-site.ts';
@@ -57,6 +57,7 @@ function checkJob(at: JobContext, view: JobView): void {
   const said = `${facts.plan.name}/${view.id} is ${view.status} (${view.detail}) #${view.fence}`;
   const fail = (invariant: string, message: string): void => context.world.fail(invariant, `${said} ${message}`);
   const status = storedStatus(stored, view.index);
+  if ((view.skipped === true) !== (status === 'created')) fail('view', `to the engine, and ${status} in the store`);
   if (view.status !== status) fail('view', `to the engine, and ${status} in the store`);
   const row = stored.jobs.get(view.index);
   if (row !== undefined && row.fence !== view.fence) fail('view', `to the engine, and #${row.fence} in the store`);
@@ -91,12 +92,8 @@ function checkPending(at: JobContext, view: JobView, fail: (invariant: string, m
       const upstream = [...plan.data, ...plan.order.map(({ from }) => from)];
       const isDated = at.engine.why(facts.id, view.index).wakeAt !== undefined;
       // In a run that is open an end that is not accepted fails nobody before it is sealed.
-      const isDoomed = plan.order.some(({ from, accept }) => (acceptBit(storedStatus(stored, from)) & accept) === 0);
-      if (
-        !isDated &&
-        !(facts.plan.open === true && isDoomed) &&
-        upstream.every((from) => isFinal(storedStatus(stored, from)))
-      )
+      const isDoomed = plan.order.some((edge) => isOver(stored, edge.from) && !isAccepted(stored, edge));
+      if (!isDated && !(facts.plan.open === true && isDoomed) && upstream.every((from) => isOver(stored, from)))
         fail('waits', 'though all it needs has ended');
       return;
     }
@@ -129,8 +126,13 @@ function checkQueued(at: JobContext, view: JobView, fail: (invariant: string, me
   const { facts, context, engine } = at;
   const { definition } = facts.job(view.index);
   const why = engine.why(facts.id, view.index);
-  const mayStop = facts.plan.onFailure !== 'continue' || facts.cancelWished.size === facts.jobs.length;
+  const mayStop = facts.plan.onFailure !== 'continue' || facts.isCancelOfAllWished;
   if (facts.wasPaused || mayStop || at.life.disowned) return;
+  if (facts.job(view.index).control !== undefined) return fail('I4', 'though nothing keeps it from being expanded');
+  if (why.cap !== undefined) {
+    if (heldOf(why.cap.name, at) < why.cap.limit) fail('cap', `though fewer than ${why.cap.limit} of its name run`);
+    return;
+  }
   // A retry may have changed what it asks for.
   const request = why.request ?? definition.resources;
   const site = context.sites.find((each) => each.profile.name === definition.backend);
@@ -139,9 +141,16 @@ function checkQueued(at: JobContext, view: JobView, fail: (invariant: string, me
   for (const place of site.places) {
     const used = held(place.name, site.profile.name, at);
     if (fits(request, place, used)) return fail('I4', `though ${place.name} has room for it: ${JSON.stringify(why)}`);
-    if (site.profile.lanes === true && fitsInLine(request, place, used))
+    const mayGoAhead = site.profile.lanes === true && definition.cap === undefined;
+    if (mayGoAhead && fitsInLine(request, place, used))
       return fail('I4', `though it could be sent ahead to ${place.name}: ${JSON.stringify(why)}`);
   }
+}
+
+/** How many jobs of a cap's name hold something, or may. */
+function heldOf(cap: string, { facts, stored }: JobContext): number {
+  const running = [...stored.jobs.values()].filter(({ status, grant }) => status === 'running' && grant !== '');
+  return running.filter(({ job }) => facts.job(job).definition.cap?.name === cap).length;
 }
 
 /** Where every attempt takes a cpu it is plain how many stand in line. */

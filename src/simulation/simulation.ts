@@ -109,6 +109,7 @@ class Simulation {
       sites: this.#sites,
       storeFaults: () => this.#storeFaults(),
       isGateOpen: () => this.#isGateOpen(),
+      factsOf: (run) => this.#users.facts.get(run),
       isCalm: () => this.#isCalm,
       died: () => this.#users.tendSoon(),
       opened: (life, engine) => this.#opened(life, engine),

@@ -297,6 +297,7 @@ export class Users {
     // What is appended while the run is being cancelled is cancelled too.
     const meant = jobs ?? [...Array(facts.plan.jobs.length + facts.plan.segments.flat().length).keys()];
     for (const job of meant) facts.cancelWished.add(job);
+    if (jobs === undefined) facts.isCancelOfAllWished = true;
     const { engine } = life;
     if (engine === undefined) return;
     const asked = () => (jobs === undefined ? engine.cancel(facts.id) : engine.cancel(facts.id, jobs));

@@ -137,4 +137,56 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'if (!run.closed || run.unfinished > 0',
     replace: 'if (run.unfinished > 0',
   },
+  {
+    name: 'an expansion in a commit after the end of its control node',
+    file: 'engine/expanding.ts',
+    find: 'if (end.segment !== undefined) takeIn(core, run, end.segment);',
+    replace: `{
+      const { segment } = end;
+      const later = function* (): Generator<void> { yield; if (segment !== undefined) takeIn(core, run, segment); };
+      addChore(core, run, later());
+    }`,
+  },
+  {
+    name: 'late edges forgotten on resume: who gathers waits for its control node only',
+    file: 'engine/loading.ts',
+    find: '    run.addLate(segment);',
+    replace: '',
+  },
+  {
+    name: 'late edges not counted: who gathers is expanded before what it gathers has ended',
+    file: 'engine/expanding.ts',
+    find: 'table.waits[to] = (table.waits[to] as number) + 1;',
+    replace: 'void to;',
+  },
+  {
+    name: 'a cap not released: what held it is counted for ever',
+    file: 'engine/attempts.ts',
+    find: '  countHeld(attempt.run, attempt.job, -1);',
+    replace: '',
+  },
+  {
+    name: 'a cap not counted on resume',
+    file: 'engine/loading.ts',
+    find: '  countHeld(run, job, 1);',
+    replace: '',
+  },
+  {
+    name: 'skip not propagated on resume: what was skipped is taken for what is still to come',
+    file: 'engine/loading.ts',
+    find: `const status = job.status === 'created' ? SKIPPED : statusCode(job.status);`,
+    replace: `const status = statusCode(job.status === 'created' ? 'pending' : job.status);`,
+  },
+  {
+    name: 'what needs the value of a skipped node runs without it',
+    file: 'engine/waiting.ts',
+    find: `return accept === DATA_EDGE ? 'skips' : 'yes';`,
+    replace: `return 'yes';`,
+  },
+  {
+    name: 'expanded though it was cancelled or held while its inputs were read',
+    file: 'engine/controls.ts',
+    find: ' || run.controls.get(job) !== control',
+    replace: '',
+  },
 ];

@@ -13,7 +13,11 @@ export type Becomes = Readonly<Record<string, (node: ControlNode) => Expansion>>
 /** Nodes that begin at an index. */
 export function segmentAt(base: number, nodes: Readonly<Record<string, LaterNode>>): Graph {
   const all = Object.values(nodes);
-  const plain = Object.fromEntries(Object.entries(nodes).map(([name, { from: _, ...node }]) => [name, node]));
+  const plain: Record<string, TestNode> = {};
+  for (const [name, node] of Object.entries(nodes)) {
+    const { from: _, ...rest } = node;
+    plain[name] = rest;
+  }
   const edges = all.map(({ from = [] }) =>
     from.map((e) => (typeof e === 'number' ? { from: e, accept: DATA_EDGE } : e)),
   );
