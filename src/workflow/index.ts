@@ -29,4 +29,4 @@ export { type Comparison, every, is, not, some, type TestInput, type ValueTest }
 export * from './workflow.ts';
 export * from './fingerprint.ts';
 export * from './graph-json.ts';
-export { type GraphFormat, renderGraph } from './render-graph.ts';
+export { type GraphFormat, renderGraph, type StateOf } from './render-graph.ts';

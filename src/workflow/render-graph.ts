@@ -1,4 +1,4 @@
-import { DATA_EDGE, type Graph, HeddleError, textAt, topologicalOrder } from '../model/index.ts';
+import { DATA_EDGE, type Graph, HeddleError, type Status, textAt, topologicalOrder } from '../model/index.ts';
 import { graphToJson } from './graph-json.ts';
 import { drawSvg } from './render-svg.ts';
 
@@ -7,26 +7,42 @@ export type GraphFormat = 'text' | 'dot' | 'mermaid' | 'svg' | 'json';
 /** More nodes than this nobody can look at: Mermaid gives up earlier, browsers struggle with the SVG. */
 const MAX_DRAWN_NODES: Readonly<Record<'mermaid' | 'svg', number>> = { mermaid: 1000, svg: 5000 };
 
+/** How job i of a run stands, by its status; undefined for a graph that has not been run. */
+export type StateOf = (i: number) => Status | undefined;
+
+/** What is drawn in colour: the same in every format. */
+const FILLS: Readonly<Partial<Record<Status, string>>> = {
+  done: '#d7efe0',
+  failed: '#f8d4d6',
+  cancelled: '#f3e7c4',
+  running: '#d5e4fa',
+};
+
 /**
- * Writes a graph in a form for people or for other tools, piece by piece.
+ * Writes a graph in a form for people or for other tools, piece by piece. With `stateOf` nodes say how they stand, but in
+ * JSON, which is the graph alone.
  *
  * @throws {HeddleError} INPUT_INVALID when it is too large to be drawn
  */
-export function* renderGraph(graph: Graph, format: GraphFormat): Generator<string, void> {
+export function* renderGraph(
+  graph: Graph,
+  format: GraphFormat,
+  stateOf: StateOf = () => undefined,
+): Generator<string, void> {
   switch (format) {
     case 'text':
-      yield* graphText(graph);
+      yield* graphText(graph, stateOf);
       return;
     case 'dot':
-      yield* graphDot(graph);
+      yield* graphDot(graph, stateOf);
       return;
     case 'mermaid':
       refuseTooLarge(graph, 'mermaid');
-      yield* graphMermaid(graph);
+      yield* graphMermaid(graph, stateOf);
       return;
     case 'svg':
       refuseTooLarge(graph, 'svg');
-      yield* drawSvg(graph);
+      yield* drawSvg(graph, (i) => FILLS[stateOf(i) ?? 'pending']);
       return;
     case 'json':
       yield `${JSON.stringify(graphToJson(graph), null, 2)}\n`;
@@ -61,13 +77,15 @@ export function* edgesInto(graph: Graph, i: number): Generator<Edge, void> {
 }
 
 /** Every task after those it needs, and whom it needs; `(x)` is needed for its end only. */
-function* graphText(graph: Graph): Generator<string, void> {
+function* graphText(graph: Graph, stateOf: StateOf): Generator<string, void> {
   yield `${graph.name}: ${graph.size} tasks, ${graph.edgeFrom.length} edges\n`;
   for (const i of topologicalOrder(graph)) {
     const needs = [...edgesInto(graph, i)].map(({ from, ordered }) =>
       ordered ? `(${textAt(graph.names, from)})` : textAt(graph.names, from),
     );
-    yield needs.length === 0 ? `  ${textAt(graph.names, i)}\n` : `  ${textAt(graph.names, i)} <- ${needs.join(', ')}\n`;
+    const state = stateOf(i);
+    const name = state === undefined ? textAt(graph.names, i) : `${textAt(graph.names, i)} [${state}]`;
+    yield needs.length === 0 ? `  ${name}\n` : `  ${name} <- ${needs.join(', ')}\n`;
   }
 }
 
@@ -76,10 +94,12 @@ function dotText(text: string): string {
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
-function* graphDot(graph: Graph): Generator<string, void> {
+function* graphDot(graph: Graph, stateOf: StateOf): Generator<string, void> {
   yield `digraph ${dotText(graph.name)} {\n  node [shape=box];\n`;
   for (let i = 0; i < graph.size; i += 1) {
-    yield `  ${dotText(textAt(graph.names, i))};\n`;
+    const fill = FILLS[stateOf(i) ?? 'pending'];
+    const style = fill === undefined ? '' : ` [style=filled, fillcolor="${fill}"]`;
+    yield `  ${dotText(textAt(graph.names, i))}${style};\n`;
   }
   for (let i = 0; i < graph.size; i += 1) {
     for (const { from, ordered } of edgesInto(graph, i)) {
@@ -94,10 +114,16 @@ function mermaidText(text: string): string {
   return `"${text.replace(/[^A-Za-z0-9 ._-]/gu, (char) => `#${char.codePointAt(0)};`)}"`;
 }
 
-function* graphMermaid(graph: Graph): Generator<string, void> {
+function* graphMermaid(graph: Graph, stateOf: StateOf): Generator<string, void> {
   yield 'flowchart TD\n';
   for (let i = 0; i < graph.size; i += 1) yield `  n${i}[${mermaidText(textAt(graph.names, i))}]\n`;
   for (let i = 0; i < graph.size; i += 1) {
     for (const { from, ordered } of edgesInto(graph, i)) yield `  n${from} ${ordered ? '-.->' : '-->'} n${i}\n`;
+  }
+  for (const [status, fill] of Object.entries(FILLS)) {
+    const nodes = Array.from({ length: graph.size }, (_, i) => i).filter((i) => stateOf(i) === status);
+    if (nodes.length === 0) continue;
+    yield `  classDef ${status} fill:${fill},color:#1b2733\n`;
+    yield `  class ${nodes.map((i) => `n${i}`).join(',')} ${status}\n`;
   }
 }

@@ -19,7 +19,7 @@ interface Box {
  * Draws a graph in layers: every task one row below the lowest it needs, each row sorted by where its upstreams stand
  * (one downward pass of the barycentre method of Sugiyama, Tagawa and Toda 1981). Edges are curves between rows.
  */
-export function* drawSvg(graph: Graph): Generator<string, void> {
+export function* drawSvg(graph: Graph, fillOf: (i: number) => string | undefined): Generator<string, void> {
   const boxes = placed(graph);
   const width = Math.ceil(Math.max(0, ...boxes.map(({ x, width: box }) => x + box)) + MARGIN);
   const height = Math.max(0, ...boxes.map(({ y }) => y)) + BOX_HEIGHT + MARGIN;
@@ -29,7 +29,8 @@ export function* drawSvg(graph: Graph): Generator<string, void> {
   for (let i = 0; i < graph.size; i += 1) yield* edgePaths(graph, i, boxes);
   for (const [i, box] of boxes.entries()) {
     const middle = round(box.x + box.width / 2);
-    yield `<g><title>${xmlText(textAt(graph.names, i))}</title><rect x="${round(box.x)}" y="${box.y}" width="${box.width}" height="${BOX_HEIGHT}" rx="4"/>`;
+    const fill = fillOf(i);
+    yield `<g><title>${xmlText(textAt(graph.names, i))}</title><rect x="${round(box.x)}" y="${box.y}" width="${box.width}" height="${BOX_HEIGHT}" rx="4"${fill === undefined ? '' : ` style="fill:${fill}"`}/>`;
     yield `<text x="${middle}" y="${box.y + 18}">${xmlText(box.label)}</text></g>\n`;
   }
   yield '</svg>\n';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
-import { type Graph, joinSegments } from '../../model/index.ts';
-import { type GraphFormat, renderGraph } from '../../workflow/index.ts';
+import { type Graph, joinSegments, type Status } from '../../model/index.ts';
+import { type GraphFormat, renderGraph, type StateOf } from '../../workflow/index.ts';
 import { findRun, openForReading } from '../find-run.ts';
 import { type LoadFlags, loadWorkflow } from '../load-workflow.ts';
 import type { Context } from '../main.ts';
@@ -16,14 +16,21 @@ interface GraphFlags extends LoadFlags {
 export async function graph(context: Context, [target = '']: readonly string[], flags: GraphFlags): Promise<number> {
   const found = await graphOf(context, target, flags);
   const format = flags.format ?? (context.json ? 'json' : 'text');
-  await writeTo(context.output, renderGraph(found, format), flags.output);
+  await writeTo(context.output, renderGraph(found.graph, format, found.stateOf), flags.output);
   return 0;
 }
 
-/** A run's id never looks like a file's name. */
-async function graphOf(context: Context, target: string, flags: LoadFlags): Promise<Graph> {
-  if (existsSync(target) || extname(target) !== '') return (await loadWorkflow(target, flags)).graph;
+interface Found {
+  readonly graph: Graph;
+  readonly stateOf?: StateOf;
+}
+
+/** A run's id never looks like a file's name. Of a run the nodes say how they stand. */
+async function graphOf(context: Context, target: string, flags: LoadFlags): Promise<Found> {
+  if (existsSync(target) || extname(target) !== '') return { graph: (await loadWorkflow(target, flags)).graph };
   await using store = await openForReading(context);
   const { row } = await findRun(store, target);
-  return joinSegments(await store.graph(row.id));
+  const states = new Map<number, Status>();
+  for await (const rows of store.jobs(row.id)) for (const { job, status } of rows) states.set(job, status);
+  return { graph: joinSegments(await store.graph(row.id)), stateOf: (i) => states.get(i) ?? 'pending' };
 }
