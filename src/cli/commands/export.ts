@@ -5,8 +5,8 @@ import type { Context } from '../main.ts';
 import { readRunSource } from '../run-source.ts';
 import { writeTo } from '../write-to.ts';
 import { type CrateFlags, exportCrate } from './export-crate.ts';
-import { countsOf, runJson } from './runs.ts';
-import { everyJob, jobJson } from './show.ts';
+import { countsOf } from './runs.ts';
+import { everyJob, jobJson, runHead } from './show.ts';
 
 interface ExportFlags extends CrateFlags {
   /** The command line asks for one. */
@@ -64,7 +64,7 @@ function executedTask({ startedAt, endedAt, usage: { maxRssBytes } }: JobRecord)
 async function* runDocument(source: RunSource, found: FoundRun): AsyncGenerator<string, void> {
   const { store, row, graph } = source;
   const jobs = new RunJobs(row, [graph]);
-  const head = JSON.stringify(runJson(found, await countsOf(store, row)));
+  const head = JSON.stringify(await runHead({ store, found }, await countsOf(store, row)));
   yield `${head.slice(0, -1)},"jobs":[\n`;
   const usages = jobRecords(source);
   let isFirst = true;

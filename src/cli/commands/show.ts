@@ -38,6 +38,14 @@ export async function show(
   return 0;
 }
 
+/** What `show --json` says of a run, its jobs apart. */
+export async function runHead(
+  { store, found }: Pick<View, 'store' | 'found'>,
+  counts: Counts,
+): Promise<Readonly<Record<string, unknown>>> {
+  return { ...runJson(found, counts), cached: await countCached(store, found) };
+}
+
 interface View {
   readonly context: Context;
   readonly store: Store;
@@ -48,7 +56,7 @@ async function showRun(view: View, all: boolean): Promise<void> {
   const { context, store, found } = view;
   const counts = await countsOf(store, found.row);
   if (context.json) {
-    const document = { ...runJson(found, counts), cached: await countCached(store, found) };
+    const document = await runHead(view, counts);
     if (!all) return context.output.json(document);
     const jobs = await RunJobs.read(store, found.row);
     return context.output.json({ ...document, jobs: (await allOf(view)).map((entry) => jobJson(entry, jobs)) });
