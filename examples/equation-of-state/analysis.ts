@@ -44,6 +44,11 @@ export interface Verdict {
   readonly passed: boolean;
 }
 
+/** What of a simulation the analysis takes. */
+export type Simulation = Pick<StateResult, 'weights' | 'weightedEnergies' | 'weightedPressures' | 'energyDrift'> & {
+  readonly state: Pick<StateResult['state'], 'temperature' | 'density'>;
+};
+
 /** Standard errors within which two values agree. */
 export const AGREEMENT = 2;
 
@@ -70,14 +75,14 @@ export function parseReference(csv: string): readonly Reference[] {
 }
 
 /** Takes replicas of a state point together and compares; in order of temperature, then density. */
-export function combine(results: readonly StateResult[], references: readonly Reference[]): readonly Point[] {
+export function combine(results: readonly Simulation[], references: readonly Reference[]): readonly Point[] {
   const groups = Map.groupBy(results, ({ state }) => `${state.temperature}/${state.density}`);
   const points = [...groups.values()].map((replicas) => combinePoint(replicas, references));
   return points.toSorted((a, b) => a.temperature - b.temperature || a.density - b.density);
 }
 
-function combinePoint(replicas: readonly StateResult[], references: readonly Reference[]): Point {
-  const { temperature, density } = (replicas[0] as StateResult).state;
+function combinePoint(replicas: readonly Simulation[], references: readonly Reference[]): Point {
+  const { temperature, density } = (replicas[0] as Simulation).state;
   const energy = weightedBlockAverage(replicas.map((r) => ({ weights: r.weights, weighted: r.weightedEnergies })));
   const pressure = weightedBlockAverage(replicas.map((r) => ({ weights: r.weights, weighted: r.weightedPressures })));
   const point = {

@@ -1,23 +1,21 @@
 /**
- * Simulates one state point and writes what it found.
+ * Simulates one point of the study and writes what it found.
  *
- *     node simulate.ts --temperature 0.85 --density 0.82 --seed 1 --out result.json
+ *     node simulate.ts --temperature 0.85 --density 0.82 --replica 1 --out result.json
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { simulateStatePoint, type StatePoint } from './state-point.ts';
+import { stateOf } from './point.ts';
+import { simulateStatePoint } from './state-point.ts';
 
 const { values } = parseArgs({
   options: {
     temperature: { type: 'string' },
     density: { type: 'string' },
-    seed: { type: 'string' },
+    replica: { type: 'string', default: '1' },
+    length: { type: 'string', default: '1' },
     particles: { type: 'string', default: '343' },
-    cutoff: { type: 'string', default: '3' },
-    'time-step': { type: 'string', default: '0.008' },
-    friction: { type: 'string', default: '2' },
-    equilibration: { type: 'string', default: '1500' },
-    production: { type: 'string', default: '5120' },
+    seed: { type: 'string', default: '1' },
     out: { type: 'string', default: 'result.json' },
   },
 });
@@ -31,17 +29,14 @@ function numberOf(option: Exclude<keyof typeof values, 'out'>): number {
   return value;
 }
 
-const state: StatePoint = {
+const state = stateOf({
   temperature: numberOf('temperature'),
   density: numberOf('density'),
+  replica: numberOf('replica'),
+  length: numberOf('length'),
   particles: numberOf('particles'),
-  cutoff: numberOf('cutoff'),
-  timeStep: numberOf('time-step'),
-  friction: numberOf('friction'),
   seed: numberOf('seed'),
-  equilibrationSteps: numberOf('equilibration'),
-  productionSteps: numberOf('production'),
-};
+});
 const result = simulateStatePoint(state);
 writeFileSync(values.out, `${JSON.stringify(result)}\n`);
 console.log(

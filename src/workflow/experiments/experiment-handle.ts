@@ -74,7 +74,8 @@ export class ExperimentHandle<P extends object = Param> {
 
   counts(): ExperimentCounts {
     const { done, failed, cancelled } = this.#counts;
-    const running = this.#open.size;
+    // One whose jobs all wait for a slot is not running yet.
+    const running = [...this.#open.values()].filter(({ handle }) => handle.counts().running > 0).length;
     return { done, failed, cancelled, running, pending: Math.max(0, this.size - done - failed - cancelled - running) };
   }
 
@@ -160,7 +161,7 @@ export class ExperimentHandle<P extends object = Param> {
   }
 
   #statusOf(counts: ExperimentCounts): Pick<ExperimentView, 'status' | 'detail'> {
-    if (counts.running > 0) return { status: 'running', detail: this.#wish === 'paused' ? 'paused' : '' };
+    if (this.#open.size > 0) return { status: 'running', detail: this.#wish === 'paused' ? 'paused' : '' };
     if (counts.pending > 0 && this.#wish === 'cancelled') return { status: 'cancelled', detail: '' };
     if (counts.pending > 0) {
       const detail = this.#wish === 'paused' ? 'paused' : this.#wish === 'stopped' ? 'interrupted' : '';

@@ -53,7 +53,7 @@ describe('heddle run of an experiment', () => {
     expect(JSON.parse(again.stdout)).toMatchObject({ experiment: 'fluids', status: 'done', size: 4, reused: 4 });
     expect(wider.stderr).toContain('6 done in');
     expect(wider.stderr).toContain('4 of them were done before');
-    expect(computed(sandbox).slice(4)).toEqual(['{"t":0.75,"d":1}', '{"t":0.75,"d":2}']);
+    expect(computed(sandbox).slice(4).toSorted()).toEqual(['{"t":0.75,"d":1}', '{"t":0.75,"d":2}']);
   });
 
   test('a failed point stops no other; it is told, and tried again when that is asked for', async () => {
@@ -143,7 +143,7 @@ describe('heddle run of an experiment', () => {
     const file = sandbox.write('study.mjs', study('grid({ t: [1, 2] })'));
 
     expect((await sandbox.run(['run', file, '-p', 'd=5'])).code).toBe(0);
-    expect(computed(sandbox)).toEqual(['{"d":5,"t":1}', '{"d":5,"t":2}']);
+    expect(computed(sandbox).toSorted()).toEqual(['{"d":5,"t":1}', '{"d":5,"t":2}']);
     const refused = await sandbox.run(['run', file, '-p', 't=5']);
     expect(refused).toMatchObject({ code: 2, stdout: '' });
     expect(refused.stderr).toContain("parameter 't' is one that experiment 'fluids' varies");

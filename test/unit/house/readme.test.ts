@@ -12,7 +12,7 @@ test("README's first code block is the two commands CI runs as they stand there"
   const [, block] = /^```sh\n(.*?)^```$/ms.exec(readme) ?? [];
 
   expect(block?.trimEnd().split('\n')).toEqual([
-    'npm install && npx heddle run examples/equation-of-state/calls.ts',
+    'npm install && npx heddle run examples/equation-of-state/study.ts',
     'npm install && npm test',
   ]);
 });
