@@ -95,11 +95,15 @@ function waitsFor(run: RunState, node: number, other: number): boolean {
 }
 
 function columnsOf(edges: readonly LateEdge[]): NonNullable<Graph['late']> {
-  return {
-    from: Uint32Array.from(edges, ({ from }) => from),
-    to: Uint32Array.from(edges, ({ to }) => to),
-    accept: Uint8Array.from(edges, ({ accept }) => accept),
-  };
+  const { length } = edges;
+  const columns = { from: new Uint32Array(length), to: new Uint32Array(length), accept: new Uint8Array(length) };
+  for (let e = 0; e < length; e += 1) {
+    const { from, to, accept } = edges[e] as LateEdge;
+    columns.from[e] = from;
+    columns.to[e] = to;
+    columns.accept[e] = accept;
+  }
+  return columns;
 }
 
 function invalid(message: string): HeddleError {

@@ -55,6 +55,8 @@ async function readValues(
       const found = await store.values(run.id, nodes);
       nodes.forEach((node, i) => values.set(node, found[i]));
       at += nodes.length;
+      // A store in memory answers at once: of many values it must not be one long answer.
+      if (done.length > VALUES_A_READ) await loop.soon();
     } catch (thrown) {
       if (loop.isStopped || loop.broken !== undefined) return undefined;
       const name = run.nameOf(control.job);

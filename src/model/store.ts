@@ -58,7 +58,8 @@ export interface RunPatch {
 
 /**
  * The latest state of a job that has left its first one. A job without a row has never been
- * granted, held, or ended: what it waits for is derived from the graph.
+ * granted, held, or ended: what it waits for is derived from the graph. A row that says `created` is of a node that will
+ * never be a job: no branch chose it, or what it needs.
  */
 export interface JobRow {
   /** Index in the run. */
