@@ -30,7 +30,7 @@ export const ROOMS = {
 };
 
 /** Folders under backends/ that are no backend: what backends share. A backend imports these, never another backend. */
-export const SHARED_BY_BACKENDS = ['workdir', 'transport', 'polling'];
+export const SHARED_BY_BACKENDS = ['workdir', 'in-process', 'transport', 'polling'];
 
 /**
  * Says why one file must not import another, or nothing when it may. Both paths are relative to src/, with `/`.

@@ -40,9 +40,6 @@ export interface Expanded {
   readonly error?: SerializedError;
 }
 
-/** Elements of a list that are gone through at a time: so that a long one does not hold the loop. */
-export const ELEMENTS_AT_ONCE = 500;
-
 /** What a control node tells its gather it has become: its value. */
 export type Became =
   /** Of a scatter: the first node and the value of each instance, all of one size. */

@@ -1,10 +1,10 @@
-import type { ControlPayload } from './control.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { ControlPayload, Test } from './control.ts';
 import { cappedBody, gatherRefs, hasTests, mapTest, neededBy } from './control-data.ts';
-import { holds } from './control-test.ts';
 import { definitionOf } from './definition-input.ts';
 import { HeddleError } from './errors.ts';
-import { type Became, ELEMENTS_AT_ONCE, type Expanded, type LateEdge, type ReadyControl } from './expansion-shape.ts';
-import { becameOf, gatherElements, gatherResult, lastTurn } from './expansion-gather.ts';
+import type { Became, Expanded, LateEdge, ReadyControl } from './expansion-shape.ts';
+import { becameOf, ELEMENTS_AT_ONCE, gatherElements, gatherResult, lastTurn } from './expansion-gather.ts';
 import { DATA_EDGE } from './graph.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import { addInstance, fillData, type Instance, publishTemplates } from './instance.ts';
@@ -211,4 +211,52 @@ function encoded(became: Became): Value {
 /** Reads data with refs, each value once. */
 function readerOf(node: ReadyControl): (data: Json) => unknown {
   return dataReader((upstream) => node.upstream(upstream)?.value);
+}
+
+/** Reads data with refs; `undefined` where a path leads to nothing. */
+type ReadData = (data: Json) => unknown;
+
+/**
+ * Says whether a test holds. Equality is that of data, at any depth; order is that of numbers and of texts.
+ *
+ * @throws {HeddleError} VALUE_INVALID when what is compared has no order
+ */
+function holds(test: Test, read: ReadData): boolean {
+  if ('truthy' in test) return Boolean(read(test.truthy));
+  if ('not' in test) return !holds(test.not, read);
+  if ('all' in test) return test.all.every((each) => holds(each, read));
+  if ('any' in test) return test.any.some((each) => holds(each, read));
+  return compares(test.compare, read(test.left), read(test.right));
+}
+
+function compares(
+  comparison: Extract<Test, { readonly compare: string }>['compare'],
+  left: unknown,
+  right: unknown,
+): boolean {
+  switch (comparison) {
+    case '==':
+      return isDeepStrictEqual(left, right);
+    case '!=':
+      return !isDeepStrictEqual(left, right);
+    case '<':
+      return order(left, right) < 0;
+    case '<=':
+      return order(left, right) <= 0;
+    case '>':
+      return order(left, right) > 0;
+    case '>=':
+      return order(left, right) >= 0;
+  }
+}
+
+/** NaN where numbers have no order, so that nothing holds of them. */
+function order(left: unknown, right: unknown): number {
+  if (typeof left === 'number' && typeof right === 'number') return left === right ? 0 : left - right;
+  if (typeof left === 'bigint' && typeof right === 'bigint') return left < right ? -1 : Number(left > right);
+  // By code units, as JavaScript compares texts, and the same in every locale.
+  if (typeof left === 'string' && typeof right === 'string') return left < right ? -1 : Number(left > right);
+  throw new HeddleError('VALUE_INVALID', `${brief(left)} and ${brief(right)} can't be compared by size`, {
+    hint: 'compare two numbers, or two texts',
+  });
 }

@@ -14,7 +14,6 @@ import {
 } from './placeholder.ts';
 import type { PolicyOptions } from './policy.ts';
 import { addOrderEdge, type NodeRecord } from './recorder.ts';
-import { stepsOf } from './step-shape.ts';
 
 /** The values of a command's outputs. */
 export type OutputValues<O extends Outputs> = { readonly [Name in keyof O]: OutputType<O[Name]> };
@@ -122,4 +121,20 @@ export function callHandle<R>(record: NodeRecord, redefine: Redefine): CallHandl
   };
   const handle = jsonPart<R>({ origin: record, path: [] }, members) as unknown as CallHandle<R>;
   return handle;
+}
+
+/** Under this key the steps of a sequence or of parallel ones keep what they are. */
+export const STEPS: unique symbol = Symbol('heddle.steps');
+
+/** Nodes that belong together, by where one comes in and where one goes out. Both are empty for none at all. */
+export interface StepNodes {
+  readonly entries: readonly NodeRecord[];
+  readonly exits: readonly NodeRecord[];
+  readonly all: ReadonlySet<NodeRecord>;
+}
+
+/** The nodes of steps; undefined for every other value. */
+export function stepsOf(value: unknown): StepNodes | undefined {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, STEPS)) return undefined;
+  return (value as { readonly [STEPS]: StepNodes })[STEPS];
 }

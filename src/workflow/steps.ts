@@ -1,9 +1,8 @@
 import { DATA_EDGE, HeddleError } from '../model/index.ts';
 import { noop } from './builtin.ts';
-import type { AnyHandle, Handle } from './handle.ts';
+import { type AnyHandle, type Handle, type StepNodes, STEPS, stepsOf } from './handle.ts';
 import { isBodyInput, sourceOf } from './placeholder.ts';
 import { currentRecorder, type NodeRecord } from './recorder.ts';
-import { type StepNodes, STEPS, stepsOf } from './step-shape.ts';
 
 /**
  * Helpers that say in which order tasks run that take no values of each other, in the shapes of pipelines: each step runs

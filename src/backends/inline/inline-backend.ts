@@ -17,7 +17,7 @@ import type {
   StreamStep,
   Timer,
 } from '../../model/index.ts';
-import { InlineCalls } from './inline-calls.ts';
+import { InProcessCalls } from '../in-process/index.ts';
 
 export interface InlineOptions {
   /** Attempts at a time. @default the engine's `slots`, else 1000: most of what runs here waits for something */
@@ -54,7 +54,7 @@ class InlineBackend implements Backend {
   };
   readonly #options: InlineOptions;
   #context: BackendContext | undefined;
-  #calls: InlineCalls | undefined;
+  #calls: InProcessCalls | undefined;
   #ends: BackendEvent[] = [];
   #isTurnDue = false;
   readonly #timers = new Map<AttemptId, Timer>();
@@ -65,7 +65,7 @@ class InlineBackend implements Backend {
 
   async open(context: BackendContext): Promise<readonly Place[]> {
     this.#context = context;
-    this.#calls = new InlineCalls({
+    this.#calls = new InProcessCalls({
       // Calls that are still coming to their end after the disposal are nobody's any more.
       context: { ...context, report: (event) => this.#context?.report(event) },
       ended: (end) => this.#tell({ kind: 'ended', ...end }),
@@ -89,7 +89,7 @@ class InlineBackend implements Backend {
   }
 
   pull(attempt: AttemptId, request: StreamRequest): Promise<StreamStep> {
-    return (this.#calls as InlineCalls).pull(attempt, request);
+    return (this.#calls as InProcessCalls).pull(attempt, request);
   }
 
   resize(slots: number): void {

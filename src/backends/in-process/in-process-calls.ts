@@ -20,16 +20,25 @@ const HEARTBEAT_MS = 50;
 const CANCELLED: Outcome = { kind: 'cancelled', by: 'user' };
 
 /** How a call came to its end. */
-export interface InlineEnd {
+export interface CallEnd {
   readonly attempt: AttemptId;
   readonly outcome: Outcome;
   readonly startedAt?: number;
   readonly endedAt?: number;
 }
 
-export interface InlineCallsOptions {
+/** Makes a call its own way: `make` is how it is made otherwise. */
+export type MakeCall = (
+  order: AttemptOrder,
+  make: () => CallOutcome | Promise<CallOutcome>,
+  signal: AbortSignal,
+) => Promise<CallOutcome>;
+
+export interface InProcessCallsOptions {
   readonly context: BackendContext;
-  readonly ended: (end: InlineEnd) => void;
+  /** @default as the call says */
+  readonly make?: MakeCall;
+  readonly ended: (end: CallEnd) => void;
 }
 
 interface Pull {
@@ -56,16 +65,18 @@ const FORGOTTEN: Outcome = { kind: 'lost', why: 'its function was held in the me
  * Calls made in this very process, on its one thread. A call that computes keeps everybody waiting; one that awaits
  * keeps nobody. Nothing can be done to a call against its will: one that ignores its signal is given up after its grace.
  */
-export class InlineCalls {
+export class InProcessCalls {
   readonly #backend: BackendContext;
-  readonly #ended: InlineCallsOptions['ended'];
+  readonly #ended: InProcessCallsOptions['ended'];
+  readonly #make: MakeCall | undefined;
   readonly #live = new Map<AttemptId, LiveCall>();
   readonly #closing = new Map<LiveCall, () => void>();
   #waiting: LiveCall[] = [];
 
-  constructor({ context, ended }: InlineCallsOptions) {
+  constructor({ context, ended, make }: InProcessCallsOptions) {
     this.#backend = context;
     this.#ended = ended;
+    this.#make = make;
   }
 
   /** Accepts a call: it is made by `runSlice`. */
@@ -171,17 +182,19 @@ export class InlineCalls {
     const { work, context } = live;
     const { attempt } = live.order;
     const { call: reference, args, stream } = work;
-    return runCall(stream === true ? { reference, args, stream } : { reference, args }, {
-      context,
-      project: this.#backend.project,
-      local: true,
-      valueBytes: MAX_VALUE_BYTES,
-      streaming: (request) => {
-        live.request = request;
-        this.#backend.report({ kind: 'phase', attempt, phase: 'streaming' });
-      },
-      stepped: (step) => live.pulls.shift()?.resolve(step),
-    });
+    const make = (): CallOutcome | Promise<CallOutcome> =>
+      runCall(stream === true ? { reference, args, stream } : { reference, args }, {
+        context,
+        project: this.#backend.project,
+        local: true,
+        valueBytes: MAX_VALUE_BYTES,
+        streaming: (request) => {
+          live.request = request;
+          this.#backend.report({ kind: 'phase', attempt, phase: 'streaming' });
+        },
+        stepped: (step) => live.pulls.shift()?.resolve(step),
+      });
+    return this.#make === undefined ? make() : this.#make(live.order, make, context.signal);
   }
 
   #redirect(live: LiveCall): void {

@@ -1,0 +1,1 @@
+export { customBackend, type CustomBackendOptions, type CustomTask } from './custom-backend.ts';

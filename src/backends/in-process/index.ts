@@ -1,0 +1,1 @@
+export { InProcessCalls, type MakeCall } from './in-process-calls.ts';

@@ -1,0 +1,100 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { command, type CustomTask, customBackend, Engine, json, sh, task, workflow } from '../../../src/index.ts';
+import { systemClock, systemRandom } from '../../../src/process/index.ts';
+import { type BackendFixture, backendCasesFor } from '../../../src/testing/index.ts';
+import { giveBack, ownFolder } from '../../own-folder.ts';
+
+async function fixture(): Promise<BackendFixture> {
+  const backend = customBackend({ name: 'mine', executeTask: (given) => given.execute(), slots: 2 });
+  const project = ownFolder('custom');
+  const directory = join(project, 'store');
+  mkdirSync(directory);
+  return {
+    backend,
+    clock: systemClock,
+    random: systemRandom,
+    directory,
+    project,
+    [Symbol.asyncDispose]: async () => {
+      await backend[Symbol.asyncDispose]();
+      await giveBack(project);
+    },
+  };
+}
+
+describe('the contract, kept by a backend that is one function', () => {
+  test.each(backendCasesFor(['calls', 'commands']))('$name', async (backendCase) => {
+    await backendCase.run(fixture);
+  });
+});
+
+const double = task('double', (x: number) => x * 2);
+const write = command('write', {
+  run: (p: { n: number }) => sh`echo ${p.n} > n.json; exit ${p.n - 1}`,
+  outputs: { n: json<number>('n.json') },
+});
+
+async function play(executeTask: (given: CustomTask, signal: AbortSignal) => unknown, build: () => unknown) {
+  const project = ownFolder('custom');
+  try {
+    await using engine = await Engine.open({ backends: [customBackend({ name: 'mine', executeTask })], project });
+    const run = await engine.run(workflow('flow', build), { backend: 'mine' });
+    return await run.result().catch((error: Error) => error.message);
+  } finally {
+    await giveBack(project);
+  }
+}
+
+test('what the function returns is the result of a call; of a command, its outputs are', async () => {
+  const seen: string[] = [];
+  const result = await play(
+    async (given) => {
+      seen.push(`${given.job} ${given.work.kind}`);
+      const made = await given.execute();
+      return given.work.kind === 'call' ? (made as number) + 1 : made;
+    },
+    () => ({ called: double(4), written: write({ n: 1 }).n }),
+  );
+
+  expect(result).toEqual({ called: 9, written: 1 });
+  expect(seen.toSorted()).toEqual(['double-1 call', 'write-1 command']);
+});
+
+test('what the function throws, and the exit code of a command, fail the job', async () => {
+  expect(
+    await play(
+      () => Promise.reject(new Error('no node')),
+      () => double(4),
+    ),
+  ).toContain('no node');
+  expect(
+    await play(
+      (given) => given.execute(),
+      () => write({ n: 4 }).n,
+    ),
+  ).toContain('exit code 3');
+  expect(
+    await play(
+      () => 7,
+      () => write({ n: 4 }).n,
+    ),
+  ).toContain('exit code 7');
+  expect(
+    await play(
+      () => 0,
+      () => write({ n: 4 }).n,
+    ),
+  ).toContain('declared output missing: n');
+});
+
+const nothing = (): void => undefined;
+
+test.each<[object, string]>([
+  [{ name: '', executeTask: nothing }, 'has no name'],
+  [{ name: 'x' }, "backend 'x' executes nothing"],
+  [{ name: 'x', executeTask: nothing, slots: 0.5 }, "slots of backend 'x' can't be 0.5"],
+])('%o is refused', (options, message) => {
+  expect(() => customBackend(options as never)).toThrow(message);
+});
