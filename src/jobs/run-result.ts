@@ -12,9 +12,18 @@ export async function resolveResult(
   const values = await valuesOf(jobs);
   const known = new Map(jobs.map((job, i) => [job, values[i]]));
   return resolveArgument(
-    data,
+    withoutValueless(data, known),
     resolveContext((job) => known.get(job), { project: '', clones: true }),
   );
+}
+
+/** What no branch chose, and what only waits, has no value: null stands for it. */
+function withoutValueless(data: Json, known: ReadonlyMap<number, Value | undefined>): Json {
+  if (typeof data !== 'object' || data === null) return data;
+  if (Array.isArray(data)) return (data as readonly Json[]).map((part) => withoutValueless(part, known));
+  const ref: unknown = Object.hasOwn(data, '$ref') ? (data as Record<string, unknown>)['$ref'] : undefined;
+  if (Array.isArray(ref)) return known.get(ref[0] as number) === undefined ? null : data;
+  return Object.fromEntries(Object.entries(data).map(([key, part]) => [key, withoutValueless(part as Json, known)]));
 }
 
 /** The jobs that data refers to, at any depth. */

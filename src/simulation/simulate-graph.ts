@@ -6,6 +6,7 @@ import {
   type BackendContext,
   type CriticalPath,
   criticalPath,
+  type Definition,
   type Graph,
   HeddleError,
   type LaunchAnswer,
@@ -13,6 +14,7 @@ import {
   type RecoverAnswer,
   type RecoverQuery,
   type ResolvedWork,
+  textAt,
 } from '../model/index.ts';
 import { VolatileStore } from '../store/index.ts';
 import { SimulatedProcess } from './simulated-process.ts';
@@ -35,9 +37,11 @@ export interface SimulatedRun {
  * Runs a graph in virtual time through the production engine, on a machine with so many cores: every job takes
  * exactly as long as the graph expects, else as long as it asks for, and nothing fails.
  *
- * @throws {HeddleError} RESOURCES_IMPOSSIBLE when a job asks for more than the machine has
+ * @throws {HeddleError} RESOURCES_IMPOSSIBLE when a job asks for more than the machine has, GRAPH_INVALID when values decide
+ *   what the graph becomes
  */
 export async function simulateGraph(given: Graph, cores: number): Promise<SimulatedRun> {
+  refuseControls(given);
   const graph = withTimes(given);
   const world = new World({ seed: 0, wallMs: 0 });
   const { clock } = new SimulatedProcess(world, 'engine', () => false);
@@ -76,6 +80,19 @@ export async function simulateGraph(given: Graph, cores: number): Promise<Simula
     lowerBoundMs: Math.max(path.lengthMs, workMs / cores),
     criticalPath: path,
   };
+}
+
+/** How many tasks a map becomes, and which branch is taken, is said by values; and there are none. */
+function refuseControls({ name, definitions, definitionOf, names }: Graph): void {
+  const first = definitionOf.findIndex((number) => (definitions[number] as Definition).kind === 'control');
+  if (first === -1) return;
+  throw new HeddleError(
+    'GRAPH_INVALID',
+    `what '${name}' consists of is known only when it runs: '${textAt(names, first)}' is decided by a value`,
+    {
+      hint: 'a workflow without map, branch and loop over values of tasks can be simulated; a list known before needs no map: list.map(...)',
+    },
+  );
 }
 
 /** Lets virtual time pass until a promise settles. */

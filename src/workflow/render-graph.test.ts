@@ -1,6 +1,17 @@
 import { expect, test } from 'vitest';
 import { type Graph } from '../model/index.ts';
-import { graph as direct, graphFromJson, noop, renderGraph, type GraphFormat } from './index.ts';
+import {
+  graph as direct,
+  graphFromJson,
+  type GraphFormat,
+  is,
+  loop,
+  map,
+  noop,
+  renderGraph,
+  when,
+  workflow,
+} from './index.ts';
 
 const diamond: Graph = direct('a "diamond"', (g) => {
   g.add('top', { definition: noop.definition });
@@ -97,4 +108,26 @@ test('draws an empty graph, and refuses one nobody could look at', () => {
   }
   expect(rendered('dot', large)).toContain('"t4999" -> "t5000"');
   expect(rendered('text', large).split('\n')).toHaveLength(5003);
+});
+
+test('control nodes say what they become', () => {
+  const flow = workflow('flow', () =>
+    map([1, 2], (x) =>
+      when(
+        is(x, '>', 1),
+        () => loop({ initial: x, body: (state) => state, until: (state) => is(state, '<', 1), maxIterations: 2 }),
+        () => noop().named('small') && x,
+      ),
+    ),
+  ).build();
+
+  expect(rendered('text', flow)).toMatchInlineSnapshot(`
+    "flow: 2 tasks, 1 edges
+      map-1 {each: branch-1 {then: loop-1 {each turn: nothing}; otherwise: small}}
+      map-1/gather <- map-1
+    "
+  `);
+  expect(rendered('dot', flow)).toContain('"map-1" [shape=hexagon, tooltip="each: branch-1 {');
+  expect(rendered('mermaid', flow)).toContain('n0{{"map-1"}}');
+  expect(rendered('svg', flow)).toContain('<g class="control"><title>map-1 {each: branch-1 {');
 });

@@ -1,4 +1,5 @@
 import { DATA_EDGE, type Graph, HeddleError, type Status, textAt, topologicalOrder } from '../model/index.ts';
+import { controlWords } from './describe-control.ts';
 import { graphToJson } from './graph-json.ts';
 import { drawSvg } from './render-svg.ts';
 
@@ -76,15 +77,18 @@ export function* edgesInto(graph: Graph, i: number): Generator<Edge, void> {
   }
 }
 
-/** Every task after those it needs, and whom it needs; `(x)` is needed for its end only. */
+/** Every task after those it needs, and whom it needs; `(x)` is needed for its end only. What a control node becomes stands in braces. */
 function* graphText(graph: Graph, stateOf: StateOf): Generator<string, void> {
   yield `${graph.name}: ${graph.size} tasks, ${graph.edgeFrom.length} edges\n`;
+  const words = controlWords(graph);
   for (const i of topologicalOrder(graph)) {
     const needs = [...edgesInto(graph, i)].map(({ from, ordered }) =>
       ordered ? `(${textAt(graph.names, from)})` : textAt(graph.names, from),
     );
     const state = stateOf(i);
-    const name = state === undefined ? textAt(graph.names, i) : `${textAt(graph.names, i)} [${state}]`;
+    const inside = words.get(i) ?? '';
+    const braced = inside === '' ? textAt(graph.names, i) : `${textAt(graph.names, i)} {${inside}}`;
+    const name = state === undefined ? braced : `${braced} [${state}]`;
     yield needs.length === 0 ? `  ${name}\n` : `  ${name} <- ${needs.join(', ')}\n`;
   }
 }
@@ -96,10 +100,16 @@ function dotText(text: string): string {
 
 function* graphDot(graph: Graph, stateOf: StateOf): Generator<string, void> {
   yield `digraph ${dotText(graph.name)} {\n  node [shape=box];\n`;
+  const words = controlWords(graph);
   for (let i = 0; i < graph.size; i += 1) {
     const fill = FILLS[stateOf(i) ?? 'pending'];
-    const style = fill === undefined ? '' : ` [style=filled, fillcolor="${fill}"]`;
-    yield `  ${dotText(textAt(graph.names, i))}${style};\n`;
+    const inside = words.get(i);
+    const attributes = [
+      ...(inside === undefined ? [] : ['shape=hexagon']),
+      ...(inside === undefined || inside === '' ? [] : [`tooltip=${dotText(inside)}`]),
+      ...(fill === undefined ? [] : ['style=filled', `fillcolor="${fill}"`]),
+    ];
+    yield `  ${dotText(textAt(graph.names, i))}${attributes.length === 0 ? '' : ` [${attributes.join(', ')}]`};\n`;
   }
   for (let i = 0; i < graph.size; i += 1) {
     for (const { from, ordered } of edgesInto(graph, i)) {
@@ -116,7 +126,11 @@ function mermaidText(text: string): string {
 
 function* graphMermaid(graph: Graph, stateOf: StateOf): Generator<string, void> {
   yield 'flowchart TD\n';
-  for (let i = 0; i < graph.size; i += 1) yield `  n${i}[${mermaidText(textAt(graph.names, i))}]\n`;
+  const words = controlWords(graph);
+  for (let i = 0; i < graph.size; i += 1) {
+    const text = mermaidText(textAt(graph.names, i));
+    yield words.has(i) ? `  n${i}{{${text}}}\n` : `  n${i}[${text}]\n`;
+  }
   for (let i = 0; i < graph.size; i += 1) {
     for (const { from, ordered } of edgesInto(graph, i)) yield `  n${from} ${ordered ? '-.->' : '-->'} n${i}\n`;
   }

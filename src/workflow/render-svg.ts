@@ -1,4 +1,5 @@
 import { DATA_EDGE, type Graph, textAt, topologicalOrder } from '../model/index.ts';
+import { controlWords } from './describe-control.ts';
 
 const ROW_HEIGHT = 64;
 const BOX_HEIGHT = 28;
@@ -21,16 +22,19 @@ interface Box {
  */
 export function* drawSvg(graph: Graph, fillOf: (i: number) => string | undefined): Generator<string, void> {
   const boxes = placed(graph);
+  const words = controlWords(graph);
   const width = Math.ceil(Math.max(0, ...boxes.map(({ x, width: box }) => x + box)) + MARGIN);
   const height = Math.max(0, ...boxes.map(({ y }) => y)) + BOX_HEIGHT + MARGIN;
   yield `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">\n`;
   yield `<title>${xmlText(graph.name)}</title>\n`;
-  yield '<style>rect{fill:#f4f6f8;stroke:#5b6b7b}text{font:12px monospace;text-anchor:middle;fill:#1b2733}path{fill:none;stroke:#8a98a6}.order{stroke-dasharray:4 3}</style>\n';
+  yield '<style>rect{fill:#f4f6f8;stroke:#5b6b7b}text{font:12px monospace;text-anchor:middle;fill:#1b2733}path{fill:none;stroke:#8a98a6}.order,.control rect{stroke-dasharray:4 3}</style>\n';
   for (let i = 0; i < graph.size; i += 1) yield* edgePaths(graph, i, boxes);
   for (const [i, box] of boxes.entries()) {
     const middle = round(box.x + box.width / 2);
     const fill = fillOf(i);
-    yield `<g><title>${xmlText(textAt(graph.names, i))}</title><rect x="${round(box.x)}" y="${box.y}" width="${box.width}" height="${BOX_HEIGHT}" rx="4"${fill === undefined ? '' : ` style="fill:${fill}"`}/>`;
+    const inside = words.get(i);
+    const title = `${textAt(graph.names, i)}${inside === undefined || inside === '' ? '' : ` {${inside}}`}`;
+    yield `<g${inside === undefined ? '' : ' class="control"'}><title>${xmlText(title)}</title><rect x="${round(box.x)}" y="${box.y}" width="${box.width}" height="${BOX_HEIGHT}" rx="${inside === undefined ? 4 : BOX_HEIGHT / 2}"${fill === undefined ? '' : ` style="fill:${fill}"`}/>`;
     yield `<text x="${middle}" y="${box.y + 18}">${xmlText(box.label)}</text></g>\n`;
   }
   yield '</svg>\n';

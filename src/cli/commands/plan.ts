@@ -18,7 +18,10 @@ export interface PlanFlags extends LoadFlags {
 /** Says what would run, what an earlier result stands for, in an order that is possible, and why. Starts nothing. */
 export async function plan(context: Context, [file = '']: readonly string[], flags: PlanFlags): Promise<number> {
   const { graph, origin } = await loadWorkflow(file, flags);
-  if (mayReuse(graph) || flags.cache === 'on') return planCached(context, { graph, project: origin.project, flags });
+  // What depends on a value, no list of jobs can say.
+  const hasControls = graph.definitions.some(({ kind }) => kind === 'control');
+  if (hasControls || mayReuse(graph) || flags.cache === 'on')
+    return planCached(context, { graph, project: origin.project, flags });
   return planPlain(context, graph);
 }
 
