@@ -147,6 +147,8 @@ async function fromStore(stored: Stored, index: number): Promise<Known> {
 }
 
 function isSatisfied(accept: number, status: Status): boolean {
+  // What is skipped stands as created, and keeps nobody waiting.
+  if (status === 'created') return accept !== DATA_EDGE;
   return accept === DATA_EDGE ? status === 'done' : (accept & acceptBit(status)) !== 0;
 }
 
@@ -155,6 +157,11 @@ function* upstreamOf(jobs: RunJobs, index: number): Generator<{ readonly from: n
   const at = index - graph.base;
   for (let edge = graph.edgeOffsets[at] as number; edge < (graph.edgeOffsets[at + 1] as number); edge += 1) {
     yield { from: graph.edgeFrom[edge] as number, accept: graph.edgeAccept[edge] as number };
+  }
+  for (const { late } of jobs.graphs) {
+    if (late === undefined) continue;
+    for (let edge = late.to.indexOf(index); edge !== -1; edge = late.to.indexOf(index, edge + 1))
+      yield { from: late.from[edge] as number, accept: late.accept[edge] as number };
   }
 }
 
@@ -175,6 +182,7 @@ async function rootOf({ store, found, jobs }: Stored, index: number): Promise<st
 }
 
 function headline({ name, status, detail, fence }: Known): string {
+  if (status === 'created') return `${name} is skipped`;
   const state = detail === '' ? status : `${status} (${detail})`;
   return fence > 1 ? `${name} is ${state}, attempt ${fence}` : `${name} is ${state}`;
 }
@@ -183,6 +191,13 @@ function reasons(known: Known, found: FoundRun, context: Context): readonly stri
   const lines: string[] = [];
   const resume = `heddle resume ${found.row.id}${storeFlag(context)}`;
   const retry = `heddle retry ${found.row.id}${storeFlag(context)}`;
+  // It never was a job, and will not be one.
+  if (known.status === 'created')
+    return [
+      known.becauseOf === undefined
+        ? 'no branch chose it, or what it needs'
+        : `it needs the value of '${known.becauseOf}', which no branch chose`,
+    ];
   if (!isFinal(known.status)) {
     if (found.owner === undefined) lines.push(`nobody runs this run: ${resume} continues it`);
     lines.push(...pendingReasons(known, found, context));
@@ -221,6 +236,8 @@ function pendingReasons(known: Known, found: FoundRun, context: Context): readon
   if (explanation?.request !== undefined) lines.push(requestText(explanation));
   if (explanation?.limit !== undefined)
     lines.push(`as many attempts run as may at a time, over all backends: ${explanation.limit}`);
+  if (explanation?.cap !== undefined)
+    lines.push(`as many jobs of '${explanation.cap.name}' run as may at a time: ${explanation.cap.limit}`);
   if (explanation?.reservedFor !== undefined)
     lines.push(`what is free is kept for '${explanation.reservedFor}', which has waited longer`);
   if (explanation?.wakeAt !== undefined && explanation.wakeAt > 0) {
