@@ -38,7 +38,9 @@ export function connectWriter(options: ConnectionOptions): DatabaseSync {
 
 /** Opens a connection that only reads, and so never waits for the writer nor lets it wait. */
 export function connectReader(path: string): DatabaseSync {
-  return new DatabaseSync(path, { readOnly: true, timeout: 0 });
+  return opened(new DatabaseSync(path, { readOnly: true, timeout: 0 }), (db) => {
+    db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
+  });
 }
 
 function opened(db: DatabaseSync, set: (db: DatabaseSync) => void): DatabaseSync {

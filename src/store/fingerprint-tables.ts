@@ -104,17 +104,29 @@ export class FingerprintReader {
     this.#statements = new Statements(db);
   }
 
+  /** Asked for each of a hundred thousand jobs: answered from the index alone. */
   find(fingerprints: readonly string[], except: string, skip: number): readonly (FoundResult | undefined)[] {
-    const latest = this.#statements.get(`SELECT r.id, f.job, f.name FROM fingerprints f
-      JOIN runs r ON r.run_key = f.run_key
-      WHERE f.fingerprint = ? AND f.sealed = 1 AND r.state = 'ready' AND r.id <> ?
-      ORDER BY f.run_key DESC, f.job LIMIT 1 OFFSET ?`);
+    const latest = this.#statements.get(`SELECT run_key, job, name FROM fingerprints INDEXED BY fingerprints_sealed
+      WHERE fingerprint = ? AND sealed = 1 ORDER BY run_key DESC, job DESC`);
+    const runs = new Map<number, RunId | ''>();
     return fingerprints.map((fingerprint) => {
-      const row = latest.get(fingerprint, except, skip) as Row | undefined;
-      return row === undefined
-        ? undefined
-        : { run: asRunId(String(row[0])), job: Number(row[1]), name: String(row[2]) };
+      let left = skip;
+      for (const row of latest.iterate(fingerprint) as unknown as Iterable<Row>) {
+        const key = Number(row[0]);
+        let run = runs.get(key);
+        if (run === undefined) runs.set(key, (run = this.#readyRun(key)));
+        if (run === '' || run === except) continue;
+        if (left === 0) return { run, job: Number(row[1]), name: String(row[2]) };
+        left -= 1;
+      }
+      return undefined;
     });
+  }
+
+  /** Empty for one that is being removed. */
+  #readyRun(key: number): RunId | '' {
+    const row = this.#statements.row("SELECT id FROM runs WHERE run_key = ? AND state = 'ready'", key);
+    return row === undefined ? '' : asRunId(String(row[0]));
   }
 
   of(run: RunId, jobs: readonly number[]): readonly (FingerprintRow | undefined)[] {

@@ -140,7 +140,7 @@ export const MIGRATIONS: readonly string[] = [
     at REAL NOT NULL,
     PRIMARY KEY (run_key, job, variant)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX fingerprints_sealed ON fingerprints (fingerprint) WHERE sealed = 1;
+  CREATE INDEX fingerprints_sealed ON fingerprints (fingerprint, run_key, job, name) WHERE sealed = 1;
   CREATE INDEX fingerprints_by_name ON fingerprints (task, name, at);
   CREATE INDEX fingerprints_by_source ON fingerprints (from_run, run_key) WHERE from_run <> '';
   CREATE TABLE code (hash TEXT PRIMARY KEY, files TEXT NOT NULL) STRICT, WITHOUT ROWID;

@@ -24,7 +24,7 @@ export class CodeBook {
 
   /** Undefined where the code can't be known. */
   code(reference: CallReference): CallCode | undefined {
-    const key = JSON.stringify(reference);
+    const key = keyOf(reference);
     const known = this.#known.get(key);
     if (known !== undefined || this.#known.has(key)) return known;
     const code = callCode(reference);
@@ -50,4 +50,10 @@ export class CodeBook {
     const text = await this.#store?.code(hash);
     return text === undefined ? undefined : (JSON.parse(text) as Readonly<Record<string, string>>);
   }
+}
+
+/** Asked for each job: quicker than its JSON. */
+function keyOf(reference: CallReference): string {
+  if (reference.kind !== 'module') return JSON.stringify(reference);
+  return `${reference.module}\n${reference.name}\n${reference.task === true ? 'task' : ''}`;
 }

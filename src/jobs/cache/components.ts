@@ -139,8 +139,11 @@ export function describeTask(task: ReadyTask, placeless: Placeless, context: Des
   const fixed = fixedParts(task, work, context.code);
   const given = work.kind === 'call' ? argumentParts(work, context) : inputParts(work, context);
   if (fixed === undefined || given === undefined) return undefined;
-  const components = JSON.stringify(Object.fromEntries([...fixed, ...given]));
-  return { fingerprint: hash('sha256', `${VERSION}\n${components}`), base: baseOf(fixed), components, uses };
+  const { base, json } = baseOf(fixed);
+  let components = json.slice(0, -1);
+  for (const [name, text] of given) components += `,${JSON.stringify(name)}:${JSON.stringify(text)}`;
+  components += '}';
+  return { fingerprint: hash('sha256', `${VERSION}\n${components}`), base, components, uses };
 }
 
 /**
@@ -160,14 +163,21 @@ export function describeBase(
       ? { kind: 'call', call: locateCall(parsed.call, project), stream: parsed.stream, environment }
       : { kind: 'command', outputs: parsed.outputs ?? [], environment };
   const fixed = fixedParts(task, work, code);
-  return fixed && { base: baseOf(fixed), components: JSON.stringify(Object.fromEntries(fixed)) };
+  if (fixed === undefined) return undefined;
+  const { base, json } = baseOf(fixed);
+  return { base, components: json };
 }
 
 const NOOP: CallPayload = { call: { kind: 'builtin', name: 'noop' }, args: [] };
 
-function baseOf(fixed: readonly (readonly [string, string])[]): string {
-  return hash('sha256', `${VERSION} base\n${JSON.stringify(fixed)}`);
+/** Fixed components as JSON, and their hash: jobs of one task nearly always have the same, one after the other. */
+function baseOf(fixed: Parts): { readonly base: string; readonly json: string } {
+  const json = `{${fixed.map(([name, text]) => `${JSON.stringify(name)}:${JSON.stringify(text)}`).join()}}`;
+  if (latest.json !== json) latest = { json, base: hash('sha256', `${VERSION} base\n${json}`) };
+  return latest;
 }
+
+let latest = { json: '', base: '' };
 
 /** What of a job's work is known before its inputs are. */
 type FixedWork = {

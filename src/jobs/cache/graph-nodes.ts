@@ -39,11 +39,21 @@ export class GraphNodes {
   }
 
   node(index: number): GraphNode {
+    return {
+      name: this.name(index),
+      definition: this.definition(index),
+      payload: this.payload(index),
+      needs: this.needs(index),
+    };
+  }
+
+  /** Jobs whose values a node takes. */
+  needs(index: number): readonly number[] {
     const needs: number[] = [];
     this.eachUpstream(index, (from, accept) => {
       if (accept === DATA_EDGE) needs.push(from);
     });
-    return { name: this.name(index), definition: this.definition(index), payload: this.payload(index), needs };
+    return needs;
   }
 
   /** Calls back for each edge into a node that was there when it was added. */

@@ -85,6 +85,8 @@ class Planning {
   readonly #verdicts: (Verdict | undefined)[];
   readonly #bases = new Map<string, ReadonlySet<string>>();
   readonly #order: number[] = [];
+  /** Jobs that have an edge from each. */
+  readonly #next: number[][] = [];
   /** Jobs that may not be wanted at all. */
   readonly #uncertain = new Set<number>();
 
@@ -121,12 +123,11 @@ class Planning {
   /** Jobs by when they can be judged: all that they wait for has been. Kahn's algorithm, a layer at a time. */
   *#waves(): Generator<readonly number[]> {
     const waits = new Int32Array(this.#nodes.size);
-    const next: number[][] = [];
     let wave: number[] = [];
     for (let index = 0; index < this.#nodes.size; index += 1) {
       this.#nodes.eachUpstream(index, (from) => {
         waits[index] = (waits[index] as number) + 1;
-        (next[from] ??= []).push(index);
+        (this.#next[from] ??= []).push(index);
       });
       if (waits[index] === 0) wave.push(index);
     }
@@ -135,7 +136,7 @@ class Planning {
       yield wave;
       const after: number[] = [];
       for (const index of wave) {
-        for (const to of next[index] ?? []) {
+        for (const to of this.#next[index] ?? []) {
           waits[to] = (waits[to] as number) - 1;
           if (waits[to] === 0) after.push(to);
         }
@@ -190,7 +191,7 @@ class Planning {
 
   /** A job it takes the value of, whose value is not known. */
   #unknownNeed(index: number): number | undefined {
-    return this.#nodes.node(index).needs.find((need) => this.#verdicts[need]?.action !== 'reuse');
+    return this.#nodes.needs(index).find((need) => this.#verdicts[need]?.action !== 'reuse');
   }
 
   /** Some of its inputs are still to be made: unless no earlier result can be its own, nobody knows. */
@@ -214,16 +215,19 @@ class Planning {
   }
 
   async #judgeKnown(indices: readonly number[]): Promise<void> {
-    const tasks = indices.map((index) => {
-      const { definition, payload } = this.#nodes.node(index);
-      return { definition, payload, value: (node: number) => this.#verdicts[node]?.value };
-    });
+    const value = (node: number): Value | undefined => this.#verdicts[node]?.value;
+    const tasks = indices.map((index) => ({
+      definition: this.#nodes.definition(index),
+      payload: this.#nodes.payload(index),
+      value,
+    }));
     const described = await this.#results.describe(tasks);
-    const asked = indices.flatMap((index, i) => (described[i] === undefined ? [] : [{ index, what: described[i] }]));
+    const asked = indices.flatMap((index, i) => (described[i] === undefined ? [] : [{ index, i, what: described[i] }]));
     const found = await this.#results.lookup(
-      asked.map(({ index, what }) => ({
+      asked.map(({ index, i, what }) => ({
         fingerprint: what.fingerprint,
-        temporary: temporaryOutputs(this.#nodes.payload(index)),
+        temporary: temporaryOutputs(tasks[i]?.payload ?? ''),
+        withoutValue: this.#nodes.definition(index).kind === 'call' && this.#next[index] === undefined,
       })),
     );
     for (const [i, index] of indices.entries())
@@ -255,7 +259,7 @@ class Planning {
     const after = this.#takers();
     for (let index = stack.pop(); index !== undefined; index = stack.pop()) {
       const verdict = this.#verdicts[index] as Verdict;
-      for (const need of this.#nodes.node(index).needs) {
+      for (const need of this.#nodes.needs(index)) {
         const upstream = this.#verdicts[need] as Verdict;
         if (!this.#mayNeed(verdict, need)) continue;
         // Which files it takes is only known where its inputs are.
@@ -294,7 +298,7 @@ class Planning {
   #takers(): ReadonlyMap<number, readonly number[]> {
     const takers = new Map<number, number[]>();
     for (const index of this.#order) {
-      for (const need of this.#nodes.node(index).needs) {
+      for (const need of this.#nodes.needs(index)) {
         const list = takers.get(need);
         if (list === undefined) takers.set(need, [index]);
         else list.push(index);

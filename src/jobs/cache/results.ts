@@ -14,6 +14,8 @@ export interface Wanted {
   readonly fingerprint: string;
   /** Names of outputs that are temporary. */
   readonly temporary: ReadonlySet<string>;
+  /** Nobody takes its value, and it has no files. @default false */
+  readonly withoutValue?: boolean;
 }
 
 /** What was found for a fingerprint. */
@@ -92,9 +94,7 @@ export class Results {
         (await this.#store?.fingerprints?.find(fingerprints, { skip, ...(except === undefined ? {} : { except }) })) ??
         [];
       const there = open.flatMap((i, n) => (found[n] === undefined ? [] : [{ i, source: found[n] as FoundResult }]));
-      const judged = await this.#judge(
-        there.map(({ i, source }) => ({ source, temporary: (wanted[i] as Wanted).temporary })),
-      );
+      const judged = await this.#judge(there.map(({ i, source }) => ({ ...(wanted[i] as Wanted), source })));
       for (const [n, { i }] of there.entries()) {
         const answer = judged[n] as Lookup;
         // What is said of the latest stands, unless an older one can be taken.
@@ -123,11 +123,9 @@ export class Results {
     return resolve(this.project, path);
   }
 
-  async #judge(
-    found: readonly { readonly source: FoundResult; readonly temporary: ReadonlySet<string> }[],
-  ): Promise<readonly Lookup[]> {
+  async #judge(found: readonly (Wanted & { readonly source: FoundResult })[]): Promise<readonly Lookup[]> {
     if (found.length === 0) return [];
-    const values = await this.#valuesOf(found.map(({ source }) => source));
+    const values = await this.#valuesOf(found);
     const outputs = values.map((value) => outputsOf(value));
     const sizes = new Map<string, number>();
     for (const each of outputs) for (const [, output] of each) sizes.set(this.placeOf(output), output.file.size);
@@ -149,14 +147,20 @@ export class Results {
     });
   }
 
-  async #valuesOf(sources: readonly FoundResult[]): Promise<readonly (Value | undefined)[]> {
-    const byRun = Map.groupBy(sources.keys(), (i) => (sources[i] as FoundResult).run);
-    const values: (Value | undefined)[] = [];
+  async #valuesOf(
+    found: readonly (Wanted & { readonly source: FoundResult })[],
+  ): Promise<readonly (Value | undefined)[]> {
+    const byRun = new Map<RunId, number[]>();
+    for (const [i, { source, withoutValue }] of found.entries()) {
+      if (withoutValue === true) continue;
+      const positions = byRun.get(source.run);
+      if (positions === undefined) byRun.set(source.run, [i]);
+      else positions.push(i);
+    }
+    const values = Array.from<Value | undefined>({ length: found.length });
     for (const [run, positions] of byRun) {
-      const read = await this.#store?.values(
-        run,
-        positions.map((i) => (sources[i] as FoundResult).job),
-      );
+      const jobs = positions.map((i) => found[i]?.source.job as number);
+      const read = await this.#store?.values(run, jobs);
       for (const [n, i] of positions.entries()) values[i] = read?.[n];
     }
     return values;
