@@ -1,9 +1,22 @@
 import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { attemptContext, command, sh, task, text, type Workflow, workflow } from '../../src/index.ts';
+import {
+  attemptContext,
+  command,
+  is,
+  json,
+  loop,
+  map,
+  sh,
+  task,
+  text,
+  when,
+  type Workflow,
+  workflow,
+} from '../../src/index.ts';
 
 /**
- * Six shapes of graph whose every body writes its attempt into a ledger that no part of Heddle reads: what ran
+ * Seven shapes of graph whose every body writes its attempt into a ledger that no part of Heddle reads: what ran
  * is known without asking the system under test. Each value is computed from the values it came from, so a lost, doubled or
  * mixed-up result shows in the last one.
  */
@@ -37,6 +50,15 @@ const hopeless = command('hopeless', {
   run: (p: { ledger: string }) => sh`printf '%s %s start\n' "$HEDDLE_JOB_ID" "$HEDDLE_ATTEMPT" >> ${p.ledger}; exit 4`,
   outputs: { value: text('value') },
   retry: { maxAttempts: 1, maxLosses: 50 },
+});
+
+/** A list that nobody knows before. */
+const words = command('words', {
+  run: (p: Step) => sh`printf '%s %s start\n' "$HEDDLE_JOB_ID" "$HEDDLE_ATTEMPT" >> ${p.ledger}
+printf '["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]' > words.json
+printf '%s %s end\n' "$HEDDLE_JOB_ID" "$HEDDLE_ATTEMPT" >> ${p.ledger}`,
+  outputs: { list: json<string[]>('words.json') },
+  retry: RETRY,
 });
 
 interface Call {
@@ -96,7 +118,7 @@ const series = task(
 );
 
 interface Parameters {
-  readonly shape: 'chain' | 'fan' | 'layers' | 'mixed' | 'threads' | 'processes';
+  readonly shape: 'chain' | 'fan' | 'layers' | 'mixed' | 'control' | 'threads' | 'processes';
   readonly directory: string;
 }
 
@@ -133,6 +155,28 @@ const chaos: Workflow<Parameters> = workflow('chaos', ({ shape, directory }: Par
       make(0.01, [never]);
       const cleanUp = make(0.01, []).named('clean-up').after(never, ['failed']);
       return make(0.02, [...tried, cleanUp]).value;
+    }
+    case 'control': {
+      const mapped = map(
+        words({ ledger, sleep: 0.01, inputs: [] }).list,
+        (word, i) => {
+          const made = step({ ledger, sleep: 0.03, inputs: [word] }).value;
+          return when(
+            is(i, '<', 4),
+            () => step({ ledger, sleep: 0.02, inputs: [made, word] }).value,
+            () => made,
+          );
+        },
+        { maxConcurrency: 3 },
+      );
+      const turned = loop({
+        initial: mapped[0]!,
+        body: (state) => step({ ledger, sleep: 0.02, inputs: [state, mapped[1]!] }).value,
+        until: (_, turn) => is(turn, '==', 3),
+        maxIterations: 9,
+      });
+      const all = map([1, 2], () => map(mapped, (each) => step({ ledger, sleep: 0.01, inputs: [each] }).value));
+      return step({ ledger, sleep: 0.01, inputs: [turned, all[0]![3]!, all[1]![9]!] }).value;
     }
     case 'threads':
     case 'processes': {

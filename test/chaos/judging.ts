@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { asRunId, textAt } from '../../src/model/index.ts';
+import { asRunId, type Graph, textAt } from '../../src/model/index.ts';
 import { openStoreAt } from '../../src/jobs/open-store.ts';
 
 /** What the ledger says of one job. */
@@ -42,16 +42,22 @@ export async function readStore(
   await using opened = await openStoreAt(store);
   const run = asRunId(id);
   const graphs = await opened.graph(run);
+  const segmentOf = (index: number): Graph => graphs.findLast((graph) => graph.base <= index) as Graph;
   const nameOf = (index: number): string => {
-    const segment = graphs.findLast((graph) => graph.base <= index);
-    return segment === undefined ? '' : textAt(segment.names, index - segment.base);
+    const segment = segmentOf(index);
+    return textAt(segment.names, index - segment.base);
+  };
+  /** What control nodes keep says where their nodes are, which is no same in two runs; what takes it shows it is right. */
+  const isControl = (index: number): boolean => {
+    const { definitions, definitionOf, base } = segmentOf(index);
+    return definitions[definitionOf[index - base] as number]?.kind === 'control';
   };
   const statuses = new Map<string, string>();
   const values = new Map<string, string>();
   for await (const rows of opened.jobs(run)) {
     for (const row of rows) {
       statuses.set(nameOf(row.job), row.status);
-      if (row.status !== 'done') continue;
+      if (row.status !== 'done' || isControl(row.job)) continue;
       const [value] = await opened.values(run, [row.job]);
       if (value?.codec === 'json') values.set(nameOf(row.job), shown(value.json));
     }

@@ -16,7 +16,7 @@ import { childrenOf, type Process, processesUnder, send } from '../processes.ts'
 
 const BIN = fileURLToPath(new URL('../../bin/heddle.cjs', import.meta.url));
 const FLOW = fileURLToPath(new URL('flow.ts', import.meta.url));
-const SHAPES = ['chain', 'fan', 'layers', 'mixed', 'threads', 'processes'] as const;
+const SHAPES = ['chain', 'fan', 'layers', 'mixed', 'control', 'threads', 'processes'] as const;
 /** Blows a shape: 200 in all on commands where there is time and half as many a shape on lanes, a taste of it otherwise. */
 const BLOWS = Number(process.env['HEDDLE_CHAOS_BLOWS'] ?? (process.env['CI'] === undefined ? 10 : 50));
 
