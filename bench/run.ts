@@ -20,6 +20,7 @@ import { graph } from './rows/graph.ts';
 import { launcher, store } from './rows/parts.ts';
 import { loopGap } from './rows/loop-gap.ts';
 import { granularity } from './rows/metg.ts';
+import { monitor } from './rows/monitor.ts';
 import { restart } from './rows/restart.ts';
 import { scheduler } from './rows/scheduler.ts';
 import { submit } from './rows/submit.ts';
@@ -40,6 +41,7 @@ const ROWS: readonly Row[] = [
   calls,
   submit,
   granularity,
+  monitor,
 ];
 
 const { values, positionals } = parseArgs({

@@ -153,7 +153,7 @@ class Failures {
 async function evidenceOf(directory: string): Promise<readonly string[]> {
   if (!existsSync(directory)) return [];
   const stderr = await lastLines(directory, 'stderr');
-  return [...stderr.map((line) => `  | ${line}`), `  in ${directory}: sh command.sh repeats it by hand`];
+  return [...stderr.map((line) => `  | ${line}`), `  in ${directory}`, '  sh command.sh there repeats it by hand'];
 }
 
 async function report(
@@ -168,9 +168,8 @@ async function report(
   output.say(`${output.style('bold', handle.id)}  ${state}: ${counts} in ${formatDuration(seconds * 1000)}`);
   if (view.status === 'pending') output.say(`  continue with: ${resumeHint(context, handle)}`);
   if (view.status === 'failed') {
-    output.say(
-      `  see: heddle show ${handle.id}${storeFlag(context)}   again: heddle retry ${handle.id}${storeFlag(context)}`,
-    );
+    output.say(`  see:   heddle show ${handle.id}${storeFlag(context)}`);
+    output.say(`  again: heddle retry ${handle.id}${storeFlag(context)}`);
   }
   if (context.json) {
     await output.json({

@@ -217,8 +217,8 @@ const COMMANDS: readonly Declared[] = [
     options: [option('-o, --output <file>', 'write it to a file')],
   },
   {
-    usage: 'export <run>',
-    help: "a run's record in another format",
+    usage: 'export [run]',
+    help: "a run's record in another format; the latest run by default",
     action: async () => (await import('./commands/export.ts')).exportRun,
     options: [
       option('--to <format>', 'which').choices(['rocrate', 'wfformat', 'csv', 'json']).makeOptionMandatory(),

@@ -34,7 +34,7 @@ test('a failing job is told with what it last said, where it ran and how to repe
   expect(ended.code).toBe(1);
   expect(JSON.parse(ended.stdout)).toMatchObject({ status: 'failed', counts: { done: 1, failed: 1, cancelled: 1 } });
   expect(ended.stderr).toContain(
-    `failed bad-1: exit code 3\n  | cannot go on\n  in ${directory}: sh command.sh repeats it by hand\n`,
+    `failed bad-1: exit code 3\n  | cannot go on\n  in ${directory}\n  sh command.sh there repeats it by hand\n`,
   );
   expect(existsSync(join(directory, 'command.sh'))).toBe(true);
 
