@@ -54,7 +54,8 @@ export function promote(core: Core, place: PlaceState): void {
     core.holding += 1;
     allowStart(core, attempt);
     // Its lane may spare itself the word that it has begun; but whether one is there that was never answered for nobody knows.
-    const begins = attempt.isAccepted && attempt.backend.backend.capabilities.local;
+    const { local, immediate } = attempt.backend.backend.capabilities;
+    const begins = attempt.isAccepted && (local || immediate === true);
     if (begins && attempt.startedAt === 0) beginActive(core, attempt, core.now.wall);
   }
 }

@@ -1,6 +1,7 @@
 import {
   type AttemptId,
   type AttemptOrder,
+  type AttemptProcess,
   asError,
   type Backend,
   type BackendCapabilities,
@@ -13,9 +14,10 @@ import {
   type RecoverAnswer,
   type RecoverQuery,
 } from '../../model/index.ts';
-import { type EndTarget, escalate, type LauncherAnswer, MemoryKills, sharesGroup } from '../../process/index.ts';
+import { type Launcher, type LauncherAnswer, MemoryKills, sharesGroup } from '../../process/index.ts';
 import { cutShellsWord, readClaim, readExitRecord, writeFence } from '../workdir/index.ts';
-import { judgeEnd } from './judge.ts';
+import { clear, type Ender, endRemains } from './ending.ts';
+import { type End, judgeEnd } from './judge.ts';
 import { shortest } from './launcher-pool.ts';
 import { LiveAttempt } from './live-attempt.ts';
 import { type CommandsOptions, type Machinery, openMachinery } from './machinery.ts';
@@ -24,17 +26,6 @@ import { type Ended, endedAnswer, type Found, lookInto } from './recovery.ts';
 /** Runs commands as processes of this machine, each in a work directory of its own. */
 export function commandsBackend(options: CommandsOptions = {}): Backend {
   return new CommandsBackend(options);
-}
-
-/** What the process that was the attempt's said at its end. */
-interface End {
-  readonly status: number | string;
-  readonly startedAt: number;
-  readonly endedAt: number;
-  /** Bytes at the end of its stderr that are not its own. */
-  readonly said: number;
-  /** Nothing was said on either stream. */
-  readonly isSilent?: boolean;
 }
 
 /** Between two looks at an attempt of an earlier engine. */
@@ -70,12 +61,13 @@ class CommandsBackend implements Backend {
     this.#opened = await openMachinery(this.#options, {
       context,
       live: this.#live,
+      start: (live) => this.#start(live),
+      changed: (places) => this.#report({ kind: 'places', places }),
       first: ({ attempt }) => this.#report({ kind: 'phase', attempt, phase: 'active' }),
       alive: ({ attempt }) => this.#report({ kind: 'heartbeat', attempt }),
       failed: ({ attempt }, error) => this.#complain(error, `cannot look after the output of ${attempt}`),
     });
-    const { places } = this.#opened;
-    return places;
+    return this.#opened.slots.places;
   }
 
   launch(orders: readonly AttemptOrder[]): readonly LaunchAnswer[] {
@@ -85,6 +77,7 @@ class CommandsBackend implements Backend {
   cancel(attempt: AttemptId, graceMs: number): void {
     const live = this.#live.get(attempt);
     if (live === undefined) return;
+    if (live.room === 'awaited') return this.#tell(live, { kind: 'cancelled', by: 'user' });
     const killAt = this.#now() + graceMs;
     if (live.cancelling !== undefined) {
       live.cancelling.killAt = Math.min(live.cancelling.killAt, killAt);
@@ -106,34 +99,56 @@ class CommandsBackend implements Backend {
     for (const attempt of attempts) this.#ended.delete(attempt);
   }
 
+  *processes(): Generator<AttemptProcess, void> {
+    for (const { process } of this.#live.values()) if (process !== undefined) yield process;
+  }
+
+  recall(attempts: readonly AttemptId[]): void {
+    for (const attempt of attempts) {
+      const live = this.#live.get(attempt);
+      if (live?.room === 'awaited') this.#gone(live, 'it was taken back before it began', true);
+    }
+  }
+
+  resize(slots: number): void {
+    this.#use().slots.resize(slots);
+  }
+
   /** What still runs goes on: its launcher writes the record, and `recover` finds it. */
   async [Symbol.asyncDispose](): Promise<void> {
     const opened = this.#opened;
     this.#opened = undefined;
+    opened?.slots.close();
     for (const live of this.#live.values()) live.launcher?.abandon();
     this.#live.clear();
     await opened?.pool.close();
   }
 
   #launch(order: AttemptOrder): LaunchAnswer {
-    const { attempt, directory, work, limits } = order;
-    const { directories, pool, watch, cwd } = this.#use();
+    const { attempt, directory, work, limits, grant } = order;
+    const { directories, pool, slots, watch, cwd } = this.#use();
     if (work.kind !== 'command') return never('this backend runs commands only');
     if (directory === '' || /[\n\0]|\s$/.test(directory)) return never(`no command can run in '${directory}'`);
     try {
       const { kind, program } = directories.prepare(order, work);
-      const launcher = pool.take();
+      const isAhead = grant.ahead === true;
+      const launcher = isAhead ? undefined : pool.take();
       const live = new LiveAttempt({
         attempt,
+        of: order,
         directory,
         work,
         limits,
         order: { attempt, fence: order.fence, directory: shortest(directory, cwd), kind, program },
+        cpus: grant.cpus,
         now: this.#now(),
       });
       this.#live.set(attempt, live);
-      live.launcher = launcher;
-      launcher.give(live.order, (answer) => this.#answered(live, answer));
+      if (launcher === undefined) slots.lineUp(live);
+      else {
+        slots.hold(live);
+        this.#give(live, launcher);
+      }
       watch.wake();
       // No handle: its directory says who has it, and a row written for each start costs more than the start.
       return { kind: 'accepted', handle: '' };
@@ -142,6 +157,22 @@ class CommandsBackend implements Backend {
       // A HeddleError that no wait mends is the work's fault; anything else the machine's: full, or out of something.
       if (HeddleError.is(error) && error.code !== 'BACKEND_UNAVAILABLE') return never(why);
       return { kind: 'refused', retryable: true, why };
+    }
+  }
+
+  #give(live: LiveAttempt, launcher: Launcher): void {
+    live.launcher = launcher;
+    launcher.give(live.order, (answer) => this.#answered(live, answer));
+  }
+
+  /** Starts one that waited for room, or whose launcher died before it took the order, for which `before` says why. */
+  #start(live: LiveAttempt, before?: string): void {
+    try {
+      this.#give(live, this.#use().pool.take());
+    } catch (error) {
+      this.#fence(live);
+      const { message } = asError(error);
+      this.#gone(live, before === undefined ? message : `${before}; ${message}`, before === undefined);
     }
   }
 
@@ -156,7 +187,7 @@ class CommandsBackend implements Backend {
         return;
       case 'fenced':
         live.answered = true;
-        this.#clear(live, answer, () => {
+        clear(live, answer.pid, this.#ender, () => {
           this.#putBack(live);
           if (live.cancelling === undefined) this.#gone(live, 'it was fenced from elsewhere');
           else this.#tell(live, { kind: 'cancelled', by: 'user' });
@@ -164,7 +195,7 @@ class CommandsBackend implements Backend {
         return;
       case 'ended':
         live.answered = true;
-        this.#clear(live, answer, () => this.#finish(live, answer));
+        clear(live, answer.pid, this.#ender, () => this.#finish(live, answer));
         return;
     }
   }
@@ -184,24 +215,6 @@ class CommandsBackend implements Backend {
     this.#gone(live, 'it could not be started: the machine is out of space, processes or descriptors', true);
   }
 
-  /** Ends what is left of a job, then goes on. */
-  #clear(live: LiveAttempt, { pid }: { readonly pid: number }, then: () => void): void {
-    const { launcher } = live;
-    // Who is cancelled leaves nothing, not even what made itself a session of its own: that takes a look at everybody.
-    const left = live.cancelling === undefined ? launcher?.left(pid) : live.remains({ withLauncher: false });
-    if (left?.isAlive() === true) this.#escalate(live, left, then);
-    else then();
-  }
-
-  #escalate(live: LiveAttempt, target: EndTarget, then: () => void): void {
-    const { clock } = this.#use().context;
-    const left = live.cancelling === undefined ? live.limits.graceMs : live.cancelling.killAt - this.#now();
-    const whenDead = (): void => {
-      if (this.#opened !== undefined) then();
-    };
-    escalate(target, { clock, graceMs: Math.max(0, left), whenDead });
-  }
-
   #putBack(live: LiveAttempt): void {
     const launcher = live.launcher;
     live.launcher = undefined;
@@ -216,7 +229,8 @@ class CommandsBackend implements Backend {
     const found = readExitRecord(live.directory, live.attempt);
     const state = readClaim(live.directory);
     if (found === undefined && state.kind === 'none' && live.cancelling === undefined && live.moves < MAX_MOVES) {
-      this.#move(live, why);
+      live.moves += 1;
+      this.#start(live, why);
       return;
     }
     const isShared = live.launcher !== undefined && sharesGroup(live.launcher.isolation);
@@ -230,33 +244,13 @@ class CommandsBackend implements Backend {
         return;
       }
     }
-    this.#escalateRemains(live, found !== undefined, () => {
+    endRemains(live, found !== undefined, this.#ender, () => {
       // The launcher was dead before the fence, so a record is there now or never.
       if (found !== undefined) this.#finish(live, found);
       else if (live.cancelling === undefined) this.#gone(live, why);
       else if (state.kind === 'none') this.#tell(live, { kind: 'cancelled', by: 'user' });
       else this.#tell(live, { kind: 'signal', signal: 'SIGKILL' });
     });
-  }
-
-  #escalateRemains(live: LiveAttempt, politely: boolean, then: () => void): void {
-    const target = live.remains({ withLauncher: !politely });
-    if (!target.isAlive()) then();
-    else if (politely) this.#escalate(live, target, then);
-    else escalate(target, { clock: this.#use().context.clock, graceMs: 0, whenDead: then });
-  }
-
-  /** Its launcher died before it took the order: another one takes it. */
-  #move(live: LiveAttempt, why: string): void {
-    live.moves += 1;
-    try {
-      const launcher = this.#use().pool.take();
-      live.launcher = launcher;
-      launcher.give(live.order, (answer) => this.#answered(live, answer));
-    } catch (error) {
-      this.#fence(live);
-      this.#gone(live, `${why}; ${asError(error).message}`);
-    }
   }
 
   #push(live: LiveAttempt): void {
@@ -285,7 +279,7 @@ class CommandsBackend implements Backend {
   }
 
   #tell(live: LiveAttempt, outcome: Outcome, end?: End): void {
-    if (!this.#live.delete(live.attempt)) return;
+    if (!this.#leave(live)) return;
     const { attempt } = live;
     const times = end === undefined ? {} : { startedAt: end.startedAt, endedAt: end.endedAt };
     const event: Ended = { kind: 'ended', attempt, outcome, ...times };
@@ -294,7 +288,14 @@ class CommandsBackend implements Backend {
   }
 
   #gone(live: LiveAttempt, why: string, neverStarted = false): void {
-    if (this.#live.delete(live.attempt)) this.#report({ kind: 'gone', attempt: live.attempt, why, neverStarted });
+    if (this.#leave(live)) this.#report({ kind: 'gone', attempt: live.attempt, why, neverStarted });
+  }
+
+  /** Who has waited for its room starts before the end is told: what follows from that takes a while. */
+  #leave(live: LiveAttempt): boolean {
+    const isLive = this.#live.delete(live.attempt);
+    if (isLive) this.#opened?.slots.leave(live);
+    return isLive;
   }
 
   #report(event: BackendEvent): void {
@@ -306,6 +307,7 @@ class CommandsBackend implements Backend {
     const known = this.#ended.get(attempt);
     if (known !== undefined) return endedAnswer(known);
     const live = this.#live.get(attempt);
+    if (live?.room === 'awaited') return { kind: 'running', phase: 'starting' };
     if (live !== undefined) return { kind: 'running', phase: live.answered ? 'staging-out' : 'active' };
     if (work.kind !== 'command' || directory === '') return { kind: 'gone', why: 'it never was a command here' };
     const found = lookInto(directory, attempt);
@@ -321,8 +323,10 @@ class CommandsBackend implements Backend {
   ): Promise<RecoverAnswer> {
     const { attempt, directory, limits } = query;
     const order = { attempt, fence: query.fence, directory, kind: 'shell' } as const;
-    const live = new LiveAttempt({ attempt, directory, work, limits, order, now: this.#now() });
+    const { cpus } = query.grant;
+    const live = new LiveAttempt({ attempt, of: query, directory, work, limits, order, cpus, now: this.#now() });
     this.#live.set(attempt, live);
+    this.#use().slots.hold(live);
     if (found.kind === 'running') {
       live.adoptFrom(found.claim);
       this.#use().watch.wake();
@@ -333,14 +337,14 @@ class CommandsBackend implements Backend {
     live.answered = true;
     if (found.kind === 'ended') {
       // Its end comes as a report once nothing of it lives and its outputs are judged.
-      this.#escalateRemains(live, true, () => this.#finish(live, found.record));
+      endRemains(live, true, this.#ender, () => this.#finish(live, found.record));
       const known = this.#ended.get(attempt);
       return known === undefined ? { kind: 'running', phase: 'staging-out' } : endedAnswer(known);
     }
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#escalateRemains(live, false, resolve);
+    endRemains(live, false, this.#ender, resolve);
     await promise;
-    this.#live.delete(attempt);
+    this.#leave(live);
     return { kind: 'gone', why: found.why };
   }
 
@@ -353,7 +357,7 @@ class CommandsBackend implements Backend {
       return;
     }
     live.answered = true;
-    if (found.kind === 'ended') this.#escalateRemains(live, true, () => this.#finish(live, found.record));
+    if (found.kind === 'ended') endRemains(live, true, this.#ender, () => this.#finish(live, found.record));
     else this.#orphaned(live, found.why);
   }
 
@@ -364,6 +368,10 @@ class CommandsBackend implements Backend {
     } catch (error) {
       this.#complain(error, `cannot fence ${live.attempt}`);
     }
+  }
+
+  get #ender(): Ender {
+    return { clock: this.#use().context.clock, isOpen: () => this.#opened !== undefined };
   }
 
   #now(): number {

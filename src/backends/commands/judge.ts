@@ -4,6 +4,17 @@ import type { MemoryKills } from '../../process/index.ts';
 import { collectOutputs, EMPTY_VALUE, stderrTail } from '../workdir/index.ts';
 import type { LiveAttempt } from './live-attempt.ts';
 
+/** What the process that was the attempt's said at its end. */
+export interface End {
+  readonly status: number | string;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** Bytes at the end of its stderr that are not its own. */
+  readonly said: number;
+  /** Nothing was said on either stream. */
+  readonly isSilent?: boolean;
+}
+
 /** What is needed to judge an end beside the attempt itself. */
 export interface JudgePlaces {
   readonly hasher: FileHasher;

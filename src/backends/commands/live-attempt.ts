@@ -1,4 +1,4 @@
-import type { AttemptId, AttemptLimits, Usage } from '../../model/index.ts';
+import type { AttemptId, AttemptLimits, AttemptProcess, Usage } from '../../model/index.ts';
 import {
   childrenOf,
   type EndTarget,
@@ -33,10 +33,13 @@ export interface Cancelling {
 /** What an attempt is made of here. */
 export interface LiveInit {
   readonly attempt: AttemptId;
+  /** Whose attempt it is. */
+  readonly of: Pick<AttemptProcess, 'run' | 'index' | 'fence'>;
   readonly directory: string;
   readonly work: CommandWork;
   readonly limits: AttemptLimits;
   readonly order: LauncherOrder;
+  readonly cpus: number;
   readonly now: number;
 }
 
@@ -46,11 +49,16 @@ export interface LiveInit {
  */
 export class LiveAttempt {
   readonly attempt: AttemptId;
+  readonly of: LiveInit['of'];
   readonly directory: string;
   readonly work: CommandWork;
   readonly limits: AttemptLimits;
   readonly order: LauncherOrder;
-  readonly since: number;
+  readonly cpus: number;
+  /** When it was handed to its launcher or, while it waits for room, to this backend; on the monotonic clock. */
+  since: number;
+  /** What it has of the slots: `awaited` of one that was sent ahead and has not been started. */
+  room: 'none' | 'awaited' | 'held' = 'none';
   readonly guard: CaptureGuard;
   /** When to look at its output again, on the monotonic clock. */
   lookAt: number;
@@ -67,10 +75,12 @@ export class LiveAttempt {
 
   constructor(init: LiveInit) {
     this.attempt = init.attempt;
+    this.of = init.of;
     this.directory = init.directory;
     this.work = init.work;
     this.limits = init.limits;
     this.order = init.order;
+    this.cpus = init.cpus;
     this.since = init.now;
     this.lookAt = init.now;
     this.guard = new CaptureGuard(init.directory, init.limits.outputBytes, init.now);
@@ -79,6 +89,14 @@ export class LiveAttempt {
   /** Whose child its job is. */
   get shell(): ProcessIdentity | undefined {
     return this.launcher?.identity ?? this.#shell;
+  }
+
+  /** From where its processes can be found; undefined once it has ended. */
+  get process(): AttemptProcess | undefined {
+    const { shell, attempt } = this;
+    if (shell === undefined || this.answered) return undefined;
+    const { run, index, fence } = this.of;
+    return { run, index, fence, attempt, pid: shell.pid, isMember: false };
   }
 
   adoptFrom(claim: Claim): void {

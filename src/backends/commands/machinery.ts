@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { FileHasher } from '../../files/index.ts';
-import type { BackendContext, Place } from '../../model/index.ts';
+import type { BackendContext } from '../../model/index.ts';
 import {
   baseEnvironment,
   findLauncherShell,
@@ -10,6 +10,7 @@ import {
 } from '../../process/index.ts';
 import { WorkDirectories } from '../workdir/index.ts';
 import { LauncherPool } from './launcher-pool.ts';
+import { Slots, type SlotsOptions } from './slots.ts';
 import { Watch, type WatchOptions } from './watch.ts';
 
 /** How commands are run on this machine. */
@@ -23,7 +24,7 @@ export interface CommandsOptions {
 /** What the backend has between its opening and its disposal. */
 export interface Machinery {
   readonly context: BackendContext;
-  readonly places: readonly Place[];
+  readonly slots: Slots;
   /** Where launchers stand. */
   readonly cwd: string;
   readonly directories: WorkDirectories;
@@ -35,7 +36,7 @@ export interface Machinery {
 /** Looks at the machine and makes everything that running commands on it takes. No process is started yet. */
 export async function openMachinery(
   options: CommandsOptions,
-  init: Omit<WatchOptions, 'clock'> & { readonly context: BackendContext },
+  init: Omit<WatchOptions, 'clock'> & Pick<SlotsOptions, 'start' | 'changed'> & { readonly context: BackendContext },
 ): Promise<Machinery> {
   const { context } = init;
   const { clock, directory, project } = context;
@@ -46,7 +47,7 @@ export async function openMachinery(
   const cwd = directory === '' ? project : directory;
   return {
     context,
-    places: [{ ...capacity, name: 'local', cpus }],
+    slots: new Slots({ ...init, clock, place: { ...capacity, name: 'local', cpus } }),
     cwd,
     directories: new WorkDirectories({
       store: directory,

@@ -47,6 +47,7 @@ export class Watch {
     const now = clock.now().mono;
     let next = TICK_MS;
     for (const attempt of live.values()) {
+      if (attempt.room === 'awaited') continue;
       if (!attempt.isMet) {
         attempt.isMet = true;
         this.#options.first(attempt);
@@ -69,7 +70,9 @@ export class Watch {
 
   #sample(now: number): void {
     this.#sampledAt = now;
-    const old = [...this.#options.live.values()].filter((attempt) => now - attempt.since >= SAMPLE_MS / 2);
+    const old = [...this.#options.live.values()].filter(
+      ({ room, since }) => room !== 'awaited' && now - since >= SAMPLE_MS / 2,
+    );
     if (old.length === 0) return;
     const table = new ProcessTable();
     for (const attempt of old) {
