@@ -4,7 +4,8 @@ import { type Clock, HeddleError, newOwnerId, type Random } from '../model/index
 import { ExclusiveFile, locked, requireFree } from './exclusive-file.ts';
 import { type FileSystemType, kernelFileSystemType, networkFileSystem } from './file-system.ts';
 import { type Host, type OwnerJudge, thisHost } from './ownership.ts';
-import { SqliteStore, type SqliteStoreParts, type StoreNotice } from './sqlite-store.ts';
+import { SqliteStore, type SqliteStoreParts } from './sqlite-store.ts';
+import type { StoreNotice } from './store-notice.ts';
 import type { WriteHook } from './sqlite-writer.ts';
 
 export interface StoreOptions {

@@ -33,17 +33,12 @@ import { readSegment } from './graph-reading.ts';
 import { readCounts, readFinals, readJobs, readUnfinished } from './job-reading.ts';
 import { OwnerLock } from './ownership.ts';
 import { MovingPort } from './moving-port.ts';
+import { MOVED, notify, type StoreNotice } from './store-notice.ts';
 import type { BlobRef, StoredCommit, StoredValue } from './rows.ts';
 import { storeError } from './sqlite-errors.ts';
 import type { WriteHook, WriterOptions } from './sqlite-writer.ts';
 import { StoreAccess } from './store-access.ts';
 import { removeRows, sweep } from './sweeping.ts';
-
-/** Something people should know of the store. */
-export interface StoreNotice {
-  readonly code: 'STORE_EXCLUSIVE' | 'STORE_THREAD' | 'STORE_SWEEP';
-  readonly message: string;
-}
 
 /** Everything an open store is made from. @internal */
 export interface SqliteStoreParts {
@@ -382,19 +377,6 @@ export class SqliteStore implements Store {
     }
   }
 }
-
-function notify(onNotice: (notice: StoreNotice) => void, notice: StoreNotice): void {
-  try {
-    onNotice(notice);
-  } catch {
-    // A listener's error is its own.
-  }
-}
-
-const MOVED: StoreNotice = {
-  code: 'STORE_THREAD',
-  message: 'commits take so much of this thread that they go on in one of their own',
-};
 
 function* batched(parts: Iterable<GraphPart>, size: number): Generator<GraphPart[]> {
   let batch: GraphPart[] = [];

@@ -13,6 +13,7 @@ import {
 } from './commit-packing.ts';
 import { type ConnectionOptions, connectWriter, Statements } from './connection.ts';
 import { type GraphPart, graphParts } from './graph-format.ts';
+import { insertExperiment, insertRun } from './run-inserts.ts';
 import { isOwnerAlive, type KeptOwner, type OwnerJudge, remedyFor } from './ownership.ts';
 import { keptOwner, livingOwner } from './owner-rows.ts';
 import { LAST_SEQ, type StoredValueRow, valueColumns } from './rows.ts';
@@ -118,19 +119,9 @@ export class SqliteWriter {
   /** Adds a run with the first parts of its graph; it is seen at once when these are all. Returns its key. */
   addRun(run: NewRun, parts: readonly GraphPart[], areAll: boolean): number {
     return this.transaction(() => {
-      const { id, name, status, detail, size, createdAt, startedAt, endedAt, fingerprint, settings } = run;
-      const { experiment, point } = run;
-      if (this.#statements.row('SELECT 1 FROM runs WHERE id = ?', id) !== undefined) throw runExists(id);
+      if (this.#statements.row('SELECT 1 FROM runs WHERE id = ?', run.id) !== undefined) throw runExists(run.id);
       const state = areAll ? 'ready' : 'writing';
-      const columns =
-        'id, state, name, status, detail, size, created_at, started_at, ended_at, fingerprint, settings, experiment, point, owner, epoch, segments';
-      const added = this.#statements
-        .get(`INSERT INTO runs (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1)`)
-        .run(
-          ...[id, state, name, status, detail, size, createdAt, startedAt, endedAt, fingerprint, settings],
-          ...[experiment, point, this.#self],
-        );
-      const key = Number(added.lastInsertRowid);
+      const key = insertRun(this.#statements, run, { state, owner: this.#self });
       this.#putParts(key, 0, parts);
       return key;
     });
@@ -146,12 +137,8 @@ export class SqliteWriter {
     this.transaction(() => this.#statements.get("UPDATE runs SET state = 'ready' WHERE run_key = ?").run(key));
   }
 
-  putExperiment({ name, createdAt, updatedAt, wish, settings }: ExperimentRow): void {
-    this.transaction(() => {
-      this.#statements
-        .get('INSERT OR REPLACE INTO experiments VALUES (?, ?, ?, ?, ?)')
-        .run(name, createdAt, updatedAt, wish, settings);
-    });
+  putExperiment(experiment: ExperimentRow): void {
+    this.transaction(() => insertExperiment(this.#statements, experiment));
   }
 
   claim(run: RunId): ClaimAnswer {

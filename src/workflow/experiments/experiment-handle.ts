@@ -307,6 +307,9 @@ export class ExperimentHandle<P extends object = Param> {
       this.#wake();
     });
     this.#ending.add(ending);
+    // What was asked while it was being started means it too.
+    if (this.#wish === 'paused') handle.pause().catch(() => undefined);
+    if (this.#wish === 'cancelled') handle.cancel().catch(() => undefined);
   }
 
   async #toEnd(point: Param, key: string, handle: RunHandle): Promise<void> {

@@ -13,7 +13,7 @@ export {
 export { ExperimentHandle, type PointView } from './experiment-handle.ts';
 export type { ExperimentCounts, ExperimentView, PointEvent, RunExperimentOptions } from './experiment-options.ts';
 export { bestOf, cellOf, type ExperimentTable, type PointRow, readExperimentTable } from './experiment-table.ts';
-export { type ExperimentSettings, type KnownRun, pointKey, pointText, runsOf, settingsOf } from './known-runs.ts';
+export { type ExperimentSettings, type KnownRun, pointText, runsOf, settingsOf } from './known-runs.ts';
 export { Param } from './param.ts';
 export { ParamSpace } from './param-space.ts';
 export { range } from './range.ts';
