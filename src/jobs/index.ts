@@ -74,6 +74,13 @@ export { type CommandEnd, SubprocessJob, type SubprocessJobOptions } from './sub
 export { TaskExecutionError, type TaskFailure } from './task-error.ts';
 export type { TimepointInput } from './time-input.ts';
 export { openStoreAt, openStoreForReading } from './open-store.ts';
+// What the facades of workflow/ build on, which imports no room below this one but the model and the calls.
+export { customBackend, type CustomBackendOptions, type CustomTask } from '../backends/custom/index.ts';
+export { systemClock } from '../process/index.ts';
+export { MemoryStore } from '../store/index.ts';
+export { withBuiltIn } from './engine-options.ts';
+export { ResourceLimitError, type ResourceLimit } from './resource-limit-error.ts';
+export { failureOfTask } from './task-error.ts';
 export { connectControl } from './owner-client.ts';
 export { jobNotFound, type RunControl, type RunningJob } from './run-control.ts';
 export type { EventsOptions } from './run-events.ts';

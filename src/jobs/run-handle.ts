@@ -1,5 +1,7 @@
 import type { Counts, EngineApi, Explanation, RetryChanges, RunView } from '../engine/index.ts';
 import {
+  asJobId,
+  decodeValue,
   describeOutcome,
   type EngineEvent,
   HeddleError,
@@ -10,7 +12,7 @@ import {
   type Store,
 } from '../model/index.ts';
 import { systemClock } from '../process/index.ts';
-import { localControl, type RunControl, type RunningJob } from './run-control.ts';
+import { jobNotFound, localControl, type RunControl, type RunningJob } from './run-control.ts';
 import { type EventsOptions, runEvents } from './run-events.ts';
 import { type LogChunk, type LogsOptions, runLogs } from './run-logs.ts';
 import { resolveResult } from './run-result.ts';
@@ -116,6 +118,19 @@ export class RunHandle {
     return resolveResult(graphs, async (jobs) => Promise.all(jobs.map((job) => this.#init.api.value(this.id, job))));
   }
 
+  /** The value of a job that is done, as a function that takes it would be given it; undefined where there is none. */
+  async value(job: string): Promise<unknown> {
+    const value = await this.#init.api.value(this.id, this.#indexOf(job));
+    return value === undefined ? undefined : decodeValue(value);
+  }
+
+  /** Where the latest attempt of a job works, absolute: `stdout`, `stderr` and what it made are there. */
+  directory(job: string): string {
+    const index = this.#indexOf(job);
+    const { id, fence } = this.#init.api.job(this.id, index);
+    return this.#init.directoryOf(index, id, fence);
+  }
+
   /** Why a job is where it is. */
   why(job: string): Promise<Explanation> {
     return this.control.why(job);
@@ -163,6 +178,12 @@ export class RunHandle {
       }
     }
     return failed;
+  }
+
+  #indexOf(job: string): number {
+    const index = this.#init.api.indexOf(this.id, asJobId(job));
+    if (index !== undefined) return index;
+    throw jobNotFound(this.id, job);
   }
 
   /** As the engine remembers them, until it forgets the run. */

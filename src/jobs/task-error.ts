@@ -26,6 +26,11 @@ export class TaskExecutionError extends HeddleError<TaskFailure> {
       ...(cause === undefined ? {} : { cause }),
     });
   }
+
+  /** The job's id; of a graph of named tasks, the task's name. */
+  get taskName(): string {
+    return this.details?.job ?? '';
+  }
 }
 
 function hintOf(cause: unknown): string | undefined {
@@ -53,6 +58,14 @@ function executionError(state: JobState, outcome: Outcome | undefined): TaskExec
   const hasWritten = outcome?.kind === 'exit' || outcome?.kind === 'signal';
   const hint = hasWritten ? 'await job.stderr() gives what it wrote' : undefined;
   return new TaskExecutionError(`job '${id}' failed: ${why}`, failure, { cause, hint });
+}
+
+/** The error of a failed task of a run, by how its last attempt ended. */
+export function failureOfTask(task: string, cause: Detail, outcome: Outcome | undefined): TaskExecutionError {
+  const failure: TaskFailure = { job: task, cause, ...(outcome === undefined ? {} : { outcome }) };
+  const why = outcome === undefined ? cause : describeOutcome(outcome);
+  const thrown = outcome?.kind === 'error' ? reviveError(outcome.error) : undefined;
+  return new TaskExecutionError(`task '${task}' failed: ${why}`, failure, { cause: thrown });
 }
 
 /** Why a job failed that never ran. */

@@ -5,6 +5,9 @@
  */
 export const ERROR_CODES = {
   TASK_FAILED: { exit: 1, http: 200, retryable: true },
+  WORKFLOW_FAILED: { exit: 1, http: 200, retryable: true },
+  EXECUTION_TIMEOUT: { exit: 1, http: 200, retryable: true },
+  RESOURCE_LIMIT: { exit: 2, http: 422, retryable: false },
   JOB_CANCELLED: { exit: 1, http: 200, retryable: false },
   INPUT_INVALID: { exit: 2, http: 422, retryable: false },
   GRAPH_CYCLE: { exit: 2, http: 422, retryable: false },
