@@ -68,25 +68,35 @@ export function scatter<T, S extends Step>(items: readonly T[], steps: (item: T,
       hint: 'a list that is known only when the workflow runs is for map(list, (item) => ...)',
     });
   const before = marker('scatter');
-  return items.map((item: T, index) => {
+  const all = items.map((item: T, index) => {
     const step = steps(item, index);
     for (const entry of nodesOf(step, `what scatter makes of element ${index}`).entries) needAll(entry, [before]);
     return step;
   });
+  markerOf.set(all, before);
+  return all;
 }
 
-/** A marker that does nothing, after all of these are done. */
-export function gather(steps: readonly Step[]): Handle<Record<never, never>> {
+/** The markers in front of what `scatter` gave: who gathers that begins there. */
+const markerOf = new WeakMap<readonly Step[], NodeRecord>();
+
+/** A marker that does nothing, after all of these are done. Of what `scatter` gave, it stands for the whole. */
+export function gather(steps: readonly Step[]): Handle<Record<never, never>> & Steps {
   const parts = steps.map((step, i) => nodesOf(step, `step ${i + 1} of gather`));
-  together(parts, 'gather');
+  const inside = together(parts, 'gather');
   const handle = noop();
   const record = recordOf(handle) as NodeRecord;
   record.definition = { ...record.definition, name: 'gather' };
-  needAll(
-    record,
-    parts.flatMap(({ exits }) => exits),
-  );
-  return handle;
+  const before = markerOf.get(steps);
+  const exits = parts.flatMap((part) => part.exits);
+  needAll(record, exits.length === 0 && before !== undefined ? [before] : exits);
+  const entries = before === undefined ? parts.flatMap((part) => part.entries) : [before];
+  const nodes: StepNodes = {
+    entries: entries.length === 0 ? [record] : entries,
+    exits: [record],
+    all: new Set([...inside, ...entries, record]),
+  };
+  return Object.assign(handle, { [STEPS]: nodes });
 }
 
 function marker(name: 'scatter' | 'gather'): NodeRecord {

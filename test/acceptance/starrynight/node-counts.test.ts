@@ -87,6 +87,14 @@ test('the same for each element of a known list, and all together again', () => 
   );
 });
 
+test('what is gathered stands in a sequence from its scatter on, empty or not', () => {
+  const of = (names: readonly string[]): readonly string[] =>
+    edges(build(() => seq(node('A'), gather(scatter(names, (name) => node(name))), node('B')))).toSorted();
+
+  expect(of(['x'])).toEqual(['A->scatter-1', 'scatter-1->x', 'x->gather-1', 'gather-1->B'].toSorted());
+  expect(of([])).toEqual(['A->scatter-1', 'scatter-1->gather-1', 'gather-1->B'].toSorted());
+});
+
 const list = task('list', () => [1, 2]);
 
 test('a map stands in a sequence by its beginning and its end', () => {
