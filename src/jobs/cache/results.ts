@@ -1,4 +1,4 @@
-import { isAbsolute, join, resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import type { Clock, CommandOutput, CommandValue, FoundResult, RunId, Store, Value } from '../../model/index.ts';
 import { CodeBook } from './code-book.ts';
 import { type Described, describeTask, type Placeless, type ReadyTask, withoutPlaces } from './components.ts';
@@ -107,7 +107,7 @@ export class Results {
 
   /** Where an output lies. */
   placeOf({ at }: CommandOutput): string {
-    return isAbsolute(at) ? at : join(this.directory, at);
+    return isAbsolute(at) ? at : `${this.directory}/${at}`;
   }
 
   #placeless(task: TaskWithInputs): Placeless | undefined {
