@@ -1,5 +1,5 @@
 import { type IoCounters, PAGE_BYTES, type ProcessStat, TICKS_PER_SECOND } from '../process/index.ts';
-import { Series, type SeriesData } from './series.ts';
+import type { Series, SeriesData } from './series.ts';
 
 /** What an attempt used, as it was seen by looking. */
 export interface MeasuredUsage {

@@ -267,6 +267,13 @@ test('doctor finds a healthy store well, and a run that its process left', async
   expect(left.stdout).toContain(`${id} is run by nobody: heddle resume ${id} continues it`);
 });
 
+/** A drawing of a run as it is before it runs. */
+function withoutStates(text: string): string {
+  return text
+    .replace(/ \[done\]| \[style=filled, fillcolor="#\w+"\]| style="fill:#\w+"/g, '')
+    .replace(/^ {2}class(?:Def)? .*\n/gm, '');
+}
+
 test('graph writes the graph of a file or of a run in every form, and its JSON runs again', async () => {
   await using box = new Sandbox();
   box.write('flow.js', CHAIN);
@@ -279,7 +286,9 @@ test('graph writes the graph of a file or of a run in every form, and its JSON r
         box.run(['graph', run, '--format', format]),
       ]);
       expect(ofFile.code).toBe(0);
-      expect(ofRun.stdout).toBe(ofFile.stdout);
+      // Of a run each job says how it stands, but in JSON, which is the graph alone.
+      expect(ofRun.stdout === ofFile.stdout).toBe(format === 'json');
+      expect(withoutStates(ofRun.stdout)).toBe(ofFile.stdout);
       return ofFile.stdout;
     }),
   );

@@ -51,7 +51,7 @@ export function brokenRules(
   const root = entities.get('./');
   must(typesOf(root).includes('Dataset'), 'the root is no Dataset');
   for (const property of ['name', 'description']) must(isText(root?.[property]), `the root has no ${property}`);
-  must(ISO_TIME.test(String(root?.['datePublished'])), 'the root has no datePublished');
+  must(ISO_TIME.test(textOf(root?.['datePublished'])), 'the root has no datePublished');
   must(
     idsOf(root?.['license']).every((id) => entities.has(id)) && idsOf(root?.['license']).length === 1,
     'the root has no licence',
@@ -101,7 +101,7 @@ export function brokenRules(
         must(entities.has(each), `'${id}' has ${property} '${each}', which is not described`);
     for (const property of ['startTime', 'endTime'])
       if (action[property] !== undefined)
-        must(ISO_TIME.test(String(action[property])), `'${id}' has a strange ${property}`);
+        must(ISO_TIME.test(textOf(action[property])), `'${id}' has a strange ${property}`);
   }
   for (const control of of('ControlAction')) {
     for (const step of pointsAt(control, 'instrument', 'HowToStep'))
@@ -117,9 +117,9 @@ export function brokenRules(
     for (const action of of(type)) {
       const status = action['actionStatus'];
       if (status !== undefined)
-        must(ACTION_STATUS.test(String(status)), `'${action['@id']}' has status ${String(status)}`);
+        must(ACTION_STATUS.test(textOf(status)), `'${action['@id']}' has status ${textOf(status)}`);
       if (action['error'] !== undefined)
-        must(String(status).endsWith('FailedActionStatus'), `'${action['@id']}' has an error and has not failed`);
+        must(textOf(status).endsWith('FailedActionStatus'), `'${action['@id']}' has an error and has not failed`);
       if (action['resourceUsage'] === undefined) continue;
       for (const usage of pointsAt(action, 'resourceUsage', 'PropertyValue'))
         must(
@@ -141,6 +141,10 @@ function idsOf(value: unknown): readonly string[] {
   return (Array.isArray(value) ? (value as unknown[]) : [value]).map((each) =>
     String((each as Partial<Entity>)['@id']),
   );
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function isText(value: unknown): boolean {
