@@ -214,14 +214,14 @@ function readerOf(node: ReadyControl): (data: Json) => unknown {
 }
 
 /** Reads data with refs; `undefined` where a path leads to nothing. */
-type ReadData = (data: Json) => unknown;
+export type ReadData = (data: Json) => unknown;
 
 /**
  * Says whether a test holds. Equality is that of data, at any depth; order is that of numbers and of texts.
  *
  * @throws {HeddleError} VALUE_INVALID when what is compared has no order
  */
-function holds(test: Test, read: ReadData): boolean {
+export function holds(test: Test, read: ReadData): boolean {
   if ('truthy' in test) return Boolean(read(test.truthy));
   if ('not' in test) return !holds(test.not, read);
   if ('all' in test) return test.all.every((each) => holds(each, read));

@@ -17,7 +17,7 @@ export {
 export * from './definition-input.ts';
 export * from './errors.ts';
 export * from './event.ts';
-export { expandControl } from './expansion.ts';
+export { expandControl, holds as testHolds } from './expansion.ts';
 export * from './fingerprint-rows.ts';
 export * from './graph.ts';
 export * from './graph-builder.ts';
@@ -38,5 +38,5 @@ export * from './status.ts';
 export * from './store.ts';
 export * from './task.ts';
 export * from './template.ts';
-export { decodeData, resolveArgument, resolveContext, staysInside } from './template-data.ts';
+export { brief, decodeData, resolveArgument, resolveContext, staysInside } from './template-data.ts';
 export * from './value.ts';

@@ -104,9 +104,10 @@ test('a document need not say the edges that follow from its refs', () => {
     fc.property(anyChoices, (choices) => {
       const graph = drawn(choices);
       const { tasks, ...header } = graphToJson(graph);
-      const short = tasks.map(({ needs: _, after, ...rest }) =>
-        after === undefined || rest.name.endsWith('/gather') ? rest : { ...rest, after },
-      );
+      const short = tasks.map((node) => {
+        const { after, ...rest } = { ...node, needs: undefined };
+        return after === undefined || rest.name.endsWith('/gather') ? rest : { ...rest, after };
+      });
 
       expect(graphFingerprint(graphFromJson({ ...header, tasks: short }))).toBe(graphFingerprint(graph));
     }),

@@ -1,6 +1,7 @@
 import {
   ACCEPT_ALL,
   type ControlPayload,
+  type Definition,
   type Hole,
   isControl,
   type Json,
@@ -9,7 +10,6 @@ import {
 } from '../model/index.ts';
 import { mapRefs } from './canonical.ts';
 import { readDefinition } from './definition-json.ts';
-import { readPayload } from './payload-json.ts';
 import type { Shape } from './shape.ts';
 
 /** Replaces the node of every ref in a payload, and of every edge in its bodies, as `rename` says. */
@@ -38,18 +38,25 @@ interface BodyAround {
 const LOOP_GIVES = ['state', 'iteration'];
 const MAP_GIVES = ['item', 'index'];
 
+/** What is around a control node, and how the payloads of the nodes in its bodies are read. */
+export interface ControlPlace {
+  readonly around: Around;
+  readonly readNode: (payload: Shape, place: { readonly kind: Definition['kind']; readonly around: Around }) => void;
+}
+
 /** Reads the payload of a control node that came as JSON. @throws {HeddleError} INPUT_INVALID with the path of what is wrong */
-export function readControl(payload: Shape, around: Around): void {
+export function readControl(payload: Shape, place: ControlPlace): void {
+  const { around } = place;
   switch (payload.get('control').oneOf(['scatter', 'branch', 'loop', 'gather'])) {
     case 'scatter':
       payload.fields(['control', 'over', 'body', 'maxConcurrency', 'gather']);
       readOver(payload.get('over'), around);
       if (payload.has('maxConcurrency')) payload.get('maxConcurrency').whole(1);
-      readBody(payload.get('body'), { around, given: MAP_GIVES });
+      readBody(payload.get('body'), { ...place, given: MAP_GIVES });
       break;
     case 'branch':
       payload.fields(['control', 'on', 'branches', 'otherwise', 'gather']);
-      readBranch(payload, around);
+      readBranch(payload, place);
       break;
     case 'loop':
       payload.fields(['control', 'initial', 'body', 'until', 'maxIterations', 'atMost', 'gather']);
@@ -57,7 +64,7 @@ export function readControl(payload: Shape, around: Around): void {
       payload.get('maxIterations').whole(1);
       if (payload.has('atMost')) payload.get('atMost').oneOf(['fail', 'accept']);
       readTest(payload.get('until'), [{ given: LOOP_GIVES, size: 0 }, ...around]);
-      readBody(payload.get('body'), { around, given: LOOP_GIVES });
+      readBody(payload.get('body'), { ...place, given: LOOP_GIVES });
       break;
     case 'gather':
       payload.fields(['control', 'of', 'settled']);
@@ -78,11 +85,12 @@ function readOver(over: Shape, around: Around): void {
     throw over.wrong('is a list, or a ref to one');
 }
 
-function readBranch(payload: Shape, around: Around): void {
+function readBranch(payload: Shape, place: ControlPlace): void {
+  const { around } = place;
   const branches = payload.get('branches');
   const labels = branches.keys();
   if (labels.length === 0) throw branches.wrong('has at least one branch');
-  for (const label of labels) readBody(branches.get(label), { around, given: [] });
+  for (const label of labels) readBody(branches.get(label), { ...place, given: [] });
   if (payload.has('otherwise')) payload.get('otherwise').oneOf(labels);
   const on = payload.get('on');
   const data = on.json();
@@ -120,12 +128,11 @@ function readTest(test: Shape, around: Around): void {
   }
 }
 
-interface BodyPlace {
-  readonly around: Around;
+interface BodyPlace extends ControlPlace {
   readonly given: readonly string[];
 }
 
-function readBody(body: Shape, { around, given }: BodyPlace): void {
+function readBody(body: Shape, { around, given, readNode }: BodyPlace): void {
   body.fields(['nodes', 'result']);
   const nodes = body.get('nodes').elements();
   const inside: Around = [{ given, size: nodes.length }, ...around];
@@ -135,7 +142,7 @@ function readBody(body: Shape, { around, given }: BodyPlace): void {
     const name = node.get('name');
     if (names.size === names.add(name.text()).size) throw name.wrong('is a name that no other node of the body has');
     const { kind } = readDefinition(node.get('definition'));
-    if (node.has('payload')) readPayload(node.get('payload'), { kind, around: inside });
+    if (node.has('payload')) readNode(node.get('payload'), { kind, around: inside });
     for (const edge of node.get('edges').elements()) readBodyEdge(edge, inside);
     if (node.has('expectedMs')) node.get('expectedMs').number(0);
   }

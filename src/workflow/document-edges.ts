@@ -2,6 +2,7 @@ import {
   ACCEPT_ALL,
   type Body,
   bodiesOf,
+  brief,
   type ControlPayload,
   HeddleError,
   isControl,
@@ -130,16 +131,13 @@ function checkPath(
       hint: there.hint,
     });
   if (first === undefined || there.names.includes(first as string)) return;
-  const nearest = nearestName(String(first), there.names);
-  throw new HeddleError(
-    'GRAPH_INVALID',
-    `${where} takes '${String(first)}' of '${name}', which declares no such output`,
-    {
-      details: { task: name, output: first, outputs: there.names },
-      hint:
-        nearest === undefined
-          ? `it declares ${there.names.length === 0 ? 'none' : there.names.join(', ')}`
-          : `did you mean '${nearest}'?`,
-    },
-  );
+  const wanted = typeof first === 'string' ? first : brief(first);
+  const nearest = nearestName(wanted, there.names);
+  throw new HeddleError('GRAPH_INVALID', `${where} takes '${wanted}' of '${name}', which declares no such output`, {
+    details: { task: name, output: first, outputs: there.names },
+    hint:
+      nearest === undefined
+        ? `it declares ${there.names.length === 0 ? 'none' : there.names.join(', ')}`
+        : `did you mean '${nearest}'?`,
+  });
 }

@@ -1,4 +1,4 @@
-import { checkFields, HeddleError } from '../model/index.ts';
+import { brief, checkFields, HeddleError } from '../model/index.ts';
 import { recordBody, recordControl } from './body.ts';
 import type { Concrete } from './concrete.ts';
 import { type DataScope, toData } from './data.ts';
@@ -93,7 +93,7 @@ export function map(
 
 function checkCap(maxConcurrency: unknown): void {
   if (maxConcurrency === undefined || (Number.isSafeInteger(maxConcurrency) && (maxConcurrency as number) > 0)) return;
-  throw new HeddleError('INPUT_INVALID', `maxConcurrency of a map can't be ${String(maxConcurrency)}`, {
+  throw new HeddleError('INPUT_INVALID', `maxConcurrency of a map can't be ${brief(maxConcurrency)}`, {
     hint: 'give a whole number, 1 or more; leave it out for no limit',
   });
 }

@@ -1,4 +1,5 @@
 import {
+  brief,
   type FileValue,
   HeddleError,
   type Json,
@@ -142,9 +143,13 @@ function publishData(
   const path = template === undefined ? publish : plainPath(template);
   if (path === undefined) return checkRepeated(template as Template, scope, whose);
   if (typeof path !== 'string' || !staysInside(path)) {
-    throw new HeddleError('INPUT_INVALID', `${whose} is published at '${String(path)}'`, {
-      hint: 'give a path below the results folder, without ..',
-    });
+    throw new HeddleError(
+      'INPUT_INVALID',
+      `${whose} is published at ${typeof path === 'string' ? `'${path}'` : brief(path)}`,
+      {
+        hint: 'give a path below the results folder, without ..',
+      },
+    );
   }
   checkRepeated([path], scope, whose);
   return path;

@@ -16,7 +16,7 @@ import type { Shape } from './shape.ts';
  * @throws {HeddleError} INPUT_INVALID with the path of what is wrong
  */
 export function readPayload(payload: Shape, { kind, around }: PayloadPlace): Json {
-  if (kind === 'control') readControl(payload, around);
+  if (kind === 'control') readControl(payload, { around, readNode: readPayload });
   else {
     if (payload.has('call')) readCall(payload);
     else readCommand(payload);

@@ -28,7 +28,8 @@ import { foreign, isBodyInput, type Source } from './placeholder.ts';
  * - `recorded(recorder, build)` runs a function with a recorder in place; `recorder.graph(result)` ends it.
  * - `recorder.record(node)` adds a node; `edges` name the records it needs (`dataEdges(uses)`).
  * - `toData(value, { recorder, uses })` writes values with handles in them, and adds to `uses` what they need.
- * - `callHandle(record, redefine)` makes the handle of a record; `partAt(handle, path)` a part of it by names and indices.
+ * - `callHandle(record, redefine)` makes the handle of a record; `jsonPart({ origin, path })` a part of it by names and indices.
+ * - `checkDeclared(nodes, result)` of a graph as JSON refuses parts that no command declares, with the nearest name.
  * - `map`, `branch`, `choose`, `when`, `loop` take functions that record: one made from a YAML node does as well as one of
  *   the user's. Inside of them the current recorder is the body's.
  */
