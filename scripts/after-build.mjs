@@ -13,7 +13,7 @@ const dist = join(root, 'dist');
 const sources = new Set();
 for await (const file of glob('**/*', { cwd: src, withFileTypes: false })) sources.add(file);
 
-for await (const file of glob('**/*.{js,js.map,d.ts,d.ts.map,sh,sql}', { cwd: dist })) {
+for await (const file of glob('**/*.{js,js.map,d.ts,d.ts.map,sh,sql,css}', { cwd: dist })) {
   const source = file.replace(/(\.js|\.d\.ts)(\.map)?$/, '.ts');
   if (!sources.has(source)) await rm(join(dist, file));
 }

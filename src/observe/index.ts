@@ -2,7 +2,7 @@ export { ExecutionMonitor, type MonitorOptions, type MonitorReport } from './exe
 export type { MeasuredUsage } from './meter.ts';
 export type { SeriesData } from './series.ts';
 export { type AttemptUsage, readUsage, type RunUsage, type UsageLine, usageOf } from './usage-log.ts';
-export { NOTIFY_EVENTS, type NotifyEvent, type NotifyMessage } from './notify/message.ts';
+export type { NotifyEvent, NotifyMessage } from './notify/message.ts';
 export { notify, type NotifyOptions } from './notify/notifier.ts';
 export type { SendLimits } from './notify/sender.ts';
 export { asItIs, type Redact } from './redact.ts';

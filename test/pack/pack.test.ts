@@ -40,13 +40,19 @@ test('the package holds what package.json lists, built, and nothing else', () =>
   const strangers = files.filter(
     (file) =>
       !/^package\/(package\.json|README\.md|LICENSE|bin\/heddle\.cjs)$/.test(file) &&
-      !/^package\/dist\/.*\.(js|js\.map|d\.ts|d\.ts\.map|sh|sql)$/.test(file),
+      !/^package\/dist\/.*\.(js|js\.map|d\.ts|d\.ts\.map|sh|sql|css)$/.test(file),
   );
 
   expect(strangers).toEqual([]);
   expect(files.filter((file) => file.includes('.test.'))).toEqual([]);
   expect(files).toEqual(
-    expect.arrayContaining(['package/LICENSE', 'package/dist/index.js', 'package/dist/index.d.ts']),
+    expect.arrayContaining([
+      'package/LICENSE',
+      'package/dist/index.js',
+      'package/dist/index.d.ts',
+      'package/dist/observe/report/page.css',
+      'package/dist/observe/report/client/main.js',
+    ]),
   );
 });
 
