@@ -1,7 +1,9 @@
 import {
+  ACCEPT_DONE,
   bodiesOf,
   type Body,
   type ControlPayload,
+  DATA_EDGE,
   type Graph,
   HeddleError,
   refsOf,
@@ -22,6 +24,67 @@ export function checkControlGraph(graph: Graph): void {
   for (const { name, payload } of controls) checkPair(name, payload, (other) => byName.get(other)?.payload);
   checkNames(graph, byName);
   checkCycles(graph, controls, byName);
+}
+
+/**
+ * Refuses a node that can never run: it waits for ends of another that exclude each other, or that exclude what it needs.
+ * What a condition waits for is not looked at: that is known when the run is sealed.
+ *
+ * @throws {HeddleError} GRAPH_INVALID
+ */
+export function checkReachable(graph: Graph): void {
+  const { size, base, edgeOffsets, edgeFrom, edgeAccept } = graph;
+  for (let i = 0; i < size; i += 1) {
+    const end = edgeOffsets[i + 1] as number;
+    for (let e = edgeOffsets[i] as number; e < end; e += 1) {
+      const accept = edgeAccept[e] as number;
+      if (accept === DATA_EDGE || accept & ACCEPT_DONE) continue;
+      const from = (edgeFrom[e] as number) - base;
+      if (from >= 0 && (excludes(graph, i, { from, accept }) || needsDone(graph, i, from)))
+        throw neverRuns(graph, i, from);
+    }
+  }
+}
+
+/** Another edge from the same node accepts none of these ends. */
+function excludes(
+  graph: Graph,
+  i: number,
+  { from, accept }: { readonly from: number; readonly accept: number },
+): boolean {
+  const end = graph.edgeOffsets[i + 1] as number;
+  for (let e = graph.edgeOffsets[i] as number; e < end; e += 1) {
+    const other = graph.edgeAccept[e] as number;
+    if ((graph.edgeFrom[e] as number) - graph.base === from && other !== DATA_EDGE && (other & accept) === 0)
+      return true;
+  }
+  return false;
+}
+
+/** Whether a node needs, over however many others, the value of another. */
+function needsDone(graph: Graph, node: number, wanted: number): boolean {
+  const seen = new Set([node]);
+  for (const i of seen) {
+    const end = graph.edgeOffsets[i + 1] as number;
+    for (let e = graph.edgeOffsets[i] as number; e < end; e += 1) {
+      const from = (graph.edgeFrom[e] as number) - graph.base;
+      if (from < 0 || graph.edgeAccept[e] !== DATA_EDGE) continue;
+      if (from === wanted) return true;
+      seen.add(from);
+    }
+  }
+  return false;
+}
+
+function neverRuns(graph: Graph, i: number, from: number): HeddleError {
+  const [name, other] = [textAt(graph.names, i), textAt(graph.names, from)];
+  return new HeddleError(
+    'GRAPH_INVALID',
+    `'${name}' can never run: it waits for '${other}' to end in two ways at once`,
+    {
+      hint: `it needs '${other}' done, and runs only when that is not: drop one of them`,
+    },
+  );
 }
 
 /** A control node of a graph. */

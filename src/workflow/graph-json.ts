@@ -17,7 +17,7 @@ import { mapRefs } from './canonical.ts';
 import { renameNodes } from './control-json.ts';
 import { readDefinition } from './definition-json.ts';
 import { checkDeclared, edgesOfGather, namesNeeded, type ReadNode } from './document-edges.ts';
-import { checkControlGraph } from './graph-checks.ts';
+import { checkControlGraph, checkReachable } from './graph-checks.ts';
 import { readPayload } from './payload-json.ts';
 import { Shape } from './shape.ts';
 
@@ -207,6 +207,7 @@ class GraphReader {
       this.#builder.returns(JSON.stringify(mapRefs(this.#result, (name) => this.#indexOf.get(name as string) ?? name)));
     const graph = this.#builder.build();
     checkControlGraph(graph);
+    checkReachable(graph);
     return graph;
   }
 

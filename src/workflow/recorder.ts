@@ -18,7 +18,7 @@ import {
   type Ref,
 } from '../model/index.ts';
 import { toData } from './data.ts';
-import { checkControlGraph } from './graph-checks.ts';
+import { checkControlGraph, checkReachable } from './graph-checks.ts';
 import { foreign, isBodyInput, type Source } from './placeholder.ts';
 
 /**
@@ -175,6 +175,7 @@ export class Recorder {
     }
     const graph = builder.build();
     checkControlGraph(graph);
+    checkReachable(graph);
     return graph;
   }
 
