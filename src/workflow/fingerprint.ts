@@ -1,7 +1,6 @@
 import { createHash, hash } from 'node:crypto';
-import { type Definition, type Graph, type Json, type ResolvedWork, textAt } from '../model/index.ts';
-import { codeOf, encodeArguments } from '../calls/index.ts';
-import { canonicalJson, hashOf, mapRefs } from './canonical.ts';
+import { type Graph, type Json, textAt } from '../model/index.ts';
+import { canonicalJson, mapRefs } from './canonical.ts';
 import { controlContent, definitionContent } from './control-content.ts';
 import { renameNodes } from './control-json.ts';
 
@@ -70,45 +69,4 @@ function sortedByHash(hashes: Buffer): Uint32Array {
       (keys[a] as number) - (keys[b] as number) ||
       hashes.compare(hashes, b * HASH_BYTES, (b + 1) * HASH_BYTES, a * HASH_BYTES, (a + 1) * HASH_BYTES),
   );
-}
-
-/** A task ready to run, and what else decides about its result. */
-export interface TaskContent {
-  readonly definition: Pick<Definition, 'name' | 'kind'>;
-  readonly work: ResolvedWork;
-  /** Of the container image, once there is one. */
-  readonly imageDigest?: string;
-}
-
-/**
- * What one task is, as a sha256 in hex: its name, its rendered command and declared outputs (not where
- * they are published), its inputs by content, its environment; of a call what its code is (`codeOf`), and its
- * arguments. The same task in another run, directory or backend has the same. Undefined when an input's content, or
- * the code of a function, is not known.
- */
-export function taskFingerprint({ definition: { name, kind }, work, imageDigest }: TaskContent): string | undefined {
-  const image = imageDigest === undefined ? {} : { imageDigest };
-  if (work.kind === 'call') {
-    const call = codeOf(work.call);
-    if (call === undefined) return undefined;
-    const args = encodeArguments(work.args, () => undefined) as readonly Json[];
-    // The value of a generator is what it returns when it streams, else the list of what it yields.
-    const stream = work.stream === true;
-    return hashOf({ version: VERSION, name, kind, call, args, stream, environment: work.environment ?? {}, ...image });
-  }
-  const inputs: Json[] = [];
-  for (const input of work.inputs) {
-    if (input.sha256 === undefined) return undefined;
-    inputs.push([input.name, input.sha256]);
-  }
-  return hashOf({
-    version: VERSION,
-    name,
-    kind,
-    ...(work.argv === undefined ? { text: work.text } : { argv: work.argv }),
-    inputs,
-    outputs: work.outputs.map(({ name: output, path, type }) => [output, path, type]),
-    environment: work.environment,
-    ...image,
-  });
 }
