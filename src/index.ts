@@ -179,6 +179,7 @@ export {
   isExperiment,
   latinHypercube,
   list,
+  loadYaml,
   logUniform,
   type Metric,
   normal,
@@ -199,5 +200,8 @@ export {
   type SpaceCondition,
   uniform,
   union,
+  workflowFromYaml,
+  type YamlOptions,
+  type YamlWorkflow,
   zip,
 } from './workflow/index.ts';

@@ -6,7 +6,7 @@ import { type Graph, HeddleError, type Json, type RunRow } from '../model/index.
 
 /** What a run was started from, kept with it. */
 export interface Origin {
-  readonly kind: 'module' | 'wfformat' | 'graph';
+  readonly kind: 'module' | 'yaml' | 'wfformat' | 'graph';
   /** Absolute. */
   readonly file: string;
   /** The project's directory, absolute. */

@@ -11,6 +11,7 @@ import {
   graphFromLines,
   isExperiment,
   isWorkflow,
+  loadYaml,
   parseParameters,
   pointsOf,
   type Workflow,
@@ -37,7 +38,7 @@ export interface LoadFlags {
 const MODULES = new Set(['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs']);
 
 /**
- * Reads a workflow: a module whose default export is one, or a recorded WfFormat trace.
+ * Reads a workflow: a module whose default export is one, YAML, a graph as data, or a recorded WfFormat trace.
  *
  * @throws {HeddleError} FILE_NOT_FOUND, INPUT_INVALID, PARAMETER_INVALID, TRACE_INVALID, GRAPH_*, TEMPLATE_INVALID
  */
@@ -50,13 +51,9 @@ export async function loadWorkflow(file: string, flags: LoadFlags): Promise<Load
   if (extension === '.json') return loadJson(path, parameters, flags);
   if (extension === '.ndjson')
     return { ...dataOrigin(path, 'graph'), graph: await graphFromLines(linesOf(path)), parameters };
-  if (extension === '.yaml' || extension === '.yml') {
-    throw new HeddleError('INPUT_INVALID', `'${file}' is YAML, which this version does not read yet`, {
-      hint: 'write the workflow in TypeScript, or give a WfFormat trace',
-    });
-  }
+  if (extension === '.yaml' || extension === '.yml') return loadYamlFile(path, parameters);
   throw new HeddleError('INPUT_INVALID', `'${file}' is no kind of file that holds a workflow`, {
-    hint: 'give a TypeScript or JavaScript module (.ts, .js) or a WfFormat trace (.json)',
+    hint: 'give a TypeScript or JavaScript module (.ts, .js), YAML (.yaml) or a WfFormat trace (.json)',
   });
 }
 
@@ -118,6 +115,12 @@ async function loadModule(path: string, parameters: Readonly<Record<string, Json
     });
   }
   return loadBuilt(exported, { path, parameters, origin });
+}
+
+async function loadYamlFile(path: string, parameters: Readonly<Record<string, Json>>): Promise<Loaded> {
+  const { workflow, experiment } = await loadYaml(path);
+  const parts: ModuleParts = { path, parameters, origin: { kind: 'yaml', file: path, project: projectOf(path) } };
+  return experiment === undefined ? loadBuilt(workflow, parts) : loadExperiment(experiment, parts);
 }
 
 interface ModuleParts {

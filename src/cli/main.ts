@@ -82,7 +82,7 @@ const durability = (): Option =>
 const COMMANDS: readonly Declared[] = [
   {
     usage: 'run <file>',
-    help: 'run a workflow or an experiment: a TypeScript or JavaScript module, or a WfFormat trace',
+    help: 'run a workflow or an experiment: a TypeScript or JavaScript module, YAML, or a WfFormat trace',
     action: async () => (await import('./commands/run.ts')).run,
     options: [
       parameterOption(),
@@ -229,6 +229,11 @@ const COMMANDS: readonly Declared[] = [
       option('--license <license>', 'of rocrate: an SPDX id or an address'),
       option('--agent <who>', 'of rocrate: who ran it, an ORCID or a name'),
     ],
+  },
+  {
+    usage: 'schema',
+    help: 'the JSON Schema of workflows in YAML, for editors',
+    action: async () => (await import('./commands/schema.ts')).schema,
   },
   {
     usage: 'exec <call> <result>',

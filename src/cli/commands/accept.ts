@@ -68,7 +68,7 @@ async function ofRun(
   }
   const { row } = await findRun(store, run);
   const origin = originOf(row, storeDirectory(context));
-  if (origin?.kind !== 'module') {
+  if (origin?.kind !== 'module' && origin?.kind !== 'yaml') {
     throw new HeddleError('INPUT_INVALID', `run '${row.id}' was not started from a workflow's module`, {
       hint: 'what it is now can only be read from a file: heddle accept FILE [JOB...]',
     });
