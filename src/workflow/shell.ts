@@ -1,5 +1,6 @@
 import { HeddleError, type Ref, type Json, type TemplatePart, checkScript, refuseNul } from '../model/index.ts';
 import { type DataScope, toData } from './data.ts';
+import { PathTemplate } from './output.ts';
 
 /** What may stand in a template: anything but `undefined`. */
 export type Interpolation = NonNullable<unknown> | null;
@@ -95,6 +96,12 @@ export function argvData(
       });
     }
     if (typeof argument === 'string') return [refuseNul(argument)];
+    if (argument instanceof PathTemplate)
+      return argument.pieces.map((piece) =>
+        typeof piece === 'string'
+          ? refuseNul(piece)
+          : { value: toData(piece.value, scope, `argument ${i} of '${task}'`) },
+      );
     return [{ value: toData(argument, scope, `argument ${i} of '${task}'`) }];
   });
 }
