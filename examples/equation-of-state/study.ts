@@ -1,16 +1,17 @@
 /**
  * The equation of state of the Lennard-Jones fluid: every state simulated several times, in threads, and compared with published
- * values. programs.ts is the same study as programs; README.md says more.
+ * values. study.yaml is the very same study in YAML, programs.ts the same as programs; README.md says more.
  */
-import { experiment, grid, task, workflow } from 'heddle';
-import { type Point, stateOf } from './point.ts';
+import { experiment, grid, workflow } from 'heddle';
+import type { Point } from './point.ts';
 import { report } from './report.ts';
-import { simulateStatePoint } from './state-point.ts';
-
-const simulate = task('simulate', simulateStatePoint);
+import { simulate } from './simulation.ts';
 
 const fluid = workflow('lennard-jones', (p: Point) => {
-  const { energy, pressure, energyDrift, weights, weightedEnergies, weightedPressures } = simulate(stateOf(p));
+  const { temperature, density, replica, length = 1, particles = 343, seed = 1 } = p;
+  const { energy, pressure, energyDrift, weights, weightedEnergies, weightedPressures } = simulate({
+    ...{ temperature, density, replica, length, particles, seed },
+  });
   return { energy, pressure, energyDrift, weights, weightedEnergies, weightedPressures };
 });
 

@@ -97,11 +97,13 @@ export function argvData(
     }
     if (typeof argument === 'string') return [refuseNul(argument)];
     if (argument instanceof PathTemplate)
-      return argument.pieces.map((piece) =>
-        typeof piece === 'string'
-          ? refuseNul(piece)
-          : { value: toData(piece.value, scope, `argument ${i} of '${task}'`) },
-      );
+      return argument.pieces
+        .filter((piece) => piece !== '')
+        .map((piece) =>
+          typeof piece === 'string'
+            ? refuseNul(piece)
+            : { value: toData(piece.value, scope, `argument ${i} of '${task}'`) },
+        );
     return [{ value: toData(argument, scope, `argument ${i} of '${task}'`) }];
   });
 }

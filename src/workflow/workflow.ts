@@ -27,6 +27,15 @@ export interface CallableWorkflow<P, Result> extends Workflow<P> {
  *   analyze({ energies: p.temperatures.map((temperature) => simulate({ temperature }).energy) }));
  */
 export function workflow<P, Result>(name: string, build: (parameters: P) => Result): CallableWorkflow<P, Result> {
+  return workflowWithin(name, build, (make) => make());
+}
+
+/** As `workflow`; `around` is what its graphs are made in, and may say more about what is thrown. */
+export function workflowWithin<P, Result>(
+  name: string,
+  build: (parameters: P) => Result,
+  around: (make: () => Graph) => Graph,
+): CallableWorkflow<P, Result> {
   const built = (parameters: unknown): Result => {
     const result = build((parameters ?? {}) as P);
     if (!(result instanceof Promise)) return result;
@@ -44,7 +53,7 @@ export function workflow<P, Result>(name: string, build: (parameters: P) => Resu
       build: {
         value: (parameters?: unknown): Graph => {
           const recorder = new Recorder(name);
-          return recorded(recorder, () => recorder.graph(built(parameters)));
+          return around(() => recorded(recorder, () => recorder.graph(built(parameters))));
         },
         enumerable: true,
       },

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { HeddleError, type Json } from '../../model/index.ts';
-import { workflow } from '../workflow.ts';
+import { workflowWithin } from '../workflow.ts';
 import { Builder } from './build.ts';
 import { Evaluator, Scope } from './evaluate.ts';
 import { readExperiment, REPLICA } from './experiment.ts';
@@ -68,7 +68,7 @@ async function readDocument(source: YamlSource, data: Members, directory: string
   const givable: Givable = { declared, inputs: resolution.inputs };
   const name = data['name'] as string;
   const evaluator = new Evaluator(source);
-  const built = workflow(name, (given: Readonly<Record<string, Json>>) => {
+  const define = (given: Readonly<Record<string, Json>>): unknown => {
     const values = parameterValues(given, givable);
     refuseUnused(given, { used: resolution.usedParameters, givable });
     const scope = new Scope(
@@ -76,6 +76,13 @@ async function readDocument(source: YamlSource, data: Members, directory: string
     );
     const inner = new Builder({ source, evaluator, resolution, targets, given }).tasks(tasks, scope);
     return result === undefined ? undefined : source.within(['result'], () => evaluator.value(result, inner));
+  };
+  const built = workflowWithin(name, define, (make) => {
+    try {
+      return make();
+    } catch (thrown) {
+      throw placedAnywhere(thrown, { source, givable });
+    }
   });
   const whole = { name, workflow: built };
   if (!isMembers(experiment)) return { ...whole, experiment: undefined };
@@ -83,6 +90,19 @@ async function readDocument(source: YamlSource, data: Members, directory: string
     ...whole,
     experiment: await readExperiment(experiment, { source, directory, name, workflow: built, givable }),
   };
+}
+
+/** An error of the whole graph stands where the tasks begin, one of a parameter where that is declared. */
+function placedAnywhere(
+  thrown: unknown,
+  { source, givable }: { readonly source: YamlSource; readonly givable: Givable },
+): unknown {
+  const { parameter } = ((HeddleError.is(thrown) ? thrown.details : undefined) ?? {}) as {
+    readonly parameter?: string;
+  };
+  if (parameter === undefined) return source.placed(['tasks'], thrown);
+  // A name that is not declared is the command line's mistake, and has no place here.
+  return givable.declared.has(parameter) ? source.placed(['parameters', parameter], thrown) : thrown;
 }
 
 function isFile({ declared }: Givable, name: string): boolean {
