@@ -88,7 +88,7 @@ class Resolver implements Resolution {
     if (RESERVED_NAMES.includes(name))
       this.problems.push({
         path,
-        what: `is no name of a ${what}: it has a meaning of its own`,
+        what: `means something of its own, and can't be the name of ${what === 'input' ? 'an' : 'a'} ${what}`,
         hint: 'choose another',
         isKey: true,
       });
@@ -173,7 +173,8 @@ class Resolver implements Resolution {
     this.#texts(spec.name, own);
     const used = new Set<string>();
     for (const [input, value] of inputs) {
-      this.refuseReserved(input, [...spec.path, 'with', input], 'input');
+      // Others may be taken: what a function wants as its `state` is an input of that name.
+      if (input === 'project') this.refuseReserved(input, [...spec.path, 'with', input], 'input');
       this.inputs.add(input);
       this.expression(value, own);
     }

@@ -75,6 +75,7 @@ result: { mean: \${analyze.mean}, all: \${analyze} }
             (p: { temperature: number }) => `runs/${p.temperature}/energy.json`,
           ),
         },
+        resources: { cpus: 4, memory: '8GiB', time: '2h' },
         environment: { OMP_NUM_THREADS: '4' },
       });
       const analyzed = analyze(temperatures.map((temperature) => run({ temperature }).energy));
