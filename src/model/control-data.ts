@@ -1,6 +1,6 @@
 import type { Body, BodyNode, ControlPayload, Hole, Test, Tests } from './control.ts';
 import type { Cap, Payload } from './task.ts';
-import type { Json } from './value.ts';
+import { type CommandOutput, escapedData, type Json } from './value.ts';
 
 /** Where in a control node a piece of data stands. `own`: in what it is decided by, at the level of the node itself. */
 export type DataRole = 'own' | 'payload' | 'test' | 'result';
@@ -174,7 +174,10 @@ export function dig(data: Json, path: readonly (string | number)[]): Json | unde
       if (!Array.isArray(at) && Object.hasOwn(members, mark))
         return { [mark]: [...(members[mark] as readonly Json[]), ...path.slice(i)] };
     }
-    if (Object.hasOwn(members, '$object')) {
+    if (Object.hasOwn(members, '$output')) {
+      const output = members['$output'] as unknown as CommandOutput;
+      at = output.type === 'json' ? dig(escapedData(output.value), [step]) : undefined;
+    } else if (Object.hasOwn(members, '$object')) {
       const entries = members['$object'] as readonly (readonly [string, Json])[];
       at = entries.find(([key]) => key === step)?.[1];
     } else at = Object.hasOwn(members, step) ? members[step] : undefined;

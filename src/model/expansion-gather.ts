@@ -5,7 +5,7 @@ import type { Became, Expanded, ReadyControl, UpstreamEnd } from './expansion-sh
 import { describeOutcome, type SerializedError } from './outcome.ts';
 import type { Ref } from './task.ts';
 import { findRef, follow, readGathered, type ResolveContext, resolveContext } from './template-data.ts';
-import { isLargerThan, type Json, MAX_VALUE_BYTES, type Value } from './value.ts';
+import { escapedData, isLargerThan, type Json, MAX_VALUE_BYTES, type Value } from './value.ts';
 
 /** Elements of a list that are gone through at a time: so that a long one does not hold the loop. */
 export const ELEMENTS_AT_ONCE = 500;
@@ -258,7 +258,7 @@ class GatheredWriter {
     if (Array.isArray(data)) return `[${(data as readonly Json[]).map((element) => this.#data(element)).join(',')}]`;
     const members = data as { readonly [key: string]: Json };
     if (Object.hasOwn(members, '$ref')) return this.#ref(members as unknown as Ref);
-    if (Object.hasOwn(members, '$file')) {
+    if (Object.hasOwn(members, '$file') || Object.hasOwn(members, '$output')) {
       this.#hasFiles = true;
       return JSON.stringify(members);
     }
@@ -305,19 +305,13 @@ class GatheredWriter {
 
   #leaf(value: unknown, isClone: boolean): string {
     if (typeof value === 'string' || typeof value === 'boolean' || value === null) return JSON.stringify(value);
-    if (!isClone) return JSON.stringify(this.#escaped(value as Json));
+    if (!isClone) {
+      const data = escapedData(value as Json);
+      if (data !== value) this.#hasMarks = true;
+      return JSON.stringify(data);
+    }
     this.#hasClones = true;
     return `{"$v8":"${Buffer.from(serialize(value)).toString('base64')}"}`;
-  }
-
-  /** Objects with keys that start with `$` are written apart, as everywhere in data. */
-  #escaped(value: Json): Json {
-    if (typeof value !== 'object' || value === null) return value;
-    if (Array.isArray(value)) return (value as readonly Json[]).map((element) => this.#escaped(element));
-    const entries = Object.entries(value).map(([key, member]): [string, Json] => [key, this.#escaped(member as Json)]);
-    if (!entries.some(([key]) => key.startsWith('$'))) return Object.fromEntries(entries);
-    this.#hasMarks = true;
-    return { $object: entries };
   }
 }
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ControlPayload, Test } from './control.ts';
+import type { Body, ControlPayload, Test } from './control.ts';
 import { cappedBody, gatherRefs, hasTests, mapTest, neededBy } from './control-data.ts';
 import { definitionOf } from './definition-input.ts';
 import { HeddleError } from './errors.ts';
@@ -9,9 +9,10 @@ import { DATA_EDGE } from './graph.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import { addInstance, fillData, type Instance, publishTemplates } from './instance.ts';
 import { ACCEPT_ALL } from './status.ts';
+import type { Ref } from './task.ts';
 import { publishPath } from './template.ts';
-import { brief, dataReader } from './template-data.ts';
-import type { Json, Value } from './value.ts';
+import { brief, dataReader, findRef, resolveContext } from './template-data.ts';
+import { escapedData, type Json, type Value } from './value.ts';
 
 /**
  * Says what a control node becomes, now that all it waits for has ended. Pure: the same upstreams, the same expansion. What may
@@ -48,13 +49,14 @@ function* scatter(node: ReadyControl, payload: Scatter): Generator<void, Expande
   const list = read(over);
   if (!Array.isArray(list)) throw noList(name, list);
   const body = maxConcurrency === undefined ? payload.body : cappedBody(payload.body, { name, limit: maxConcurrency });
-  refuseSharedPaths(payload, { name, length: list.length, read });
+  const elementAt = elementsOf(node, over, list);
+  refuseSharedPaths(body, { name, length: list.length, read, elementAt });
   const builder = new GraphBuilder(name, { base: node.base });
   const becoming = new Becoming(node, { builder, gather: payload.gather });
   const elements: [number, Json][] = [];
   for (let i = 0; i < list.length; i += 1) {
     if (i > 0 && i % ELEMENTS_AT_ONCE === 0) yield;
-    const holes = { item: elementAt(over, i), index: i };
+    const holes = { item: elementAt(i), index: i };
     const instance = addInstance(builder, body, { prefix: `${name}/${i}`, holes });
     becoming.gathers(instance);
     elements.push([instance.first, instance.result]);
@@ -66,17 +68,18 @@ interface ReadList {
   readonly name: string;
   readonly length: number;
   readonly read: (data: Json) => unknown;
+  readonly elementAt: (i: number) => Json;
 }
 
 /** @throws {HeddleError} GRAPH_INVALID when two elements would publish one path, as far as that is known */
-function refuseSharedPaths({ over, body }: Scatter, { name, length, read }: ReadList): void {
+function refuseSharedPaths(body: Body, { name, length, read, elementAt }: ReadList): void {
   const templates = publishTemplates(body);
   if (templates.length === 0) return;
   const publishers = new Map<string, number>();
   for (let i = 0; i < length; i += 1) {
     for (const template of templates) {
       const path = publishPath(template, (data) =>
-        read(fillData(data, { item: elementAt(over, i), index: i }, `${name}/${i}`)),
+        read(fillData(data, { item: elementAt(i), index: i }, `${name}/${i}`)),
       );
       const other = publishers.get(path);
       if (other !== undefined)
@@ -88,10 +91,42 @@ function refuseSharedPaths({ over, body }: Scatter, { name, length, read }: Read
   }
 }
 
-/** An element as data: of a list that is known, what stands there; else a ref into the value that the list is. */
-function elementAt(over: Json, i: number): Json {
-  if (Array.isArray(over)) return (over as readonly Json[])[i] as Json;
-  return { $ref: [...(over as { readonly $ref: readonly [number] }).$ref, i] } as unknown as Json;
+/**
+ * Says of each element of a list how it stands in its instance, as data: of a list that is written down, what stands there; of
+ * a value, its part itself, so that no instance has to read the whole; a ref into it where data can't say what is there.
+ */
+function elementsOf(node: ReadyControl, over: Json, list: readonly unknown[]): (i: number) => Json {
+  if (isArray(over)) return (i) => over[i] as Json;
+  const ref = (over as unknown as Ref).$ref;
+  const value = node.upstream(ref[0])?.value;
+  const found = findRef(
+    { $ref: ref },
+    resolveContext((upstream) => node.upstream(upstream)?.value, ANYWHERE),
+  );
+  const part = (i: number): Json => ({ $ref: [...ref, i] }) as unknown as Json;
+  if (found.kind === 'gathered')
+    return (i) => {
+      const data = (found.data as readonly Json[])[i] as Json;
+      return holdsClone(data) ? part(i) : data;
+    };
+  if (value?.codec === 'json') return (i) => escapedData(list[i] as Json);
+  return (i) => (isJsonLeaf(list[i]) ? (list[i] as Json) : part(i));
+}
+
+const ANYWHERE = { project: '', clones: true } as const;
+
+function isArray(data: Json): data is readonly Json[] {
+  return Array.isArray(data);
+}
+
+function isJsonLeaf(value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'boolean' || value === null || Number.isSafeInteger(value);
+}
+
+/** What only structured clone carries has a mark in gathered data that commands and bodies can't read. */
+function holdsClone(data: Json): boolean {
+  if (typeof data !== 'object' || data === null) return false;
+  return Object.hasOwn(data, '$v8') || Object.values(data).some((member) => holdsClone(member as Json));
 }
 
 function noList(name: string, value: unknown): HeddleError {

@@ -86,6 +86,7 @@ export function resolveArgument(data: Json, context: ResolveContext): unknown {
   const marked = data as { readonly [key: string]: Json };
   if (Object.hasOwn(marked, '$ref')) return refText(marked as unknown as Ref, context);
   if (Object.hasOwn(marked, '$file')) return fileText(userFile(marked as unknown as FileRef, context), context);
+  if (Object.hasOwn(marked, '$output')) return outputText(marked['$output'] as unknown as CommandOutput, context);
   if (context.clones === true) {
     const { $v8, $map, $set } = marked;
     if (typeof $v8 === 'string') return deserialize(Buffer.from($v8, 'base64'));
@@ -249,7 +250,9 @@ export function userFile({ $file: path }: FileRef, { project }: ResolveContext):
  *
  * @throws {HeddleError} TEMPLATE_INVALID when what is there is no file
  */
-export function locateFile(ref: Ref, context: ResolveContext): Located {
+export function locateFile(from: Ref | OutputMark, context: ResolveContext): Located {
+  if ('$output' in from) return placeOf(from.$output);
+  const ref = from;
   const found = findRef(ref, context);
   if (found.kind === 'output' && found.rest.length === 0) return placeOf(found.output);
   if (found.kind === 'gathered' && isUserFile(found.data)) return userFile(found.data, context);
@@ -260,7 +263,8 @@ export function locateFile(ref: Ref, context: ResolveContext): Located {
 }
 
 /** Says whether a task made files at all: one that was only replayed by waiting made none. */
-export function madeNothing(ref: Ref, context: ResolveContext): boolean {
+export function madeNothing(ref: Ref | OutputMark, context: ResolveContext): boolean {
+  if ('$output' in ref) return false;
   const value = context.value(ref.$ref[0]);
   if (value === undefined) return true;
   const found = context.parsed(ref.$ref[0]);
@@ -316,6 +320,11 @@ function isCommandValue(value: unknown): value is CommandValue {
  */
 export interface GatheredValue {
   readonly $gathered: Json;
+}
+
+/** Stands in data where an output of a command is known already: what is gathered, and what is made of it. */
+export interface OutputMark {
+  readonly $output: CommandOutput;
 }
 
 /** The marks in gathered data. */

@@ -146,6 +146,9 @@ interface LinkOptions {
 /** Inputs that are declared have the names they were given; what a template mentions beside them finds another. */
 function linkDeclared(inputs: readonly InputSpec[], { context, files, replay }: LinkOptions): void {
   for (const { name, from } of inputs) {
+    // What an element or a state turns out to be stands where a ref would.
+    if (typeof from !== 'object' || from === null)
+      throw invalid(`input '${name}' is no file: ${brief(from)}`, 'take an output of a task');
     if ('$file' in from) files.declare(name, userFile(from, context));
     // A backend that only waits makes no files, and a replay needs none to wait in its turn.
     else if (!replay || !madeNothing(from, context)) files.declare(name, locateFile(from, context));

@@ -52,3 +52,15 @@ export function isLargerThan(value: Value, bytes: number): boolean {
   // A character of a string is at most three bytes: most values need no counting.
   return length * 3 > bytes && Buffer.byteLength(value.json) > bytes;
 }
+
+/** Objects with keys that start with `$` are written apart, as everywhere in data. What needs it not is given as it is. */
+export function escapedData(value: Json): Json {
+  return typeof value === 'object' && value !== null && JSON.stringify(value).includes('"$') ? apart(value) : value;
+}
+
+function apart(value: Json): Json {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return (value as readonly Json[]).map(apart);
+  const entries = Object.entries(value).map(([key, member]): [string, Json] => [key, apart(member as Json)]);
+  return entries.some(([key]) => key.startsWith('$')) ? { $object: entries } : Object.fromEntries(entries);
+}
