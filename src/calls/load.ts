@@ -36,7 +36,11 @@ export function loadFunction(reference: CallReference, options: LoadOptions): Ca
     case 'builtin':
       return reference.name === 'noop' ? noop : (wait as Callable);
     case 'module':
-      return exported.get(reference.module)?.get(keyOf(reference)) ?? importFunction(reference, options);
+      return (
+        exported.get(reference.module)?.get(keyOf(reference)) ??
+        madeHere(reference, options) ??
+        importFunction(reference, options)
+      );
     case 'source':
       return compiled.get(reference.source) ?? compile(reference.source);
     case 'global':
@@ -44,6 +48,14 @@ export function loadFunction(reference: CallReference, options: LoadOptions): Ca
     case 'local':
       return findLocal(reference.id, options);
   }
+}
+
+/**
+ * A task that this very process has made: its module may be the script that is running, and would wait for its own end if
+ * it were imported.
+ */
+function madeHere({ module, name, task }: ModuleReference, { local }: LoadOptions): Callable | undefined {
+  return local === true && task === true ? (registeredTask(module, name) as Callable | undefined) : undefined;
 }
 
 const keyOf = ({ name, task }: ModuleReference): string => (task === true ? `task ${name}` : name);
