@@ -5,9 +5,10 @@ import { expect, test } from 'vitest';
 import { giveBack, ownFolder } from '../../own-folder.ts';
 
 /**
- * The pages of the guide do what they say. A block of TypeScript that begins with `// name.ts` is a file of that name; a block of
- * `console` has commands, `$ node name.ts`, each followed by all it prints. Every file of a page is run or imported,
- * and all are type-checked. `// @ts-expect-error` is followed by part of what the compiler says about the next line.
+ * The pages of the guide do what they say. A block of TypeScript that begins with `// name.ts`, or of YAML with
+ * `# name.yaml`, is a file of that name; a block of `console` has commands, `$ node name.ts`, each followed by all it prints.
+ * Every file of a page is run or imported, and all are type-checked. `// @ts-expect-error` is followed by part of what the
+ * compiler says about the next line.
  */
 
 const root = join(import.meta.dirname, '../../..');
@@ -38,10 +39,13 @@ const pages = globSync('docs/*.md', { cwd: root })
   .map(readPage)
   .filter(({ blocks }) => blocks.some(({ language }) => language === 'console'));
 
+/** How a block says which file it is. */
+const NAMES: Readonly<Record<string, RegExp>> = { ts: /^\/\/ (\S+\.ts)\n/, yaml: /^# (\S+\.yaml)\n/ };
+
 function filesOf({ blocks }: Page): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
   for (const { language, text } of blocks) {
-    const name = language === 'ts' ? /^\/\/ (\S+\.ts)\n/.exec(text)?.[1] : undefined;
+    const name = NAMES[language]?.exec(text)?.[1];
     if (name !== undefined) files.set(name, text);
   }
   return files;
@@ -109,7 +113,10 @@ test.each(pages.map((page) => [page.name, page] as const))('%s: every file is ru
   const texts = [...sessionsOf(page).map(({ command }) => command), ...filesOf(page).values()];
   const unused = [...filesOf(page).keys()].filter((name) => {
     const inCommand = (text: string): boolean => text.split(/\s+/).includes(name);
-    return !texts.some((text) => text.includes(`'./${name}'`) || (!text.includes('\n') && inCommand(text)));
+    return !texts.some(
+      (text) =>
+        text.includes(`'./${name}'`) || text.includes(` ./${name}#`) || (!text.includes('\n') && inCommand(text)),
+    );
   });
 
   expect(unused).toEqual([]);
