@@ -55,7 +55,14 @@ export function splitTarget(text: string): { readonly run: string; readonly job?
 export function splitJobTarget(text: string, command: string): { readonly run: string; readonly job: string } {
   const { run, job } = splitTarget(text);
   if (job !== undefined && job !== '') return { run, job };
-  throw new HeddleError('INPUT_INVALID', `'${text}' names no job`, { hint: `write: heddle ${command} RUN/JOB` });
+  throw new HeddleError('INPUT_INVALID', `'${text}' names no job`, {
+    hint: `write: heddle ${command} RUN/JOB${command === 'why' ? ', or /JOB for a job of the latest run' : ''}`,
+  });
+}
+
+/** The run that is looked at: before a `/JOB` none is named, and the latest is meant. What steers a run wants its name. */
+export function orLatest(run: string | undefined): string | undefined {
+  return run === '' ? undefined : run;
 }
 
 /** A run as the store has it, and who owns it. */

@@ -154,19 +154,25 @@ function loadBuilt(
   } catch (thrown) {
     if (HeddleError.is(thrown)) throw withPlace(thrown, path);
     const error = asError(thrown);
-    const given = Object.keys(parameters);
     throw new HeddleError(
       'PARAMETER_INVALID',
       `workflow '${exported.name}' can't be built: ${error.message}${placeOf(error, path)}`,
       {
         cause: thrown,
-        hint:
-          given.length === 0
-            ? 'no parameters were given: -p key=value gives one'
-            : `given were the parameters ${given.join(', ')}`,
+        hint: parametersHint(Object.keys(parameters), watched.missing()),
       },
     );
   }
+}
+
+/** What a workflow that threw was given, and what it looked for. */
+function parametersHint(given: readonly string[], missing: readonly string[]): string {
+  const told =
+    given.length === 0
+      ? 'no parameters were given: -p key=value gives one'
+      : `given were the parameters ${given.join(', ')}`;
+  if (missing.length === 0) return given.length === 0 ? told : `${told}; a list is written as JSON: -p 'list=[1,2]'`;
+  return `it reads ${missing.map((name) => `'${name}'`).join(', ')}, which ${missing.length === 1 ? 'was' : 'were'} not given\n${told}`;
 }
 
 async function importModule(path: string): Promise<{ readonly default?: unknown }> {

@@ -19,3 +19,10 @@ test('who takes all parameters together has read them all', () => {
 
   expect(() => watched.refuseUnread()).not.toThrow();
 });
+
+test('names that were read and not given are told', () => {
+  const watched = watchParameters({ a: 1 }, { replica: 1 });
+  const { a, b, replica } = watched.parameters;
+
+  expect({ a, b, replica, missing: watched.missing() }).toEqual({ a: 1, b: undefined, replica: 1, missing: ['b'] });
+});

@@ -5,6 +5,8 @@ export interface WatchedParameters {
   readonly parameters: Readonly<Record<string, Json>>;
   /** @throws {HeddleError} PARAMETER_INVALID for one that nothing has read */
   refuseUnread(): void;
+  /** Names that were read and not given, in the order they were. */
+  missing(): readonly string[];
 }
 
 /** Watches the top-level names of parameters that a person typed; others may be left unread. Whoever lists all names has read all. */
@@ -30,6 +32,7 @@ export function watchParameters(
   });
   return {
     parameters,
+    missing: () => [...wanted].filter((name) => !(name in given) && !(name in others)),
     refuseUnread() {
       if (all) return;
       for (const name of Object.keys(given)) if (!wanted.has(name)) throw unread(name, [...wanted]);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { connectControl, type RunControl } from '../../jobs/index.ts';
 import { isFinal, type JobRow, type Store } from '../../model/index.ts';
-import { type FoundRun, findRun, openForReading, RunJobs, splitTarget, storeDirectory } from '../find-run.ts';
+import { type FoundRun, findRun, openForReading, orLatest, RunJobs, splitTarget, storeDirectory } from '../find-run.ts';
 import { directoryOf } from '../job-record.ts';
 import { LogTail } from '../log-tail.ts';
 import type { Context } from '../main.ts';
@@ -20,7 +20,7 @@ export async function logs(
 ): Promise<number> {
   const { run, job } = target === undefined ? { run: undefined, job: undefined } : splitTarget(target);
   await using store = await openForReading(context);
-  const found = await findRun(store, run);
+  const found = await findRun(store, orLatest(run));
   const jobs = await RunJobs.read(store, found.row);
   const chosen = STREAMS.filter((stream) => flags[stream] === true);
   const view: View = { context, store, found, jobs, streams: chosen.length === 0 ? STREAMS : chosen };

@@ -31,7 +31,9 @@ export async function report(
     await context.output.json(data);
     return 0;
   }
-  await writeTo(context.output, renderReport(data), flags.output);
-  if (flags.output !== undefined) context.output.say(`${found.row.id} is written to ${flags.output}`);
+  // A page of markup is nothing to read in a terminal.
+  const output = flags.output ?? (context.output.dataIsTerminal ? `${found.row.id}.html` : undefined);
+  await writeTo(context.output, renderReport(data), output);
+  if (output !== undefined) context.output.say(`${found.row.id} is written to ${output}`);
   return 0;
 }

@@ -6,7 +6,7 @@ import { type AttemptRow, isFinal, type JobRow, type Store, type Value } from '.
 import { joinUsage, type JobUsage, usageOf } from '../../observe/index.ts';
 import { originOf } from '../code-origin.ts';
 import { type Fact, factsText } from '../facts.ts';
-import { type FoundRun, findRun, openForReading, RunJobs, splitTarget, storeDirectory } from '../find-run.ts';
+import { type FoundRun, findRun, openForReading, orLatest, RunJobs, splitTarget, storeDirectory } from '../find-run.ts';
 import { directoryOf, outcomeOf, outcomeText, rowsWhere, stateOf } from '../job-record.ts';
 import type { Context } from '../main.ts';
 import { type Column, renderTable } from '../output.ts';
@@ -31,7 +31,7 @@ export async function show(
     await showExperiment({ context, store }, experiment, flags);
     return 0;
   }
-  const found = await findRun(store, run);
+  const found = await findRun(store, orLatest(run));
   const view = { context, store, found };
   if (job === undefined || job === '') await showRun(view, flags['all'] === true);
   else await showJob(view, job);

@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Explanation } from '../../engine/index.ts';
 import { type CacheExplanation, connectControl, explainCache, mayReuse } from '../../jobs/index.ts';
 import {
@@ -16,6 +19,7 @@ import {
   type FoundRun,
   findRun,
   openForReading,
+  orLatest,
   RunJobs,
   splitJobTarget,
   storeDirectory,
@@ -46,7 +50,7 @@ interface Known {
 export async function why(context: Context, [target = '']: readonly string[]): Promise<number> {
   const { run, job: name } = splitJobTarget(target, 'why');
   await using store = await openForReading(context);
-  const found = await findRun(store, run);
+  const found = await findRun(store, orLatest(run));
   const jobs = await RunJobs.read(store, found.row);
   const index = jobs.indexOf(name);
   const known =
@@ -270,17 +274,33 @@ function requestText({ request, free }: Explanation): string {
 }
 
 function outcomeDetails(outcome: Outcome): readonly string[] {
-  if (outcome.kind === 'error' && outcome.error.cause !== undefined) {
-    return [`caused by ${outcome.error.cause.name}: ${outcome.error.cause.message}`];
+  if (outcome.kind === 'error') {
+    const { cause, hint } = outcome.error;
+    const place = placeOf(cause?.stack ?? '') ?? placeOf(outcome.error.stack ?? '');
+    return [
+      ...(cause === undefined ? [] : [`caused by ${cause.name}: ${cause.message}`]),
+      ...(hint === undefined ? [] : hint.split('\n').map((line) => `  ${line}`)),
+      ...(place === undefined ? [] : [`it was thrown at ${place}`]),
+    ];
   }
   return outcome.kind === 'output-missing' && outcome.note !== undefined ? [outcome.note] : [];
 }
 
+/** Where a stack has its first line in a file that is neither Node's, nor a package's. */
+function placeOf(stack: string): string | undefined {
+  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line));
+  const own = frames.find((line) => line.includes('file://') && !line.includes('/node_modules/'));
+  const at = own === undefined ? null : /(file:\/\/\S+?):(\d+):\d+\)?$/.exec(own.trim());
+  return at === null ? undefined : `${fileURLToPath(at[1] as string)}:${at[2] as string}`;
+}
+
 async function evidence(directory: string): Promise<readonly string[]> {
   const stderr = await lastLines(directory, 'stderr');
+  const isCommand = existsSync(join(directory, 'command.sh'));
   return [
     ...(stderr.length === 0 ? [] : ['the last it wrote to stderr:', ...stderr.map((line) => `  ${line}`)]),
-    `it ran in ${directory}`,
-    '  sh command.sh there repeats it by hand',
+    // A call that wrote nothing has no directory.
+    ...(existsSync(directory) ? [`it ran in ${directory}`] : []),
+    ...(isCommand ? ['  sh command.sh there repeats it by hand'] : []),
   ];
 }
