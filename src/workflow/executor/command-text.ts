@@ -27,7 +27,7 @@ export function commandText(source: CommandSource): string {
     return work.kind === 'command' ? work.text : '';
   } catch (error) {
     if (!HeddleError.is(error)) throw error;
-    throw invalid(`command ${index} of task '${task}' (${command}): ${error.message}`, error.hint ?? '');
+    throw invalid(`command ${index} of task '${task}' (${command}): ${error.message}`, error.hint ?? '', task);
   }
 }
 
@@ -50,6 +50,7 @@ function partsOf({ task, index, command, values }: CommandSource): readonly Temp
       throw invalid(
         `command ${index} of task '${task}' (${command}): nothing gives '${name}' a value`,
         `${near}; a variable of the shell's own is written '$$${name}'`,
+        task,
       );
     }
     parts.push({ value: value as Json });
@@ -58,6 +59,6 @@ function partsOf({ task, index, command, values }: CommandSource): readonly Temp
   return parts.filter((part) => part !== '');
 }
 
-function invalid(message: string, hint: string): HeddleError {
-  return new HeddleError('TEMPLATE_INVALID', message, { hint });
+function invalid(message: string, hint: string, task: string): HeddleError {
+  return new HeddleError('TEMPLATE_INVALID', message, { hint, details: { task } });
 }
