@@ -2,6 +2,7 @@ export { branch, type Branches, type BranchOptions, type Case, choose, when } fr
 export * from './builtin.ts';
 export { command, type CommandOptions, type CommandTask } from './command.ts';
 export type { Concrete, Skippable } from './concrete.ts';
+export * from './executor/index.ts';
 export * from './experiments/index.ts';
 export type { AnyHandle, CallHandle, Handle, HandleMembers } from './handle.ts';
 export {
