@@ -11,6 +11,7 @@ export { attemptContext } from './calls/lane-face.ts';
 export { LOG_LEVELS } from './jobs/lane-face.ts';
 export { ERROR_CODES, HeddleError } from './model/lane-face.ts';
 export {
+  app,
   command,
   file,
   graph,
@@ -142,6 +143,30 @@ export const scatter: typeof Heddle.scatter = later('scatter');
 export const seq: typeof Heddle.seq = later('seq');
 export const some: typeof Heddle.some = later('some');
 export const when: typeof Heddle.when = later('when');
+
+export const AbstractWorkflowUpdater: typeof Heddle.AbstractWorkflowUpdater = later('AbstractWorkflowUpdater');
+export const baseParser: typeof Heddle.baseParser = later('baseParser');
+export const CommandQueue: typeof Heddle.CommandQueue = later('CommandQueue');
+export const decodeMessage: typeof Heddle.decodeMessage = later('decodeMessage');
+export const dispatch: typeof Heddle.dispatch = later('dispatch');
+export const encodeMessage: typeof Heddle.encodeMessage = later('encodeMessage');
+export const EngineUpdater: typeof Heddle.EngineUpdater = later('EngineUpdater');
+export const executable: typeof Heddle.executable = later('executable');
+export const FileReference: typeof Heddle.FileReference = later('FileReference');
+export const FileStore: typeof Heddle.FileStore = later('FileStore');
+export const functionCall: typeof Heddle.functionCall = later('functionCall');
+export const getScope: typeof Heddle.getScope = later('getScope');
+export const ItemEditor: typeof Heddle.ItemEditor = later('ItemEditor');
+export const ItemPart: typeof Heddle.ItemPart = later('ItemPart');
+export const ItemView: typeof Heddle.ItemView = later('ItemView');
+export const localExecutor: typeof Heddle.localExecutor = later('localExecutor');
+export const makeParser: typeof Heddle.makeParser = later('makeParser');
+export const manageExecution: typeof Heddle.manageExecution = later('manageExecution');
+export const QueueItem: typeof Heddle.QueueItem = later('QueueItem');
+export const run: typeof Heddle.run = later('run');
+export const RuntimeManager: typeof Heddle.RuntimeManager = later('RuntimeManager');
+export const scope: typeof Heddle.scope = later('scope');
+export const WorkflowManager: typeof Heddle.WorkflowManager = later('WorkflowManager');
 
 export const Param: typeof Heddle.Param = later('Param', loadExperiments);
 export const ParamSpace: typeof Heddle.ParamSpace = later('ParamSpace', loadExperiments);

@@ -62,13 +62,14 @@ export {
 export { Job, type WaitOptions } from './job.ts';
 export { LocalJob, ProcessJob, type ProcessJobOptions, ThreadJob } from './job-classes.ts';
 export type { JobCallbacks, JobOptions } from './job-options.ts';
+export type { JobWork } from './job-state.ts';
 export {
   LOG_LEVELS,
   type LogLevel,
   type LogRecord,
   type LogSink,
   type LogSinkOptions,
-  type LogSinks,
+  LogSinks,
 } from './log-sinks.ts';
 export { type CommandEnd, SubprocessJob, type SubprocessJobOptions } from './subprocess-job.ts';
 export { TaskExecutionError, type TaskFailure } from './task-error.ts';
@@ -76,6 +77,7 @@ export type { TimepointInput } from './time-input.ts';
 export { openStoreAt, openStoreForReading } from './open-store.ts';
 // What the facades of workflow/ build on, which imports no room below this one but the model and the calls.
 export { customBackend, type CustomBackendOptions, type CustomTask } from '../backends/custom/index.ts';
+export { type AddFileOptions, FileReference, FileStore, type FileStoreOptions, type TextMode } from '../files/index.ts';
 export { systemClock } from '../process/index.ts';
 export { MemoryStore } from '../store/index.ts';
 export { withBuiltIn } from './engine-options.ts';

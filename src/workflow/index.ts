@@ -32,3 +32,4 @@ export * from './fingerprint.ts';
 export * from './graph-json.ts';
 export { type GraphFormat, renderGraph, type StateOf } from './render-graph.ts';
 export { loadYaml, workflowFromYaml, type YamlOptions, yamlSchema, type YamlWorkflow } from './yaml/index.ts';
+export * from './middleware/index.ts';
