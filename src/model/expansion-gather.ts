@@ -1,7 +1,7 @@
 import { serialize } from 'node:v8';
 import { gatherRefs } from './control-data.ts';
 import { asError, HeddleError } from './errors.ts';
-import type { Became, Expanded, ReadyControl, UpstreamEnd } from './expansion-shape.ts';
+import type { Became, Expanded, NodeRange, ReadyControl, UpstreamEnd } from './expansion-shape.ts';
 import { describeOutcome, type SerializedError } from './outcome.ts';
 import type { Ref } from './task.ts';
 import { findRef, follow, readGathered, type ResolveContext, resolveContext } from './template-data.ts';
@@ -28,27 +28,42 @@ function becameAt(node: ReadyControl, index: number): Became | undefined {
   return value?.codec === 'json' ? (JSON.parse(value.json) as Became) : undefined;
 }
 
-/** What is left when nobody goes on. */
-export function lastTurn(node: ReadyControl, became: Became): { readonly result: Json } {
-  let at: Became | undefined = became;
-  while (at !== undefined && 'next' in at) at = becameAt(node, at.next);
-  if (at !== undefined && 'result' in at) return at;
-  throw new HeddleError('GRAPH_INVALID', `'${node.job}' gathers what has not ended`);
-}
-
-/** The value of a branch or a loop. */
-export function gatherResult(node: ReadyControl, { result }: { readonly result: Json }): Expanded {
-  const refs = gatherRefs(result, new Set());
-  const ends = [...refs].map((ref) => node.upstream(ref));
-  if (ends.some((end) => end?.status === 'skipped')) return { skipped: true };
-  const bad = ends.find((end) => end?.status !== 'done');
-  if (bad !== undefined) return { error: failureOf(bad) };
+/** The value of a branch or a loop, or why there is none. */
+export function gatherResult(node: ReadyControl, became: Exclude<Became, { readonly elements: unknown }>): Expanded {
+  let at = became;
+  while ('next' in at) {
+    const end = node.upstream(at.next);
+    if (end?.status !== 'done') return withoutValue(node, end, at.nodes);
+    at = becameAt(node, at.next) as typeof at;
+  }
+  const { result, nodes = NONE } = at;
+  for (const ref of gatherRefs(result, new Set())) {
+    const end = node.upstream(ref);
+    if (end?.status !== 'done') return withoutValue(node, end, nodes);
+  }
   const only = onlyRef(result);
   const whole = only === undefined ? undefined : node.upstream(only)?.value;
   if (whole !== undefined) return { value: whole };
   const writer = new GatheredWriter((ref) => node.upstream(ref)?.value);
   writer.data(result);
   return { value: writer.value(node.job) };
+}
+
+const NONE: NodeRange = { first: 0, size: 0 };
+
+/** What is needed has not ended well: because of a node beside it that failed, where there is one. */
+function withoutValue(node: ReadyControl, end: UpstreamEnd | undefined, nodes: NodeRange): Expanded {
+  if (end?.status === 'skipped') return { skipped: true };
+  const failed = end?.status === 'failed' ? end : firstFailed(node, nodes);
+  return { error: failureOf(failed ?? end ?? { status: 'cancelled' }) };
+}
+
+function firstFailed(node: ReadyControl, { first, size }: NodeRange): UpstreamEnd | undefined {
+  for (let k = first; k < first + size; k += 1) {
+    const end = node.upstream(k);
+    if (end?.status === 'failed') return end;
+  }
+  return undefined;
 }
 
 /** The node a value is the whole of. */
@@ -87,18 +102,14 @@ export function* gatherElements(
   return { value: writer.value(node.job) };
 }
 
-interface ElementOf {
-  readonly first: number;
-  readonly size: number;
+interface ElementOf extends NodeRange {
   readonly result: Json;
 }
 
 /** How one instance has ended: as the first of its nodes that failed, else as what its value needs. */
-function endOf(node: ReadyControl, { first, size, result }: ElementOf): UpstreamEnd | undefined {
-  for (let k = first; k < first + size; k += 1) {
-    const end = node.upstream(k);
-    if (end?.status === 'failed') return end;
-  }
+function endOf(node: ReadyControl, { result, ...nodes }: ElementOf): UpstreamEnd | undefined {
+  const failed = firstFailed(node, nodes);
+  if (failed !== undefined) return failed;
   let skipped: UpstreamEnd | undefined;
   for (const ref of gatherRefs(result, new Set())) {
     const end = node.upstream(ref);

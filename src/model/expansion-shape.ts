@@ -44,7 +44,13 @@ export interface Expanded {
 export type Became =
   /** Of a scatter: the first node and the value of each instance, all of one size. */
   | { readonly elements: readonly (readonly [first: number, result: Json])[]; readonly size: number }
-  /** Of a branch, and of the last turn of a loop. */
-  | { readonly result: Json }
-  /** Of an earlier turn: who goes on. */
-  | { readonly next: number };
+  /** Of a branch: the nodes that were chosen, and their value. Of a loop that has come to its end: the last state. */
+  | { readonly result: Json; readonly nodes?: NodeRange }
+  /** Of a turn: its nodes, and who looks at what it has left. */
+  | { readonly next: number; readonly nodes: NodeRange };
+
+/** Nodes of one instance, by their indices in the run. */
+export interface NodeRange {
+  readonly first: number;
+  readonly size: number;
+}

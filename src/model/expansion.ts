@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Body, ControlPayload, Test } from './control.ts';
-import { cappedBody, gatherRefs, hasTests, mapTest, neededBy } from './control-data.ts';
+import { cappedBody, hasTests, mapTest, neededBy } from './control-data.ts';
 import { definitionOf } from './definition-input.ts';
 import { HeddleError } from './errors.ts';
-import type { Became, Expanded, LateEdge, ReadyControl } from './expansion-shape.ts';
-import { becameOf, ELEMENTS_AT_ONCE, gatherElements, gatherResult, lastTurn } from './expansion-gather.ts';
+import type { Became, Expanded, LateEdge, NodeRange, ReadyControl } from './expansion-shape.ts';
+import { becameOf, ELEMENTS_AT_ONCE, gatherElements, gatherResult } from './expansion-gather.ts';
 import { DATA_EDGE } from './graph.ts';
 import { GraphBuilder } from './graph-builder.ts';
 import { addInstance, fillData, type Instance, publishTemplates } from './instance.ts';
@@ -31,9 +31,7 @@ export function expandControl(node: ReadyControl): Expanded | Generator<void, Ex
       return loop(node, payload);
     case 'gather': {
       const became = becameOf(node, payload.of);
-      return 'elements' in became
-        ? gatherElements(node, became, payload.settled === true)
-        : gatherResult(node, lastTurn(node, became));
+      return 'elements' in became ? gatherElements(node, became, payload.settled === true) : gatherResult(node, became);
     }
   }
 }
@@ -142,8 +140,8 @@ function branch(node: ReadyControl, payload: Branch): Expanded {
   const becoming = new Becoming(node, { builder, gather: payload.gather });
   const body = payload.branches[label] as Branch['branches'][string];
   const instance = addInstance(builder, body, { prefix: `${node.job}/${label}`, holes: {} });
-  becoming.gathers(instance, gatherRefs(instance.result, new Set()));
-  return becoming.done({ result: instance.result });
+  becoming.gathers(instance);
+  return becoming.done({ result: instance.result, nodes: rangeOf(instance) });
 }
 
 /** Label of the branch that is taken. Undefined: none. */
@@ -197,12 +195,16 @@ function turn(node: ReadyControl, payload: Loop, { name, next }: { name: string;
       ...nodesOf(instance).flatMap((from) => (needed.has(from) ? [] : [{ from, accept: ACCEPT_ALL }])),
     ],
   });
-  becoming.needs(looking);
-  return becoming.done({ next: looking });
+  becoming.awaits(looking);
+  return becoming.done({ next: looking, nodes: rangeOf(instance) });
 }
 
 function nodesOf({ first, size }: Instance): readonly number[] {
   return Array.from({ length: size }, (_, k) => first + k);
+}
+
+function rangeOf({ first, size }: Instance): NodeRange {
+  return { first, size };
 }
 
 /** Gathers what a control node becomes: new nodes, and the edges by which its gather waits for them. */
@@ -221,15 +223,13 @@ class Becoming {
     this.#gather = index;
   }
 
-  /** The gather waits for the ends of an instance's nodes, and needs the values of some. */
-  gathers(instance: Instance, needed: ReadonlySet<number> = new Set()): void {
-    for (const from of nodesOf(instance)) {
-      this.#edges.push({ from, to: this.#gather, accept: needed.has(from) ? DATA_EDGE : ACCEPT_ALL });
-    }
+  /** The gather waits for the ends of an instance's nodes, however they end: it says what became of them. */
+  gathers(instance: Instance): void {
+    for (const from of nodesOf(instance)) this.awaits(from);
   }
 
-  needs(from: number): void {
-    this.#edges.push({ from, to: this.#gather, accept: DATA_EDGE });
+  awaits(from: number): void {
+    this.#edges.push({ from, to: this.#gather, accept: ACCEPT_ALL });
   }
 
   done(became: Became): Expanded {

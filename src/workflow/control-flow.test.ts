@@ -268,7 +268,7 @@ test('a loop that does not come to its end fails, or is content', async () => {
 
   const failed = await grow('fail');
   expect(failed.error).toContain("'loop-1' has not come to its end after 3 iterations");
-  expect(failed.jobs['loop-1/gather']).toBe('cancelled');
+  expect(failed.jobs['loop-1/gather']).toBe('failed');
   expect((await grow('accept')).result).toBe(8);
 });
 
@@ -278,7 +278,26 @@ test('a turn that fails ends the loop, and what needs it is cancelled', async ()
   );
 
   expect(error).toContain('no 4');
-  expect(jobs).toMatchObject({ 'loop-1/1/refuse-1': 'failed', 'loop-1/gather': 'cancelled', 'double-1': 'cancelled' });
+  expect(jobs).toMatchObject({ 'loop-1/1/refuse-1': 'failed', 'loop-1/gather': 'failed', 'double-1': 'cancelled' });
+});
+
+test('why an element failed is told from however deep', async () => {
+  const { error } = await play(() =>
+    map(list(2), (x) =>
+      when(is(x, '>', 0), () =>
+        loop({
+          initial: x,
+          body: (state) => double(map([state], (y) => refuse(y, [1]))[0]!),
+          until: (state) => is(state, '>', 9),
+          maxIterations: 3,
+        }),
+      ),
+    ),
+  );
+
+  expect(error).toContain(
+    "1 of 2 elements of 'map-1' failed: [1] 1 of 1 elements of 'map-1/1/branch-1/then/loop-1/0/map-1' failed: [0] no 1",
+  );
 });
 
 test('they stand in each other, and mention what is around them', async () => {
