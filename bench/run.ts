@@ -12,6 +12,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Figures, Line, Row } from './row.ts';
+import { cache } from './rows/cache.ts';
 import { calls } from './rows/calls.ts';
 import { chain } from './rows/chain.ts';
 import { commands } from './rows/commands.ts';
@@ -35,6 +36,7 @@ const ROWS: readonly Row[] = [
   graph,
   waiting,
   restart,
+  cache,
   loopGap,
   store,
   launcher,

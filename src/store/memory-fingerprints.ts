@@ -141,7 +141,7 @@ export class MemoryFingerprints implements FingerprintStore {
     return row;
   }
 
-  #bare({ sealed, isAccepted, run, ...row }: KeptRow): FingerprintRow {
+  #bare({ sealed: _sealed, isAccepted: _isAccepted, run: _run, ...row }: KeptRow): FingerprintRow {
     if (row.fromRun === '') return row;
     const source = this.#rows(row.fromRun).find(
       ({ job, fingerprint }) => job === row.fromJob && fingerprint === row.fingerprint,

@@ -18,7 +18,7 @@ import {
 import type { Described } from './components.ts';
 import type { ReadFile } from './file-hashes.ts';
 import { GraphNodes } from './graph-nodes.ts';
-import { type Lookup, outputsOf, Results, temporaryOutputs } from './results.ts';
+import { type Lookup, outputsOf, Results, type TaskWithInputs, temporaryOutputs } from './results.ts';
 import { TemporaryFiles } from './temporary-files.ts';
 
 type JobEvent = Extract<EngineEvent, { kind: 'job' }>;
@@ -52,7 +52,7 @@ export class Reuser {
   /** Outputs too young to be remembered yet. Those that are left at the end are read again when they are next looked at. */
   #young: readonly ReadFile[] = [];
   #work: Promise<void> = Promise.resolve();
-  #unlisten: (() => void) | undefined;
+  #listens = false;
 
   constructor(options: ReuserOptions) {
     const { store, clock, directory, project } = options;
@@ -66,10 +66,14 @@ export class Reuser {
   readonly reuse: Reuse = async (jobs) => {
     this.#listen();
     this.results.code.renew();
-    const described = await this.#describe(jobs);
+    const tasks = await this.#tasksOf(jobs);
+    const described = await this.results.describe(tasks);
     const found = await this.#lookup(jobs, described);
     const answers: ReuseAnswer[] = [];
-    for (const [i, job] of jobs.entries()) answers.push(await this.#answer(job, described[i], found[i]));
+    for (const [i, job] of jobs.entries())
+      answers.push(
+        await this.#answer(job, { task: tasks[i] as TaskWithInputs, described: described[i], lookup: found[i] }),
+      );
     await this.#put(jobs, { described, found, answers });
     for (const [i, job] of jobs.entries()) if (answers[i]?.kind === 'run' && job.isReusable) this.#noteRunning(job);
     return answers;
@@ -97,20 +101,20 @@ export class Reuser {
   }
 
   #listen(): void {
-    this.#unlisten ??= this.#options.engine().listen((events) => this.#hear(events));
+    if (this.#listens) return;
+    this.#listens = true;
+    this.#options.engine().listen((events) => this.#hear(events));
   }
 
-  async #describe(jobs: readonly ReadyJob[]): Promise<readonly (Described | undefined)[]> {
+  async #tasksOf(jobs: readonly ReadyJob[]): Promise<readonly TaskWithInputs[]> {
     const values = await this.#valuesFor(jobs);
     for (const run of new Set(jobs.flatMap((job) => (job.temporaries.length > 0 ? [job.run] : []))))
       await this.#temporaries.watch(run);
-    return this.results.describe(
-      jobs.map((job) => ({
-        definition: job.definition,
-        payload: job.payload,
-        value: (node) => values.get(job.run)?.get(node),
-      })),
-    );
+    return jobs.map(({ run, definition, payload }) => ({
+      definition,
+      payload,
+      value: (node) => values.get(run)?.get(node),
+    }));
   }
 
   async #valuesFor(jobs: readonly ReadyJob[]): Promise<ReadonlyMap<RunId, ReadonlyMap<number, Value | undefined>>> {
@@ -150,10 +154,25 @@ export class Reuser {
     return found;
   }
 
-  async #answer(job: ReadyJob, described: Described | undefined, lookup: Lookup | undefined): Promise<ReuseAnswer> {
+  async #answer(
+    job: ReadyJob,
+    {
+      task,
+      described,
+      lookup,
+    }: {
+      readonly task: TaskWithInputs;
+      readonly described: Described | undefined;
+      readonly lookup: Lookup | undefined;
+    },
+  ): Promise<ReuseAnswer> {
     if (lookup?.kind === 'found') {
-      await this.#publish(job, lookup.value);
-      return { kind: 'done', value: lookup.value };
+      // What can't be published fails as it did then: when it runs.
+      const isThere = await this.#publish(job, task, lookup.value).then(
+        () => true,
+        () => false,
+      );
+      return isThere ? { kind: 'done', value: lookup.value } : { kind: 'run' };
     }
     if (job.temporaries.length === 0 || described === undefined) return { kind: 'run' };
     const missing = await this.#missing(job, described);
@@ -178,12 +197,14 @@ export class Reuser {
   }
 
   /** What is published must lie where people look also when nothing ran: under a new path, or after it was removed. */
-  async #publish(job: ReadyJob, value: Value | undefined): Promise<void> {
+  async #publish(job: ReadyJob, task: TaskWithInputs, value: Value | undefined): Promise<void> {
     if (!job.payload.includes('"publish"')) return;
-    const work = resolveWork({ kind: 'command', payload: job.payload, environment: undefined, value: () => undefined });
+    const { project } = this.#options;
+    const { payload, value: valueOf } = task;
+    const work = resolveWork({ kind: 'command', payload, environment: undefined, value: valueOf }, project);
     const specs: readonly OutputSpec[] = work.kind === 'command' ? work.outputs : [];
     const outputs = new Map<string, CommandOutput>(outputsOf(value));
-    const root = join(this.#options.project, 'results');
+    const root = join(project, 'results');
     for (const { name, publish } of specs) {
       const output = outputs.get(name);
       if (publish === undefined || output === undefined) continue;
@@ -211,7 +232,7 @@ export class Reuser {
       const what = described[i];
       if (!job.isReusable || what === undefined || answers[i]?.kind === 'first') continue;
       const lookup = found[i];
-      const source = lookup?.kind === 'found' ? lookup.source : undefined;
+      const source = lookup?.kind === 'found' && answers[i]?.kind === 'done' ? lookup.source : undefined;
       const row: FingerprintRow = {
         job: job.index,
         name: job.job,
@@ -278,7 +299,7 @@ export class Reuser {
   /** Lets results be found whose jobs are still made of what they were made of when they were started. */
   async #seal(ended: readonly { readonly event: JobEvent; readonly job: ReadyJob }[]): Promise<void> {
     this.results.code.renew();
-    const now = await this.#describe(ended.map(({ job }) => job));
+    const now = await this.results.describe(await this.#tasksOf(ended.map(({ job }) => job)));
     for (const [run, positions] of Map.groupBy(ended.keys(), (i) => (ended[i] as { job: ReadyJob }).job.run)) {
       const rows = await this.#fingerprints?.of(
         run,

@@ -1,0 +1,279 @@
+import { existsSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  command,
+  Engine,
+  type EngineOpenOptions,
+  file,
+  type Graph,
+  input,
+  json,
+  type RunHandle,
+  sh,
+  workflow,
+} from '../../../src/index.ts';
+import { acceptResults, explainCache, type PlannedJob, planGraph } from '../../../src/jobs/index.ts';
+import type { CommandValue, FileValue } from '../../../src/model/index.ts';
+import { systemClock } from '../../../src/process/index.ts';
+import { giveBack, ownFolder } from '../../own-folder.ts';
+
+let folder: string;
+let store: string;
+beforeEach(() => {
+  folder = ownFolder('caching');
+  store = join(folder, '.heddle');
+  write('reads.txt', 'acgt\n');
+});
+afterEach(async () => giveBack(folder));
+
+function write(name: string, text: string): void {
+  writeFileSync(join(folder, name), text);
+}
+
+interface StudyOptions {
+  readonly report?: string;
+  readonly temporary?: boolean;
+  readonly level?: string;
+}
+
+/** reads.txt -> sorted.txt (perhaps temporary) -> two reports. Each job writes its name into a ledger, so that it shows what ran. */
+function study({ report = 'cat', temporary = false, level = '1' }: StudyOptions = {}): Graph {
+  const ledger = join(folder, 'ledger');
+  const environment = { LEVEL: level };
+  const order = command('order', {
+    run: () => sh`echo order >> ${ledger}; sort ${input('reads.txt')} > sorted.txt`,
+    outputs: { sorted: file('sorted.txt', { temporary }) },
+    cache: true,
+  });
+  const tell = command('tell', {
+    run: (p: { sorted: FileValue }) => sh`echo tell >> ${ledger}; ${report} ${p.sorted} > report.txt; echo 5 > n.json`,
+    outputs: { report: file('report.txt', { publish: 'report.txt' }), n: json<number>('n.json') },
+    environment,
+    cache: true,
+  });
+  const count = command('count', {
+    run: (p: { sorted: FileValue }) => sh`echo count >> ${ledger}; wc -c < ${p.sorted} > n.json`,
+    outputs: { n: json<number>('n.json') },
+    cache: true,
+  });
+  return workflow('study', () => {
+    const { sorted } = order();
+    return { n: count({ sorted }).n, m: tell({ sorted }).n };
+  }).build();
+}
+
+function open(options: EngineOpenOptions = {}): Promise<Engine> {
+  return Engine.open({ store, project: folder, ...options });
+}
+
+/** Runs a graph in an engine of its own, and says which jobs really ran. */
+async function run(graph: Graph, options: { readonly cache?: boolean } = {}): Promise<Ran> {
+  rmSync(join(folder, 'ledger'), { force: true });
+  await using engine = await open();
+  const handle = await engine.run(graph, options);
+  const { status } = await handle.wait();
+  expect(status).toBe('done');
+  const ledger = join(folder, 'ledger');
+  const ran = existsSync(ledger) ? readFileSync(ledger, 'utf8').trim().split('\n').toSorted() : [];
+  return { ran, handle, why: await whys(engine, graph, handle) };
+}
+
+interface Ran {
+  readonly ran: readonly string[];
+  readonly handle: RunHandle;
+  readonly why: readonly (string | undefined)[];
+}
+
+async function whys(engine: Engine, graph: Graph, { id }: RunHandle): Promise<readonly (string | undefined)[]> {
+  const said = [];
+  for (let index = 0; index < graph.size; index += 1) said.push((await explainCache(engine.store, id, index))?.because);
+  return said;
+}
+
+async function plan(graph: Graph): Promise<readonly Pick<PlannedJob, 'action' | 'because'>[]> {
+  await using engine = await open();
+  const options = { store: engine.store, clock: systemClock, directory: store, project: folder };
+  return (await planGraph(graph, options)).map(({ action, because }) => ({ action, because }));
+}
+
+async function outputOf(handle: RunHandle, index: number, output: string): Promise<string> {
+  await using engine = await open();
+  const [value] = await engine.store.values(handle.id, [index]);
+  const { outputs } = JSON.parse(value?.codec === 'json' ? value.json : '') as CommandValue;
+  return join(store, outputs[output]?.at ?? '');
+}
+
+test('a second run takes what the first has made, to the letter, and is counted', async () => {
+  const first = await run(study());
+  const second = await run(study());
+
+  expect(first.ran).toEqual(['count', 'order', 'tell']);
+  expect(second.ran).toEqual([]);
+  await using engine = await open();
+  expect(await engine.store.values(second.handle.id, [0, 1, 2])).toEqual(
+    await engine.store.values(first.handle.id, [0, 1, 2]),
+  );
+  expect(await engine.store.fingerprints?.countReused(second.handle.id)).toBe(3);
+  expect(await engine.store.fingerprints?.dependents(first.handle.id)).toEqual([second.handle.id]);
+});
+
+describe('F47: a cached result whose output was spoiled is not taken', () => {
+  test.each<[string, string, (path: string) => void]>([
+    ['edited by hand', 'was edited', (path) => writeFileSync(path, 'more than before\n')],
+    ['truncated', 'was edited', (path) => truncateSync(path, 1)],
+    ['removed', 'is gone', (path) => rmSync(path)],
+    [
+      'of other content under the same size and time',
+      'was edited',
+      (path) => {
+        const { atime, mtime } = statSync(path);
+        writeFileSync(path, readFileSync(path, 'utf8').replace(/^./, 'X'));
+        utimesSync(path, atime, mtime);
+      },
+    ],
+  ])('%s', async (_, says, spoil) => {
+    const { handle } = await run(study());
+    spoil(await outputOf(handle, 2, 'report'));
+
+    const planned = await plan(study());
+    const again = await run(study());
+
+    expect(planned.map(({ action }) => action)).toEqual(['reuse', 'reuse', 'run']);
+    expect(planned[2]?.because).toContain(`its output report.txt, of ${handle.id}/tell-1, ${says}`);
+    expect(again.ran).toEqual(['tell']);
+    expect(again.why[2]).toBe(planned[2]?.because);
+    expect((await run(study())).ran).toEqual([]);
+  });
+
+  test('one that was touched, and holds what it held, is taken', async () => {
+    const { handle } = await run(study());
+    utimesSync(await outputOf(handle, 2, 'report'), new Date(), new Date());
+
+    expect((await run(study())).ran).toEqual([]);
+  });
+});
+
+describe('temporary files', () => {
+  test('are deleted when all who take them are done, and nothing runs for their sake', async () => {
+    const { handle } = await run(study({ temporary: true }));
+
+    expect(existsSync(await outputOf(handle, 0, 'sorted'))).toBe(false);
+    expect((await run(study({ temporary: true }))).ran).toEqual([]);
+  });
+
+  test('are made again when somebody who takes them must run, and deleted again', async () => {
+    await run(study({ temporary: true }));
+    const graph = study({ temporary: true, report: 'rev' });
+
+    const planned = await plan(graph);
+    const again = await run(graph);
+
+    expect(planned.map(({ action }) => action)).toEqual(['run', 'depends', 'run']);
+    expect(planned[0]?.because).toBe('a temporary output of it is needed again, by tell-1');
+    expect(again.ran).toEqual(['order', 'tell']);
+    expect(again.why).toEqual([
+      'a temporary output of it is needed again, by tell-1',
+      expect.stringContaining('its result was taken'),
+      "command: 'cat' -> 'rev'",
+    ]);
+    expect(existsSync(await outputOf(again.handle, 0, 'sorted'))).toBe(false);
+  });
+
+  test('stay while somebody who takes them has not ended well', async () => {
+    await using engine = await open();
+    const handle = await engine.run(study({ temporary: true, report: 'false' }));
+    await handle.wait();
+
+    expect((await handle.wait()).status).toBe('failed');
+    const [value] = await engine.store.values(handle.id, [0]);
+    const { outputs } = JSON.parse(value?.codec === 'json' ? value.json : '') as CommandValue;
+    expect(existsSync(join(store, outputs['sorted']?.at ?? ''))).toBe(true);
+  });
+});
+
+test('what is published is published again where it is missing, though nothing runs', async () => {
+  await run(study());
+  rmSync(join(folder, 'results/report.txt'));
+
+  expect((await run(study())).ran).toEqual([]);
+  expect(readFileSync(join(folder, 'results/report.txt'), 'utf8')).toBe('acgt\n');
+});
+
+test('an input that is changed while its job runs is not taken for what made the result', async () => {
+  const waits = (): Graph =>
+    workflow('waits', () => {
+      const copy = command('copy', {
+        run: () =>
+          sh`cat ${input('reads.txt')} > out.txt; touch ${join(folder, 'begun')}; while [ ! -e ${join(folder, 'go')} ]; do sleep 0.02; done`,
+        outputs: { out: file('out.txt') },
+        cache: true,
+      });
+      return copy().out;
+    }).build();
+  await using engine = await open();
+  const handle = await engine.run(waits());
+  while (!existsSync(join(folder, 'begun'))) await new Promise((resolve) => setTimeout(resolve, 5));
+  write('reads.txt', 'tttt\n');
+  write('go', '');
+  await handle.wait();
+
+  const options = { store: engine.store, clock: systemClock, directory: store, project: folder };
+  expect((await planGraph(waits(), options)).map(({ action }) => action)).toEqual(['run']);
+  write('reads.txt', 'acgt\n');
+  expect((await planGraph(waits(), options)).map(({ action }) => action)).toEqual(['run']);
+});
+
+test('cache off takes nothing and writes nothing down; cache on takes for granted what no task says', async () => {
+  await run(study());
+
+  expect((await run(study(), { cache: false })).ran).toEqual(['count', 'order', 'tell']);
+  expect((await run(study(), { cache: true })).ran).toEqual([]);
+});
+
+test('who asks for a job to be run again gets it run', async () => {
+  await run(study());
+  await using engine = await open();
+  rmSync(join(folder, 'ledger'));
+  const handle = await engine.run(study());
+  await handle.wait();
+
+  await handle.control.rerun(['count-1']);
+  await handle.wait();
+
+  expect(readFileSync(join(folder, 'ledger'), 'utf8')).toBe('count\n');
+});
+
+describe('accept', () => {
+  async function accept(graph: Graph, jobs?: readonly string[]): Promise<readonly string[]> {
+    await using engine = await open();
+    const { accepted } = await acceptResults(graph, {
+      ...{ store: engine.store, clock: systemClock, directory: store, project: folder },
+      ...(jobs === undefined ? {} : { jobs: new Set(jobs) }),
+    });
+    return accepted.map(({ job, because }) => `${job}: ${because}`);
+  }
+
+  test('lets results stand after a change without effect', async () => {
+    await run(study());
+
+    expect(await accept(study({ level: '2' }))).toEqual(['tell-1: environment LEVEL changed']);
+    expect((await run(study({ level: '2' }))).ran).toEqual([]);
+    expect((await run(study())).ran).toEqual([]);
+  });
+
+  test('takes another command only for a job that is named', async () => {
+    await run(study());
+
+    expect(await accept(study({ report: 'head' }))).toEqual([]);
+    expect(await accept(study({ report: 'head' }), ['tell-1'])).toEqual([expect.stringContaining('tell-1: command: ')]);
+    expect((await run(study({ report: 'head' }))).ran).toEqual([]);
+  });
+
+  test('does not take what was spoiled', async () => {
+    const { handle } = await run(study());
+    truncateSync(await outputOf(handle, 2, 'report'), 0);
+
+    expect(await accept(study({ level: '2' }))).toEqual([]);
+  });
+});
