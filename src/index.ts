@@ -95,6 +95,7 @@ export {
 export {
   type Backend,
   type Detail,
+  type EnvironmentInput,
   type EngineEvent,
   ERROR_CODES,
   type ErrorCode,
@@ -108,6 +109,8 @@ export {
   type Outcome,
   type Observer,
   type Place,
+  Secret,
+  secret,
   type ResourceRequest,
   type RunRow,
   type Status,

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { HeddleError, type Json, type Ref } from '../model/lane-face.ts';
+import { HeddleError, type Json, type Ref, Secret } from '../model/lane-face.ts';
 import { cloneBytes, inspectJson } from './encode-value.ts';
 
 /** Deeper than any sensible data that has jobs in it. */
@@ -10,13 +10,16 @@ export type PlaceOf = (value: object) => Ref | undefined;
 
 /**
  * Writes the arguments of a call as its payload has them. The handles of jobs, at any depth of lists, plain objects,
- * maps and sets, become refs. An argument without one is carried exactly, what it shares and what goes round in it
+ * maps and sets, become refs, and so do secrets. An argument without one is carried exactly, what it shares and what goes round in it
  * included; in one with handles everything is written where it stands. What is plain data is not copied: make text of
  * it at once.
  *
  * @throws {HeddleError} VALUE_INVALID naming the part that can't be written, TEMPLATE_INVALID from `placeOf`
  */
-export function encodeArguments(args: readonly unknown[], placeOf: PlaceOf): readonly (Json | Ref)[] {
+export function encodeArguments(args: readonly unknown[], jobOf: PlaceOf): readonly (Json | Ref)[] {
+  // A secret stands in data as a job does: by reference.
+  const placeOf: PlaceOf = (value) =>
+    jobOf(value) ?? (Secret.is(value) ? (value.toJSON() as unknown as Ref) : undefined);
   return args.map((argument, i) => encodeArgument(argument, placeOf, i));
 }
 

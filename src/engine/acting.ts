@@ -67,8 +67,8 @@ function launchGroup(host: ActorHost, group: readonly LiveAttempt[]): void {
     (values) => handOver(host, group, values),
     (thrown: unknown) =>
       host.input(() => {
-        for (const attempt of group)
-          attemptRefused(host.core, attempt.id, true, `its inputs could not be read: ${asError(thrown).message}`);
+        const why = `its inputs could not be read: ${asError(thrown).message}`;
+        for (const { id } of group) attemptRefused(host.core, id, { retryable: true, why });
       }),
   );
 }
@@ -206,7 +206,7 @@ function takeAnswer(core: Core, order: AttemptOrder, answer: LaunchAnswer): void
       askAgain(core, attempt);
       return;
     case 'refused':
-      attemptRefused(core, order.attempt, answer.retryable, answer.why);
+      attemptRefused(core, order.attempt, answer);
       return;
     case 'unknown':
       attemptUnreachable(core, order.attempt, answer.why);

@@ -6,6 +6,7 @@ import type {
   Detail,
   Durability,
   EngineEvent,
+  Environment,
   FailurePolicy,
   FinalStatus,
   Graph,
@@ -71,7 +72,7 @@ export type ResolveWork = (node: {
   readonly kind: 'command' | 'call';
   /** JSON of the payload; '' for none. */
   readonly payload: string;
-  readonly environment: Readonly<Record<string, string>> | undefined;
+  readonly environment: Environment | undefined;
   /** Value of a node by its index in the run; defined for every data edge. */
   readonly value: (node: number) => Value | undefined;
 }) => ResolvedWork;

@@ -8,6 +8,7 @@ import {
   type Outcome,
   outcomeJson,
   type Phase,
+  type Refusal,
   type RetryPolicy,
   type SubmissionId,
   type TimeoutKind,
@@ -244,7 +245,7 @@ export function attemptGone(
     return attemptTakenBack(core, attempt);
   // What could not begin here and now is what a refusal is; what an earlier engine did not come to begins at once.
   if (wanted.kind === 'lost' && how.neverStarted === true && !attempt.adopted && !run.stopping) {
-    attemptRefused(core, id, true, how.why);
+    attemptRefused(core, id, { retryable: true, why: how.why });
     return;
   }
   retire(core, attempt);
@@ -340,13 +341,14 @@ export function declareLost(core: Core, run: RunState, job: number, detail: 'que
 }
 
 /** The backend would not start it, and it never will under this order: nothing is charged when another try may help. */
-export function attemptRefused(core: Core, id: AttemptId, retryable: boolean, why: string): void {
+export function attemptRefused(core: Core, id: AttemptId, refusal: Refusal): void {
   const attempt = core.attempts.get(id);
   if (attempt === undefined) return;
   const { run, job } = attempt;
   retire(core, attempt);
   releaseWithEnd(core, attempt);
-  const error = { name: 'LaunchRefused', code: 'BACKEND_UNAVAILABLE', message: why };
+  const { retryable, why } = refusal;
+  const error = refusal.error ?? { name: 'LaunchRefused', code: 'BACKEND_UNAVAILABLE', message: why };
   const outcome = actualOutcome(attempt, { kind: 'error', error });
   const by: Change = { attempt, outcome, outcomeJson: outcomeJson(outcome), endedAt: core.now.wall };
   clearCancel(run, job);

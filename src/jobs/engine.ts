@@ -37,6 +37,7 @@ import { localControl, type RunControl } from './run-control.ts';
 import type { EventSource } from './run-events.ts';
 import { RunHandle } from './run-handle.ts';
 import { withinScope } from './scope.ts';
+import { guardedBackend, Vault } from './secrets/index.ts';
 import { Session } from './session.ts';
 import { bodyErrorIn } from './task-error.ts';
 import { readUnreadStreams } from './unread-streams.ts';
@@ -145,14 +146,15 @@ export class Engine implements AsyncDisposable {
     const project = resolve(options.project ?? '.');
     const place = await openPlace(options, resources);
     const directoryOf = attemptDirectories(place.directory);
-    const logs = new LogSinks(options.logger);
+    const logs = new LogSinks(options.logger, (text) => vault.redact(text));
+    const vault = new Vault({ clock: systemClock, logger: logs, project });
     const conditions = { ...options.conditions };
     // After the engine has told its last and before the store is closed.
     resources.defer(() => closed.abort());
     const reuser = reuserFor(place, { project, engine: () => api });
     resources.defer(async () => reuser?.settled());
     const observers = resources.use(new AsyncDisposableStack());
-    const backends = withBuiltIn(options.backends ?? []);
+    const backends = withBuiltIn(options.backends ?? []).map((backend) => guardedBackend(backend, vault));
     const api: EngineApi = resources.use(
       await EngineShell.open({
         store: place.store,
@@ -174,7 +176,15 @@ export class Engine implements AsyncDisposable {
     );
     const source = (run: RunId): EventSource => ({ api, store: place.store, run, closed: closed.signal });
     for (const observer of options.observers ?? []) {
-      const parts = { clock: systemClock, random: systemRandom, logger: logs, ...place, listen: api.listen.bind(api) };
+      const { redact } = vault;
+      const parts = {
+        clock: systemClock,
+        random: systemRandom,
+        logger: logs,
+        ...place,
+        redact,
+        listen: api.listen.bind(api),
+      };
       observers.use(await observer.observe({ ...parts, processes: () => processesOf(backends) }));
     }
     if (place.socket !== '') {

@@ -3,6 +3,7 @@ import {
   checkFields,
   type Definition,
   definitionOf,
+  type EnvironmentInput,
   type DurationInput,
   HeddleError,
   type ResourcesInput,
@@ -38,7 +39,8 @@ export interface JobOptions<Value = unknown> extends JobCallbacks<Value> {
   /** Larger first. @default 0 */
   readonly priority?: number;
   readonly resources?: ResourcesInput;
-  readonly environment?: Readonly<Record<string, string>>;
+  /** Variables; a secret by reference: `secret.env('TOKEN')`. */
+  readonly environment?: EnvironmentInput;
   /** `true`: what it writes goes to `stdout` and `stderr` in its directory; a path: both to that file, in order. */
   readonly redirect?: true | string;
   /** False: a durable engine takes its function though it can't travel; after a crash the job is failed (lost). @default true */

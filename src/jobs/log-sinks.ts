@@ -40,10 +40,12 @@ const DEFAULT_FORMAT = '{time} {level} {message}';
 export class LogSinks implements Logger {
   readonly #sinks = new Set<Sink>();
   readonly #first: Logger | undefined;
+  readonly #redact: (text: string) => string;
 
-  /** `first` is told everything as it comes. */
-  constructor(first?: Logger) {
+  /** `first` is told everything as it comes; `redact` takes secrets out of all that is said. */
+  constructor(first?: Logger, redact: (text: string) => string = (text) => text) {
     this.#first = first;
+    this.#redact = redact;
   }
 
   /** Gives how to take the sink out again. */
@@ -59,26 +61,33 @@ export class LogSinks implements Logger {
   }
 
   debug(fields: object, message: string): void {
-    this.#first?.debug(fields, message);
     this.#tell('debug', fields, message);
   }
 
   info(fields: object, message: string): void {
-    this.#first?.info(fields, message);
     this.#tell('info', fields, message);
   }
 
   warn(fields: object, message: string): void {
-    this.#first?.warn(fields, message);
     this.#tell('warn', fields, message);
   }
 
   error(fields: object, message: string): void {
-    this.#first?.error(fields, message);
     this.#tell('error', fields, message);
   }
 
-  #tell(level: LogLevel, fields: object, message: string): void {
+  #cleaned(fields: object): object {
+    const clean = Object.entries(fields).map(([name, value]: [string, unknown]) => [
+      name,
+      typeof value === 'string' ? this.#redact(value) : value,
+    ]);
+    return Object.fromEntries(clean) as object;
+  }
+
+  #tell(level: LogLevel, given: object, said: string): void {
+    const message = this.#redact(said);
+    const fields = this.#cleaned(given);
+    this.#first?.[level](fields, message);
     if (this.#sinks.size === 0) return;
     const record: LogRecord = {
       time: new Date(systemClock.now().wall),
@@ -90,7 +99,7 @@ export class LogSinks implements Logger {
     for (const sink of this.#sinks) {
       if (pressing < sink.least) continue;
       try {
-        if (sink.filter === undefined || sink.filter(record)) sink.write(sink.format(record), record);
+        if (sink.filter === undefined || sink.filter(record)) sink.write(this.#redact(sink.format(record)), record);
       } catch (error) {
         this.#sinks.delete(sink);
         this.#tell('error', { error }, 'a log sink threw and is told nothing more');

@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import type { RedactingStream, Redactor } from '../model/index.ts';
 import { STDERR_FILE, STDOUT_FILE } from '../process/index.ts';
 
 type StreamName = 'stdout' | 'stderr';
@@ -12,10 +13,14 @@ export interface CallOutputOptions {
   readonly project: string;
   /** Bytes a stream; what comes above is dropped, and a mark says so. */
   readonly limit: number;
+  /** Takes secrets out of what is kept. */
+  readonly redactor?: Redactor | undefined;
 }
 
 interface Stream {
   readonly descriptor: number;
+  /** What a secret could begin with waits in here. */
+  readonly redacting: RedactingStream | undefined;
   written: number;
   isCut: boolean;
 }
@@ -40,6 +45,10 @@ export class CallOutput {
     const path = this.#pathOf(name);
     if (path === '') return;
     const stream = this.#open.get(path) ?? this.#openStream(path);
+    this.#keep(stream, stream.redacting?.push(chunk) ?? chunk);
+  }
+
+  #keep(stream: Stream, chunk: Uint8Array): void {
     const room = this.#options.limit - stream.written;
     if (chunk.length <= room) {
       writeAll(stream, chunk);
@@ -57,7 +66,13 @@ export class CallOutput {
   }
 
   close(): void {
-    for (const { descriptor } of this.#open.values()) closeSync(descriptor);
+    for (const stream of this.#open.values()) {
+      try {
+        if (stream.redacting !== undefined) this.#keep(stream, stream.redacting.end());
+      } finally {
+        closeSync(stream.descriptor);
+      }
+    }
     this.#open.clear();
   }
 
@@ -69,7 +84,8 @@ export class CallOutput {
 
   #openStream(path: string): Stream {
     mkdirSync(dirname(path), { recursive: true });
-    const stream = { descriptor: openSync(path, 'a'), written: 0, isCut: false };
+    const redacting = this.#options.redactor?.stream();
+    const stream = { descriptor: openSync(path, 'a'), redacting, written: 0, isCut: false };
     this.#open.set(path, stream);
     return stream;
   }

@@ -77,6 +77,7 @@ export class Call {
       redirect: work.redirect,
       project,
       limit: order.limits.outputBytes,
+      redactor: order.redactor,
     });
     this.output.write(stream, chunk);
   }

@@ -73,7 +73,7 @@ class LaneBackend implements Backend {
   constructor(kind: LaneKind, options: LaneOptions) {
     const { name, local } = kind;
     this.name = name;
-    this.capabilities = { commands: false, calls: true, recoverable: false, batches: false, local };
+    this.capabilities = { commands: false, calls: true, recoverable: false, batches: false, local, secrets: true };
     this.#kind = kind;
     this.#options = options;
   }

@@ -4,6 +4,7 @@ import type { Logger } from './logger.ts';
 import type { Outcome, SerializedError } from './outcome.ts';
 import type { Grant, Place } from './resources.ts';
 import type { Phase } from './status.ts';
+import type { Redactor } from './redactor.ts';
 import type { ResolvedWork } from './task.ts';
 
 /** Everything a backend needs to make one attempt. */
@@ -23,6 +24,13 @@ export interface AttemptOrder {
   /** Which submission it travels in, and at which index. */
   readonly submission: SubmissionId;
   readonly element: number;
+  /**
+   * Variables of a command whose values are secret: to be handed to its process, in no argument and no file that stays.
+   * Only for a backend that says it can (`BackendCapabilities.secrets`).
+   */
+  readonly secretEnvironment?: Readonly<Record<string, string>>;
+  /** Takes secrets out of what is captured; absent: there are none. What is reported is redacted by whoever hears of it. */
+  readonly redactor?: Redactor;
 }
 
 export interface AttemptLimits {
@@ -33,12 +41,21 @@ export interface AttemptLimits {
   readonly outputBytes: number;
 }
 
+/** Why an attempt was not started. */
+export interface Refusal {
+  /** Another try may help. */
+  readonly retryable: boolean;
+  readonly why: string;
+  /** What the attempt's error says, where that is more than `why`. */
+  readonly error?: SerializedError;
+}
+
 /** What became of the wish to start an attempt. */
 export type LaunchAnswer =
   /** The handle finds it again (a pid and start time, a native job id); empty where none is needed. */
   | { readonly kind: 'accepted'; readonly handle: string }
   /** It has not started and never will under this order. */
-  | { readonly kind: 'refused'; readonly retryable: boolean; readonly why: string }
+  | ({ readonly kind: 'refused' } & Refusal)
   /** Nobody knows: `recover` will be asked until it does. */
   | { readonly kind: 'unknown'; readonly why: string };
 
@@ -58,6 +75,8 @@ export interface RecoverQuery {
   readonly directory: string;
   /** The order's work, so that outputs can be checked. */
   readonly work: ResolvedWork;
+  /** As in the order. */
+  readonly redactor?: Redactor;
 }
 
 /** What a backend knows of an attempt it was asked about after a restart or a silence. */
@@ -156,6 +175,11 @@ export interface BackendCapabilities {
   readonly local: boolean;
   /** What it accepts runs from then on: the clocks of a body start at once, and the phase `active` may be told later. */
   readonly immediate?: boolean;
+  /**
+   * It can be trusted with secrets: `AttemptOrder.secretEnvironment` reaches the process and nothing else, the arguments and
+   * environment of a call are written to no file. @default false: work with secrets is refused
+   */
+  readonly secrets?: boolean;
 }
 
 /** A live attempt and the process from which everything that belongs to it can be found. */

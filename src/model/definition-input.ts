@@ -3,6 +3,7 @@ import { HeddleError } from './errors.ts';
 import { nearestName } from './graph-names.ts';
 import { DEFAULT_GRACE_MS, DEFAULT_RETRY, type RetryPolicy, type Timeouts } from './policy.ts';
 import type { ResourceRequest } from './resources.ts';
+import { type EnvironmentInput, environmentData, Secret } from './secret.ts';
 import { type BytesInput, type DurationInput, parseBytes, parseDuration } from './sizes.ts';
 import type { Definition } from './task.ts';
 
@@ -62,7 +63,8 @@ export interface PolicyOptions {
 }
 
 export interface DefinitionOptions extends PolicyOptions {
-  readonly environment?: Readonly<Record<string, string>>;
+  /** Variables, on top of the small allow-list; a secret by reference: `secret.env('TOKEN')`. */
+  readonly environment?: EnvironmentInput;
   /**
    * Takes an earlier result where code, inputs, environment and image are what they were then. Only for what does
    * nothing but make its result. @default false
@@ -170,14 +172,14 @@ export const POLICY_FIELDS = ['resources', 'retry', 'timeout', 'grace', 'priorit
 
 const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-function checkEnvironment(environment: Readonly<Record<string, string>>, task: string): void {
+function checkEnvironment(environment: EnvironmentInput, task: string): void {
   for (const [name, value] of Object.entries(environment)) {
-    if (ENVIRONMENT_NAME.test(name) && typeof value === 'string' && !value.includes('\0')) continue;
+    if (ENVIRONMENT_NAME.test(name) && (Secret.is(value) || (typeof value === 'string' && !value.includes('\0')))) continue;
     throw new HeddleError(
       'INPUT_INVALID',
       `environment of '${task}': '${name}' can't be set to ${JSON.stringify(value)}`,
       {
-        hint: 'names are letters, digits and _; values are text',
+        hint: "names are letters, digits and _; values are text, or secret.env('NAME')",
       },
     );
   }
@@ -201,7 +203,7 @@ export function definitionOf(name: string, kind: Definition['kind'], options: De
     graceMs: grace === undefined ? DEFAULT_GRACE_MS : parseDuration(grace, `grace of '${name}'`),
     priority: numberIn(`priority of '${name}'`, priority ?? 0, { min: -Number.MAX_SAFE_INTEGER }),
     ...(condition === undefined ? {} : { condition }),
-    ...(environment === undefined ? {} : { environment }),
+    ...(environment === undefined ? {} : { environment: environmentData(environment) }),
     ...(cache === undefined ? {} : { cache }),
   };
 }

@@ -19,6 +19,7 @@ export const ERROR_CODES = {
   TEMPLATE_INVALID: { exit: 2, http: 422, retryable: false },
   PLACEHOLDER_USED: { exit: 2, http: 422, retryable: false },
   RESOURCES_IMPOSSIBLE: { exit: 2, http: 422, retryable: false },
+  SECRET_MISSING: { exit: 2, http: 422, retryable: false },
   BACKEND_UNKNOWN: { exit: 2, http: 422, retryable: false },
   CODE_CHANGED: { exit: 2, http: 409, retryable: false },
   NODE_TOO_OLD: { exit: 2, http: 500, retryable: false },

@@ -21,6 +21,8 @@ export interface ObservedEngine {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Takes secrets out of a text that leaves this process. */
+  readonly redact?: (text: string) => string;
   readonly store: Store;
   /** The store's directory, absolute; a temporary one where the store has none. */
   readonly directory: string;

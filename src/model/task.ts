@@ -1,6 +1,7 @@
 import type { Condition } from './condition.ts';
 import type { RetryPolicy, Timeouts } from './policy.ts';
 import type { ResourceRequest } from './resources.ts';
+import type { Environment, SecretData } from './secret.ts';
 import type { Json } from './value.ts';
 
 /**
@@ -24,7 +25,7 @@ export interface Definition {
   /** At most `limit` jobs of this name in a run hold a grant at a time, whatever else is free. */
   readonly cap?: Cap;
   /** Declared environment, on top of the small allow-list. */
-  readonly environment?: Readonly<Record<string, string>>;
+  readonly environment?: Environment;
   /** A call marked pure may start on inputs that are not committed yet. */
   readonly pure?: boolean;
   /** An earlier result of the same fingerprint is taken instead of running it again. */
@@ -91,7 +92,7 @@ export interface CommandPayload {
   readonly argv?: readonly Template[];
   readonly inputs?: readonly InputSpec[];
   readonly outputs?: readonly OutputTemplate[];
-  readonly environment?: Readonly<Record<string, string>>;
+  readonly environment?: Environment;
   /**
    * Recorded work: what it took. A backend without processes may wait instead of running the
    * script; the commands backend runs the script, which does the waiting. `bytes` are the sizes its
@@ -136,7 +137,7 @@ export interface CallManner {
 export interface CallPayload extends CallManner {
   readonly call: CallReference;
   /**
-   * Data with refs, and for what JSON has no words `{ "$v8": base64 }`, `{ "$map": [[key, value], ...] }` and
+   * Data with refs, secrets by reference (`{ "$secret": [kind, from] }`), and for what JSON has no words `{ "$v8": base64 }`, `{ "$map": [[key, value], ...] }` and
    * `{ "$set": [...] }`, whose parts may hold refs again.
    */
   readonly args: readonly (Json | Ref)[];
@@ -165,6 +166,8 @@ export type ResolvedWork =
       readonly inputs: readonly ResolvedInput[];
       readonly outputs: readonly OutputSpec[];
       readonly environment: Readonly<Record<string, string>>;
+      /** Variables whose values are read when it is launched, and written down nowhere. */
+      readonly secrets?: Readonly<Record<string, SecretData>>;
       readonly replay?: { readonly seconds: number };
     }
   | ResolvedCall;
@@ -173,6 +176,11 @@ export type ResolvedWork =
 export interface ResolvedCall extends CallManner {
   readonly kind: 'call';
   readonly call: CallReference;
+  /** A secret among them is a `Secret`: its value takes its place when the call is launched. */
   readonly args: readonly unknown[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Variables whose values are read when it is launched, and written down nowhere. */
+  readonly secrets?: Readonly<Record<string, SecretData>>;
+  /** There are secrets among its arguments. */
+  readonly hasSecretArguments?: true;
 }

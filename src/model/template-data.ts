@@ -1,6 +1,7 @@
 import { deserialize } from 'node:v8';
 import { HeddleError } from './errors.ts';
 import type { FileRef, Ref, ResolvedInput } from './task.ts';
+import { isSecretData, Secret } from './secret.ts';
 import { type CommandOutput, type CommandValue, decodeValue, type FileValue, type Json, type Value } from './value.ts';
 
 /** A value with every ref replaced; files in it have become the paths they are linked at. */
@@ -22,6 +23,8 @@ export interface ResolveContext {
   readonly project: string;
   /** Values that are more than JSON are welcome: calls take them, command lines can't say them. */
   readonly clones?: boolean;
+  /** Hears of each secret; absent where none may stand. */
+  readonly secret?: (secret: Secret) => void;
 }
 
 function invalid(message: string, hint: string): HeddleError {
@@ -87,6 +90,7 @@ export function resolveArgument(data: Json, context: ResolveContext): unknown {
   if (Object.hasOwn(marked, '$ref')) return refText(marked as unknown as Ref, context);
   if (Object.hasOwn(marked, '$file')) return fileText(userFile(marked as unknown as FileRef, context), context);
   if (Object.hasOwn(marked, '$output')) return outputText(marked['$output'] as unknown as CommandOutput, context);
+  if (isSecretData(marked)) return secretOf(new Secret(marked.$secret), context);
   if (context.clones === true) {
     const { $v8, $map, $set } = marked;
     if (typeof $v8 === 'string') return deserialize(Buffer.from($v8, 'base64'));
@@ -111,6 +115,22 @@ export function decodeData(data: Json): unknown {
   return resolveArgument(
     data,
     resolveContext(() => undefined, { project: '', clones: true }),
+  );
+}
+
+/** A secret as what stands for it until the call is launched. */
+function secretOf(found: Secret, context: ResolveContext): Secret {
+  if (context.secret === undefined) throw misplacedSecret(found);
+  context.secret(found);
+  return found;
+}
+
+/** What a secret in a command's text is told: arguments of programs can be read by everybody on the machine. */
+export function misplacedSecret({ source: [kind, from], label }: Secret): HeddleError {
+  const name = kind === 'env' ? from : 'TOKEN';
+  return invalid(
+    `${label} stands where it would be written down`,
+    `hand it over as a variable, environment: { ${name}: secret.${kind}('${from}') }, and let the shell read it: "$${name}" (\\\${${name}} in sh\`...\`)`,
   );
 }
 
@@ -274,7 +294,7 @@ export function madeNothing(ref: Ref | OutputMark, context: ResolveContext): boo
 /** Reads each upstream value once, however many refs lead into it. */
 export function resolveContext(
   value: (node: number) => Value | undefined,
-  options: Pick<ResolveContext, 'project' | 'files' | 'clones'>,
+  options: Pick<ResolveContext, 'project' | 'files' | 'clones' | 'secret'>,
 ): ResolveContext {
   const known = new Map<number, unknown>();
   const parsed = (node: number): unknown => {

@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { HeddleError } from './errors.ts';
+import { type Environment, splitEnvironment } from './secret.ts';
 import { quoteWord, refuseNul, ShellScanner } from './shell-text.ts';
 import type {
   CallPayload,
@@ -34,7 +35,7 @@ export interface UnresolvedNode {
   readonly kind: 'command' | 'call';
   /** JSON of the payload; '' for none. */
   readonly payload: string;
-  readonly environment: Readonly<Record<string, string>> | undefined;
+  readonly environment: Environment | undefined;
   /** Value of a node by its index in the run; defined for every data edge. */
   readonly value: (node: number) => Value | undefined;
 }
@@ -64,13 +65,18 @@ export function resolveWork(node: UnresolvedNode, project = ''): ResolvedWork {
 let latest: (Pick<UnresolvedNode, 'payload' | 'environment'> & { project: string; work: ResolvedCall }) | undefined;
 
 function resolveCall({ call, args, ...manner }: CallPayload, node: UnresolvedNode, project: string): ResolvedCall {
-  const context = resolveContext(node.value, { project, clones: true });
+  let hasSecretArguments = false;
+  const secret = (): void => {
+    hasSecretArguments = true;
+  };
+  const context = resolveContext(node.value, { project, clones: true, secret });
   return {
     kind: 'call',
     call: locateCall(call, project),
     args: args.map((arg) => resolveArgument(arg as Json, context)),
     ...manner,
-    ...(node.environment === undefined ? {} : { environment: node.environment }),
+    ...(node.environment === undefined ? {} : splitEnvironment(node.environment)),
+    ...(hasSecretArguments ? { hasSecretArguments } : {}),
   };
 }
 
@@ -102,7 +108,7 @@ function resolveCommand(payload: CommandPayload, node: UnresolvedNode, project: 
     ...(words === undefined ? {} : { argv: words }),
     inputs: files.inputs,
     outputs: (payload.outputs ?? []).map((output) => publishedAt(output, context)),
-    environment: { ...node.environment, ...payload.environment },
+    ...splitEnvironment({ ...node.environment, ...payload.environment }),
     ...(payload.replay === undefined ? {} : { replay: { seconds: payload.replay.seconds } }),
   };
 }

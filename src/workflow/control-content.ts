@@ -9,7 +9,7 @@ import {
 
 /** What of a definition decides what is done: not how it is treated. */
 export function definitionContent({ name, kind, environment }: Definition): Json {
-  return environment === undefined ? { name, kind } : { name, kind, environment };
+  return environment === undefined ? { name, kind } : { name, kind, environment: environment as unknown as Json };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { HeddleError, type Hole, type Json, type Ref } from '../model/index.ts';
+import { HeddleError, type Hole, type Json, misplacedSecret, type Ref, Secret } from '../model/index.ts';
 import { isBodyInput, sourceOf } from './placeholder.ts';
 import type { NodeRecord, Recorder } from './recorder.ts';
 
@@ -67,6 +67,8 @@ function objectData(value: object, scope: DataScope, where: string, depth: numbe
   const ref = refOf(value, scope);
   if (ref !== undefined) return ref as unknown as Json;
   if (value instanceof FileInput) return { $file: value.path };
+  // This is the data of commands: no place in it is a secret's.
+  if (Secret.is(value)) throw misplacedSecret(value);
   if (depth > MAX_DEPTH)
     throw unsayable(`${where.slice(0, 80)}... is nested deeper than ${MAX_DEPTH}, or holds itself`);
   if (Array.isArray(value)) return value.map((element, i) => toData(element, scope, `${where}[${i}]`, depth + 1));

@@ -1,4 +1,4 @@
-import type { Definition } from '../model/index.ts';
+import { type Definition, isSecretData } from '../model/index.ts';
 import type { Shape } from './shape.ts';
 
 /** Reads a definition that came as JSON. @throws {HeddleError} INPUT_INVALID with the path of what is wrong */
@@ -18,7 +18,12 @@ export function readDefinition(definition: Shape): Definition {
       throw definition.get(flag).wrong('is true or false');
   if (definition.has('environment')) {
     const environment = definition.get('environment');
-    for (const name of environment.keys()) environment.get(name).text();
+    for (const name of environment.keys()) readVariable(environment.get(name));
   }
   return definition.json() as unknown as Definition;
+}
+
+/** A variable is text, or a secret by reference. */
+export function readVariable(variable: Shape): void {
+  if (!isSecretData(variable.json())) variable.text();
 }

@@ -6,6 +6,7 @@ import {
   staysInside,
   type TemplatePart,
 } from '../model/index.ts';
+import { readVariable } from './definition-json.ts';
 import { RESERVED_PATHS } from './output.ts';
 import { type Around, readControl, readData } from './control-json.ts';
 import type { Shape } from './shape.ts';
@@ -88,7 +89,7 @@ function readCommand(payload: Shape): void {
   if (payload.has('outputs')) payload.get('outputs').elements().forEach(readOutput);
   if (payload.has('environment')) {
     const environment = payload.get('environment');
-    for (const name of environment.keys()) environment.get(name).text();
+    for (const name of environment.keys()) readVariable(environment.get(name));
   }
   if (payload.has('replay')) {
     const replay = payload.get('replay');

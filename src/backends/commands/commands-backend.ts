@@ -13,10 +13,11 @@ import {
   type Place,
   type RecoverAnswer,
   type RecoverQuery,
+  type Usage,
 } from '../../model/index.ts';
 import { type Launcher, type LauncherAnswer, MemoryKills, sharesGroup } from '../../process/index.ts';
 import { cutShellsWord, readClaim, readExitRecord, writeFence } from '../workdir/index.ts';
-import { clear, type Ender, endRemains } from './ending.ts';
+import { clear, type Ender, endRemains, redactThen } from './ending.ts';
 import { type End, judgeEnd } from './judge.ts';
 import { shortest } from './launcher-pool.ts';
 import { LiveAttempt } from './live-attempt.ts';
@@ -46,6 +47,7 @@ class CommandsBackend implements Backend {
     batches: false,
     local: false,
     immediate: true,
+    secrets: true,
   };
   readonly #options: CommandsOptions;
   readonly #live = new Map<AttemptId, LiveAttempt>();
@@ -119,6 +121,7 @@ class CommandsBackend implements Backend {
     const opened = this.#opened;
     this.#opened = undefined;
     opened?.slots.close();
+    opened?.directories.close(this.#live.size > 0);
     for (const live of this.#live.values()) live.launcher?.abandon();
     this.#live.clear();
     await opened?.pool.close();
@@ -142,6 +145,7 @@ class CommandsBackend implements Backend {
         order: { attempt, fence: order.fence, directory: shortest(directory, cwd), kind, program },
         cpus: grant.cpus,
         now: this.#now(),
+        redactor: order.redactor,
       });
       this.#live.set(attempt, live);
       if (launcher === undefined) slots.lineUp(live);
@@ -270,6 +274,15 @@ class CommandsBackend implements Backend {
     } catch (error) {
       this.#complain(error, `cannot cut the output of ${live.attempt}`);
     }
+    if (live.redactor === undefined) return this.#judge(live, end, usage);
+    redactThen(live, live.redactor, {
+      done: () => this.#judge(live, end, usage),
+      failed: (error) => this.#complain(error, `cannot take secrets out of the output of ${live.attempt}`),
+    });
+  }
+
+  #judge(live: LiveAttempt, end: End, usage: Usage | undefined): void {
+    if (this.#opened === undefined) return;
     const { hasher, context } = this.#use();
     const places = { hasher, store: context.directory, project: context.project, memoryKills: this.#memoryKills };
     const outcome = judgeEnd(live, end.status, places);
@@ -295,6 +308,7 @@ class CommandsBackend implements Backend {
   #leave(live: LiveAttempt): boolean {
     const isLive = this.#live.delete(live.attempt);
     if (isLive) this.#opened?.slots.leave(live);
+    if (isLive && live.work.secrets !== undefined) this.#opened?.directories.dropSecrets(live.attempt);
     return isLive;
   }
 
@@ -323,8 +337,10 @@ class CommandsBackend implements Backend {
   ): Promise<RecoverAnswer> {
     const { attempt, directory, limits } = query;
     const order = { attempt, fence: query.fence, directory, kind: 'shell' } as const;
+    const { redactor } = query;
     const { cpus } = query.grant;
-    const live = new LiveAttempt({ attempt, of: query, directory, work, limits, order, cpus, now: this.#now() });
+    const common = { attempt, directory, work, limits, order, cpus, redactor };
+    const live = new LiveAttempt({ ...common, of: query, now: this.#now() });
     this.#live.set(attempt, live);
     this.#use().slots.hold(live);
     if (found.kind === 'running') {

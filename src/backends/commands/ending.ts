@@ -1,5 +1,6 @@
-import type { Clock } from '../../model/index.ts';
+import type { Clock, Redactor } from '../../model/index.ts';
 import { type EndTarget, escalate } from '../../process/index.ts';
+import { redactCapture } from '../workdir/index.ts';
 import type { LiveAttempt } from './live-attempt.ts';
 
 /** Who ends things here. */
@@ -33,4 +34,20 @@ function endPolitely(live: LiveAttempt, target: EndTarget, { clock, isOpen }: En
     if (isOpen()) then();
   };
   escalate(target, { clock, graceMs, whenDead });
+}
+
+/** Takes secrets out of what an attempt has said, before anything of that is read. Without room for it, its end is told all the same. */
+export function redactThen(
+  { directory }: LiveAttempt,
+  redactor: Redactor,
+  then: { readonly done: () => void; readonly failed: (error: unknown) => void },
+): void {
+  let redacting: void | Promise<void> = undefined;
+  try {
+    redacting = redactCapture(directory, redactor);
+  } catch (error) {
+    then.failed(error);
+  }
+  if (redacting instanceof Promise) redacting.catch(then.failed).then(then.done, then.failed);
+  else then.done();
 }

@@ -1,4 +1,4 @@
-import type { AttemptId, AttemptLimits, AttemptProcess, Usage } from '../../model/index.ts';
+import type { AttemptId, AttemptLimits, AttemptProcess, Redactor, Usage } from '../../model/index.ts';
 import {
   childrenOf,
   type EndTarget,
@@ -41,6 +41,7 @@ export interface LiveInit {
   readonly order: LauncherOrder;
   readonly cpus: number;
   readonly now: number;
+  readonly redactor?: Redactor | undefined;
 }
 
 /**
@@ -55,6 +56,8 @@ export class LiveAttempt {
   readonly limits: AttemptLimits;
   readonly order: LauncherOrder;
   readonly cpus: number;
+  /** Takes secrets out of what it said. */
+  readonly redactor: Redactor | undefined;
   /** When it was handed to its launcher or, while it waits for room, to this backend; on the monotonic clock. */
   since: number;
   /** What it has of the slots: `awaited` of one that was sent ahead and has not been started. */
@@ -78,6 +81,7 @@ export class LiveAttempt {
     this.of = init.of;
     this.directory = init.directory;
     this.work = init.work;
+    this.redactor = init.redactor;
     this.limits = init.limits;
     this.order = init.order;
     this.cpus = init.cpus;

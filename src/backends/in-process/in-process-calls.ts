@@ -200,9 +200,9 @@ export class InProcessCalls {
   #redirect(live: LiveCall): void {
     const { redirect } = live.work;
     if (redirect === undefined) return;
-    const { directory, limits } = live.order;
+    const { directory, limits, redactor } = live.order;
     const { project } = this.#backend;
-    const output = new CallOutput({ directory, redirect, project, limit: limits.outputBytes });
+    const output = new CallOutput({ directory, redirect, project, limit: limits.outputBytes, redactor });
     live.restore = redirectOutput(live.context, output);
   }
 

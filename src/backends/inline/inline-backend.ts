@@ -51,6 +51,7 @@ class InlineBackend implements Backend {
     recoverable: false,
     batches: false,
     local: true,
+    secrets: true,
   };
   readonly #options: InlineOptions;
   #context: BackendContext | undefined;

@@ -1,5 +1,14 @@
-import { type AttemptOrder, HeddleError, quoteWord, refuseNul, type ResolvedWork } from '../../model/index.ts';
+import {
+  type AttemptOrder,
+  HeddleError,
+  quoteWord,
+  refuseNul,
+  type ResolvedWork,
+  type SecretData,
+  secretText,
+} from '../../model/index.ts';
 import { isVariableName, type ProgramFinder } from '../../process/index.ts';
+import { secretLines } from './secret-file.ts';
 
 /** A resolved command. */
 export type CommandWork = Extract<ResolvedWork, { readonly kind: 'command' }>;
@@ -36,6 +45,8 @@ export interface CommandPlaces {
   readonly project: string;
   /** Finds programs on the jobs' PATH; absent where that PATH is another machine's. */
   readonly programs?: ProgramFinder;
+  /** Where the secrets of this attempt lie; empty: there are none. */
+  readonly secretFile?: string;
 }
 
 /**
@@ -52,22 +63,33 @@ export function commandFile(order: AttemptOrder, work: CommandWork, places: Comm
       `project=${word(project)} PATH=${word(`${project}/bin`)}:"$PATH"`,
   ];
   if (grant.gpus !== undefined) variables.push(`CUDA_VISIBLE_DEVICES=${word(grant.gpus.join(','))}`);
-  for (const [name, value] of Object.entries(work.environment)) {
-    if (!isVariableName(name)) {
-      throw new HeddleError('INPUT_INVALID', `${JSON.stringify(name)} cannot be the name of an environment variable`, {
-        hint: 'letters, digits and underscores, no digit first',
-      });
-    }
-    variables.push(`${name}=${word(value)}`);
-  }
+  for (const [name, value] of Object.entries(work.environment)) variables.push(`${checkedName(name)}=${word(value)}`);
+  const secrets = secretsOf(work, places);
   const direct = oneProgram(work, places);
   const text = `#!/bin/sh
 # ${oneLine(job)}, attempt ${fence} of run ${run}. By hand, in this directory: sh command.sh
-${variables.map((assignments) => `export ${assignments}\n`).join('')}${direct === undefined ? `set -e\n${refuseNul(work.text)}` : `exec ${direct}`}
+${variables.map((assignments) => `export ${assignments}\n`).join('')}${secrets}${direct === undefined ? `set -e\n${refuseNul(work.text)}` : `exec ${direct}`}
 `;
   if (direct === undefined) return { text, kind: 'shell', program: undefined };
-  const isSimple = PATH_FIRST.test(direct) && !Object.keys(work.environment).some((name) => SHELLS_OWN.has(name));
+  // Its secrets come by way of the script.
+  const isSimple =
+    secrets === '' && PATH_FIRST.test(direct) && !Object.keys(work.environment).some((name) => SHELLS_OWN.has(name));
   return { text, kind: 'direct', program: isSimple ? `${variables.join(' ')} ${direct}` : undefined };
+}
+
+function checkedName(name: string): string {
+  if (isVariableName(name)) return name;
+  throw new HeddleError('INPUT_INVALID', `${JSON.stringify(name)} cannot be the name of an environment variable`, {
+    hint: 'letters, digits and underscores, no digit first',
+  });
+}
+
+function secretsOf({ secrets = {} }: CommandWork, { secretFile = '' }: CommandPlaces): string {
+  const names = Object.keys(secrets).map(checkedName);
+  if (names.length === 0) return '';
+  return secretLines(secretFile, names, (name) =>
+    secretText(secrets[name] as SecretData).replace(/[^\w@%+=:,./ -]/g, '_'),
+  );
 }
 
 /** A word with a slash in it names a program: never a builtin, a function or a word of the shell's language. */

@@ -4,6 +4,7 @@ import { linkFiles } from '../../files/index.ts';
 import type { AttemptOrder } from '../../model/index.ts';
 import { COMMAND_FILE, type ProgramFinder } from '../../process/index.ts';
 import { type CommandFile, type CommandWork, commandFile } from './command-file.ts';
+import { makeStreamsPrivate, SecretFiles } from './secret-file.ts';
 
 /** Where a backend's work directories are, and what they belong to. */
 export interface WorkPlaces {
@@ -18,6 +19,7 @@ export interface WorkPlaces {
 /** Makes work directories. Remembers which parents it made: a run's thousands of attempts share a few. */
 export class WorkDirectories {
   readonly #places: WorkPlaces;
+  readonly #secrets = new SecretFiles();
   #parent = '';
 
   constructor(places: WorkPlaces) {
@@ -31,15 +33,27 @@ export class WorkDirectories {
    * Errors of the file system are thrown as they are.
    */
   prepare(order: AttemptOrder, work: CommandWork): CommandFile {
-    const { directory } = order;
-    const command = commandFile(order, work, this.#places);
+    const { directory, attempt, secretEnvironment } = order;
+    const secretFile = secretEnvironment === undefined ? '' : this.#secrets.write(attempt, secretEnvironment);
+    const command = commandFile(order, work, { ...this.#places, secretFile });
     this.#make(directory);
     linkFiles(
       join(directory, 'inputs'),
       work.inputs.map(({ name, at }) => ({ name, at: isAbsolute(at) ? at : join(this.#places.store, at) })),
     );
     writeFileSync(join(directory, COMMAND_FILE), command.text);
+    if (secretFile !== '') makeStreamsPrivate(directory);
     return command;
+  }
+
+  /** The attempt has ended: secrets that it has not read are not to be read any more. */
+  dropSecrets(attempt: string): void {
+    this.#secrets.drop(attempt);
+  }
+
+  /** Removes secrets that nobody has read; those of attempts that go on (`isWanted`) stay. */
+  close(isWanted: boolean): void {
+    this.#secrets.close(isWanted);
   }
 
   #make(directory: string): void {

@@ -11,6 +11,9 @@ import {
   type Payload,
   type ResolvedCall,
   resolveWork,
+  type SecretData,
+  secretText,
+  splitEnvironment,
   type ResolvedWork,
   type Value,
 } from '../../model/index.ts';
@@ -157,11 +160,11 @@ export function describeBase(
 ): Pick<Described, 'base' | 'components'> | undefined {
   const { payload, definition } = task;
   const parsed = payload === '' ? NOOP : (JSON.parse(payload) as Payload);
-  const environment = { ...definition.environment, ...('call' in parsed ? {} : parsed.environment) };
+  const variables = splitEnvironment({ ...definition.environment, ...('call' in parsed ? {} : parsed.environment) });
   const work: FixedWork =
     'call' in parsed
-      ? { kind: 'call', call: locateCall(parsed.call, project), stream: parsed.stream, environment }
-      : { kind: 'command', outputs: parsed.outputs ?? [], environment };
+      ? { kind: 'call', call: locateCall(parsed.call, project), stream: parsed.stream, ...variables }
+      : { kind: 'command', outputs: parsed.outputs ?? [], ...variables };
   const fixed = fixedParts(task, work, code);
   if (fixed === undefined) return undefined;
   const { base, json } = baseOf(fixed);
@@ -182,6 +185,7 @@ let latest = { json: '', base: '' };
 /** What of a job's work is known before its inputs are. */
 type FixedWork = {
   readonly environment?: Readonly<Record<string, string>>;
+  readonly secrets?: Readonly<Record<string, SecretData>>;
 } & (
   | { readonly kind: 'call'; readonly call: CallReference; readonly stream?: true | undefined }
   | { readonly kind: 'command'; readonly outputs: readonly Omit<OutputSpec, 'publish'>[] }
@@ -200,11 +204,16 @@ function fixedParts({ definition, imageDigest }: ReadyTask, work: FixedWork, cod
   } else {
     for (const { name, path, type } of byName(work.outputs)) parts.push([`output ${name}`, `${type} ${path}`]);
   }
-  const { environment = {} } = work;
-  for (const name of Object.keys(environment).sort())
-    parts.push([`environment ${name}`, hashed(environment[name] as string)]);
+  for (const [name, text] of variableTexts(work)) parts.push([`environment ${name}`, text]);
   if (imageDigest !== undefined) parts.push(['image', imageDigest]);
   return parts;
+}
+
+/** Of a secret where it is read is what counts: another value of it is no other task. */
+function variableTexts({ environment = {}, secrets = {} }: FixedWork): readonly (readonly [string, string])[] {
+  const plain = Object.entries(environment).map(([name, value]) => [name, hashed(value)] as const);
+  const secret = Object.entries(secrets).map(([name, from]) => [name, secretText(from)] as const);
+  return [...plain, ...secret].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /** Whether a component comes with the inputs: it is no part of a base. */

@@ -79,7 +79,7 @@ class Notifier {
     const { clock, random, logger, directory } = engine;
     this.#engine = engine;
     this.#wish = wish;
-    this.#redact = options.redact ?? asItIs;
+    this.#redact = options.redact ?? engine.redact ?? asItIs;
     this.#closeMs = options.closeMs ?? 5000;
     const tag = Math.floor(random.next() * 2 ** 40).toString(36);
     this.#outbox = new Outbox(directory, tag);

@@ -1,0 +1,3 @@
+export { guardedBackend } from './guarded-backend.ts';
+export { redactJson } from './redact-outcome.ts';
+export { Vault } from './vault.ts';
