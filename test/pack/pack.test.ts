@@ -39,8 +39,9 @@ afterAll(() => rmSync(home, { recursive: true, force: true }));
 test('the package holds what package.json lists, built, and nothing else', () => {
   const strangers = files.filter(
     (file) =>
-      !/^package\/(package\.json|README\.md|LICENSE|bin\/heddle\.cjs)$/.test(file) &&
-      !/^package\/dist\/.*\.(js|js\.map|d\.ts|d\.ts\.map|sh|sql|css)$/.test(file),
+      !/^package\/(package\.json|README\.md|LICENSE|bin\/heddle\.cjs|docs\/reference\/workflow\.schema\.json)$/.test(
+        file,
+      ) && !/^package\/dist\/.*\.(js|js\.map|d\.ts|d\.ts\.map|sh|sql|css)$/.test(file),
   );
 
   expect(strangers).toEqual([]);
@@ -50,6 +51,7 @@ test('the package holds what package.json lists, built, and nothing else', () =>
       'package/LICENSE',
       'package/dist/index.js',
       'package/dist/index.d.ts',
+      'package/docs/reference/workflow.schema.json',
       'package/dist/observe/report/page.css',
       'package/dist/observe/report/client/main.js',
     ]),

@@ -120,6 +120,9 @@ function valuesOf(value: unknown, path: DataPath): readonly unknown[] {
   const at = [...path, 'range'];
   const given = members(object['range'], at);
   onlyFields(given, ['start', 'stop', 'step', 'count'], at);
+  for (const [name, value] of Object.entries(given))
+    if (typeof value !== 'number')
+      throw wrong([...at, name], 'is no number', 'range: { start: 0, stop: 1, step: 0.1 }');
   const { start, stop, step, count } = given as Readonly<Record<'start' | 'stop' | 'step' | 'count', number>>;
   if (step !== undefined && count !== undefined)
     throw wrong(at, 'has a step and a count', 'one of them decides the other');

@@ -1,6 +1,6 @@
 import type { DefinitionOptions } from '../../model/index.ts';
 import { command, type CommandTask } from '../command.ts';
-import { FileInput } from '../data.ts';
+import type { FileInput } from '../data.ts';
 import { Output, type Outputs, PathTemplate } from '../output.ts';
 import { type Interpolation, project, raw, sh, type ShellCommand } from '../shell.ts';
 import { input } from '../workflow.ts';

@@ -296,12 +296,13 @@ export class Builder {
       return this.#named(spec, scope, () => branch(label as Placeholder<string>, branches as never, options as never));
     }
     if (label === null) throw new NotDone(spec.key);
-    const chosen = cases.find(({ key }) => key === String(label)) ?? otherwise;
+    const text = typeof label === 'string' ? label : JSON.stringify(label);
+    const chosen = cases.find(({ key }) => key === text) ?? otherwise;
     if (chosen !== undefined) return this.#task(chosen, { scope }).value;
     throw source.error([
       {
         path: [...spec.path, 'branch'],
-        what: `is '${String(label)}', and there is no such branch`,
+        what: `is '${text}', and there is no such branch`,
         hint: `there is ${cases.map(({ key }) => key).join(', ')}; otherwise is for all else`,
       },
     ]);

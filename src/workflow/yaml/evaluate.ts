@@ -1,5 +1,5 @@
 import { type Comparison, every, is, not, some, type TestInput } from '../tests.ts';
-import { type Test, testHolds, HeddleError, nearestName, type Json } from '../../model/index.ts';
+import { type Test, testHolds, type HeddleError, nearestName, type Json } from '../../model/index.ts';
 import { FileInput } from '../data.ts';
 import { jsonPart, sourceOf } from '../placeholder.ts';
 import type { Expression, PlacedReference, TestExpression, TextPart } from './expression.ts';
@@ -84,7 +84,7 @@ export class Evaluator {
   text(parts: readonly TextPart[], scope: Scope): string {
     const pieces = this.pieces(parts, scope);
     const unknown = pieces.findIndex((piece) => typeof piece !== 'string');
-    if (unknown < 0) return pieces.join('');
+    if (unknown < 0) return (pieces as readonly string[]).join('');
     const reference = parts[unknown] as PlacedReference;
     throw this.refused(reference, {
       what: `${reference.at.text} is not known before the run, and stands inside of a text`,

@@ -67,6 +67,16 @@ const resources = z.strictObject(
   { error: 'must be a map: { cpus: 4, memory: 8GiB, time: 2h }' },
 );
 
+const escalate = z.strictObject(
+  {
+    memory: number({ min: 1 }).optional(),
+    time: number({ min: 1 }).optional(),
+    maxMemory: bytes.optional(),
+    maxTime: duration.optional(),
+  },
+  { error: 'must be a map: { memory: 2, maxMemory: 64GiB }' },
+);
+
 const retry = z.strictObject(
   {
     maxAttempts: number({ min: 1, isWhole: true }).optional(),
@@ -76,6 +86,7 @@ const retry = z.strictObject(
     jitter: number({ min: 0 }).optional(),
     retryOn: z.array(z.string()).optional(),
     maxLosses: number({ min: 0, isWhole: true }).optional(),
+    escalate: escalate.optional(),
   },
   { error: 'must be a map: { maxAttempts: 3 }' },
 );

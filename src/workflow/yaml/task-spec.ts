@@ -1,6 +1,6 @@
 import type { FinalStatus } from '../../model/index.ts';
 import type { DataPath } from '../experiments/index.ts';
-import { type Expression, ExpressionReader, type TestExpression, type TextPart } from './expression.ts';
+import type { Expression, ExpressionReader, TestExpression, TextPart } from './expression.ts';
 import { POLICY_KEYS } from './schema.ts';
 import { isMembers, type Members, workKindOf } from './validate.ts';
 

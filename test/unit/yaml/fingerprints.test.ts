@@ -324,3 +324,19 @@ test('another parameter, another graph', async () => {
 
   expect(new Set(prints).size).toBe(2);
 });
+
+test('a function that is no task is called by the name of its export, and is named by the document', async () => {
+  const read = await fromYaml('heddle: 1\nname: f\ntasks: { best: { call: ./functions.ts#fit, args: [3] } }', {});
+
+  expect(graphToJson(read)).toMatchObject({
+    tasks: [
+      {
+        name: 'best-1',
+        payload: {
+          call: { kind: 'module', module: new URL('functions.ts', import.meta.url).href, name: 'fit' },
+          args: [3],
+        },
+      },
+    ],
+  });
+});
