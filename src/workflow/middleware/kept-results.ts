@@ -1,5 +1,5 @@
 import { encodeValue } from '../../calls/index.ts';
-import type { FileReference, FileStore } from '../../jobs/index.ts';
+import { FileReference, type FileStore } from '../../jobs/index.ts';
 import { decodeValue, HeddleError, type Json } from '../../model/index.ts';
 import type { CommandResult } from './description.ts';
 import type { Item } from './item.ts';
@@ -15,8 +15,8 @@ type Kept =
     };
 
 /** Keeps what an item gave, for whoever opens the directory next. What is no data holds in this process alone. */
-export function keepResult(store: FileStore, { uid, description }: Item, value: unknown): void {
-  const kept = description.kind === 'command' ? keptCommand(value as CommandResult) : keptValue(value);
+export function keepResult(store: FileStore, { uid }: Item, value: unknown): void {
+  const kept = isCommandResult(value) ? keptCommand(value) : keptValue(value);
   if (kept !== undefined) store.putObject(keyOf(uid), kept as unknown as Json);
 }
 
@@ -35,6 +35,13 @@ export function keptResult(store: FileStore, uid: string): { readonly value: unk
 }
 
 const keyOf = (uid: string): string => `item ${uid}`;
+
+/** An updater of somebody's own may give a command another result. */
+function isCommandResult(value: unknown): value is CommandResult {
+  return (
+    typeof value === 'object' && value !== null && (value as Partial<CommandResult>).stdout instanceof FileReference
+  );
+}
 
 function keptCommand({ stdout, stderr, files }: CommandResult): Kept {
   const names = Object.entries(files).map(([name, { sha256 }]) => [name, sha256]);

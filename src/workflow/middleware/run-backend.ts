@@ -91,7 +91,11 @@ async function execute(backend: BackendModule, invocation: Invocation, interrupt
   const argvBefore = process.argv;
   try {
     process.argv = [argvBefore[0] as string, script, ...args];
-    const executorFactory: ExecutorFactory<BackendParameters> = backend.executorFactory;
+    const executorFactory: ExecutorFactory<BackendParameters> = (owner, parameters) => {
+      const runtime = backend.executorFactory(owner, parameters);
+      runtime.logTo(logger);
+      return runtime;
+    };
     await scope(manager, async () => {
       const main = await interrupts.race(loadApp(script));
       await using running = await dispatch(manager, executorFactory, { options, logger });

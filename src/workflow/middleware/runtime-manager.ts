@@ -1,5 +1,5 @@
 import { Engine, type EngineOpenOptions } from '../../jobs/index.ts';
-import { asError, checkFields, HeddleError } from '../../model/index.ts';
+import { asError, checkFields, HeddleError, type Logger } from '../../model/index.ts';
 import { CommandQueue } from './command-queue.ts';
 import { manageExecution } from './manage-execution.ts';
 import { type AbstractWorkflowUpdater, EngineUpdater, type EngineUpdaterOptions } from './updater.ts';
@@ -34,6 +34,7 @@ export class RuntimeManager implements AsyncDisposable {
   readonly configuration: RuntimeConfiguration;
   readonly #manager: WorkflowManager;
   readonly #tasks = new Set<Promise<void>>();
+  #logger: Logger | undefined;
   #isStarted = false;
   #engine: Engine | undefined;
   #updater: AbstractWorkflowUpdater | undefined;
@@ -63,6 +64,11 @@ export class RuntimeManager implements AsyncDisposable {
     return this.#exception;
   }
 
+  /** Where its engine says what happens, unless its configuration names another logger. Before the startup. */
+  logTo(logger: Logger): void {
+    this.#logger = logger;
+  }
+
   /** Opens the engine and begins to process messages. @throws {HeddleError} STATE_CONFLICT the second time, and as `Engine.open` */
   async runtimeStartup(): Promise<Runner> {
     if (this.#isStarted) {
@@ -70,7 +76,11 @@ export class RuntimeManager implements AsyncDisposable {
     }
     this.#isStarted = true;
     try {
-      this.#engine = await Engine.open({ ...this.configuration.engine, onDispose: 'cancel' });
+      this.#engine = await Engine.open({
+        ...(this.#logger === undefined ? {} : { logger: this.#logger }),
+        ...this.configuration.engine,
+        onDispose: 'cancel',
+      });
     } catch (error) {
       this.#exception = asError(error);
       this.commandQueue.close(error);

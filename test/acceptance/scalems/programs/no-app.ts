@@ -1,0 +1,3 @@
+export function main(): void {
+  throw new Error('nobody marked it');
+}
