@@ -6,6 +6,8 @@ import {
   type DefinitionOptions,
   type Json,
   type Ref,
+  type Secret,
+  secret,
 } from '../../model/index.ts';
 import { refOf } from '../data.ts';
 import { callHandle } from '../handle.ts';
@@ -18,18 +20,21 @@ export interface NewCall {
   readonly policies: DefinitionOptions;
 }
 
-/** Policies as the document gives them; environments are text. */
+/** Policies as the document gives them; variables are text, or secrets by reference. */
 export function policiesOf(given: Json): DefinitionOptions {
   const { environment, ...policies } = given as { readonly environment?: Readonly<Record<string, Json>> };
   if (environment === undefined) return policies as DefinitionOptions;
-  const texts = Object.entries(environment).map(([name, value]) => [
-    name,
-    typeof value === 'string' ? value : JSON.stringify(value),
-  ]);
-  return {
-    ...(policies as DefinitionOptions),
-    environment: Object.fromEntries(texts) as Readonly<Record<string, string>>,
-  };
+  const variables = Object.entries(environment).map(([name, value]) => [name, variableOf(value)] as const);
+  return { ...(policies as DefinitionOptions), environment: Object.fromEntries(variables) };
+}
+
+function variableOf(value: Json): string | Secret {
+  if (typeof value === 'string') return value;
+  const { secret: from } = (value ?? {}) as { readonly secret?: Readonly<Record<string, string>> };
+  if (from === undefined) return JSON.stringify(value);
+  const { env, file, command = '' } = from;
+  if (env !== undefined) return secret.env(env);
+  return file === undefined ? secret.command(command) : secret.file(file);
 }
 
 /** Records a call as a call of a task in TypeScript does; a task that is defined there is called itself. */

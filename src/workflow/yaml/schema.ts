@@ -100,6 +100,23 @@ const timeouts = z.strictObject({
 
 const scalar = z.union([z.string(), z.number(), z.boolean()], { error: 'must be a text, a number, true or false' });
 
+const secretText = z.string().min(1);
+const secret = z
+  .strictObject({
+    secret: z.union(
+      [
+        z.strictObject({ env: secretText }),
+        z.strictObject({ file: secretText }),
+        z.strictObject({ command: secretText }),
+      ],
+      { error: 'must say where it is read: { env: TOKEN }, { file: path } or { command: text }' },
+    ),
+  })
+  .meta({ description: 'Read where and when the task is started: never in a graph, a record or a log.' });
+const variable = z.union([scalar, secret], {
+  error: 'must be a text, a number, true or false, or a secret by reference: { secret: { env: TOKEN } }',
+});
+
 /** How a task is treated. */
 const POLICIES = {
   backend: text('must be the name of a backend').optional(),
@@ -112,7 +129,7 @@ const POLICIES = {
   priority: number().optional(),
   cache: z.boolean({ error: 'must be true or false' }).optional(),
   environment: z
-    .record(z.string().regex(VARIABLE, { error: 'is no name of an environment variable' }), scalar, {
+    .record(z.string().regex(VARIABLE, { error: 'is no name of an environment variable' }), variable, {
       error: 'must be a map of variables',
     })
     .optional(),
