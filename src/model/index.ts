@@ -18,7 +18,7 @@ export * from './definition-input.ts';
 export * from './errors.ts';
 export * from './event.ts';
 export { expandControl, holds as testHolds } from './expansion.ts';
-export * from './fingerprint-rows.ts';
+export type * from './fingerprint-rows.ts';
 export * from './graph.ts';
 export * from './graph-builder.ts';
 export * from './graph-check.ts';
