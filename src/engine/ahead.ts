@@ -2,7 +2,8 @@ import type { Place } from '../model/index.ts';
 import type { LiveAttempt } from './attempts.ts';
 import type { Core } from './core.ts';
 import { allowStart, beginActive } from './phases.ts';
-import { type BackendState, type PlaceState, SLACK, takeAgain } from './places.ts';
+import type { ReadyQueue } from './ready-queue.ts';
+import { type BackendState, countPool, type PlaceState, SLACK, takeAgain } from './places.ts';
 
 /**
  * Attempts that are sent to their place before there is room for them, so that a lane that makes short calls need not
@@ -51,6 +52,7 @@ export function promote(core: Core, place: PlaceState): void {
     if (attempt === undefined || attempt.grant.cpus > place.freeCpus + SLACK) return;
     leaveLine(attempt);
     takeAgain(place, attempt.grant);
+    countPool(core.pool, attempt.grant, 1);
     core.holding += 1;
     allowStart(core, attempt);
     // Its lane may spare itself the word that it has begun; but whether one is there that was never answered for nobody knows.
@@ -68,6 +70,7 @@ export function adopt(core: Core, attempt: LiveAttempt): void {
   const { place, grant } = attempt;
   if (grant.ahead === true && !place.leaving) return lineUp(attempt);
   takeAgain(place, grant);
+  countPool(core.pool, grant, 1);
   core.holding += 1;
   for (const [name, count] of Object.entries(grant.tokens ?? {}))
     core.tokens.set(name, (core.tokens.get(name) ?? 0) - count);
@@ -106,5 +109,17 @@ export function takePlaces(core: Core, backend: BackendState, places: readonly P
       excess -= 1;
     }
   }
-  core.grantable = true;
+  core.placesChanged();
+  for (const queue of backend.active) tellExceeded(core, queue);
+}
+
+/** What was there when a job was submitted may be gone: it waits for that to come back, and people are to know. */
+function tellExceeded(core: Core, queue: ReadyQueue): void {
+  const { run, backend, request } = queue;
+  const exceeds = backend.exceedsAll(request);
+  if (exceeds && !queue.isExceeding && queue.head() !== -1) {
+    const message = `${run.nameOf(queue.head())} asks for more than any place of ${backend.name} has now: it waits for that to come back`;
+    core.notice('capacity-gone', message, run);
+  }
+  queue.isExceeding = exceeds;
 }

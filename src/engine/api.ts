@@ -16,6 +16,7 @@ import type {
   Outcome,
   Random,
   ResolvedWork,
+  ResourceAmounts,
   ResourceRequest,
   RunId,
   SerializedError,
@@ -56,8 +57,16 @@ export interface EngineOptions {
   readonly limits?: Limits;
   /** Named tokens (licences), engine-wide. */
   readonly tokens?: Readonly<Record<string, number>>;
-  /** How runs share what there is. @default 'priority' */
-  readonly strategy?: 'priority' | 'fair';
+  /** What may be granted at a time over all backends, beside what each place has. Jobs that ask for none of it are not counted. */
+  readonly totals?: Pick<ResourceAmounts, 'cpus' | 'memoryBytes'>;
+  /** The most one job may ask for; what asks for more is refused, and retries ask for no more. */
+  readonly perTask?: ResourceAmounts;
+  /** GPU indices of this machine, instead of those its backends find. */
+  readonly gpus?: readonly number[];
+  /** So many times the cpus and the memory that there are, of places and in all, are granted. Devices and tokens never are. @default 1 */
+  readonly oversubscribe?: number;
+  /** @default 'priority' */
+  readonly strategy?: Strategy;
   /** A job passed over so long reserves. @default 60000 */
   readonly reserveAfterMs?: number;
   /** How long an unreachable attempt is waited for between looks. @default 15000 */
@@ -67,6 +76,19 @@ export interface EngineOptions {
   /** Captured output a stream. @default 64 MiB */
   readonly outputBytes?: number;
 }
+
+/**
+ * In which order jobs are given what is free. In all of them larger priorities go first, and who was passed over for
+ * `reserveAfterMs` gets room kept.
+ *
+ * - `priority`: what lies on the longest path of its run, and of that what is nearest to its end: what was begun is finished
+ *   before more is begun, and older runs go before younger ones that have as far to go.
+ * - `fair`: first the run that has least. A run's share is the largest part it holds of any resource there is: of the cpus,
+ *   of the memory or of the devices (Ghodsi et al. 2011: dominant resource fairness). Within a run as `priority`.
+ * - `demand`: first who asks for most of what is scarce: the largest part of any resource of its largest place. Large jobs
+ *   start while there is room for them, small ones fill what they leave. Among those who ask for as much as `priority`.
+ */
+export type Strategy = 'priority' | 'fair' | 'demand';
 
 export type ResolveWork = (node: {
   readonly kind: 'command' | 'call';
@@ -245,6 +267,10 @@ export interface Explanation {
   readonly free?: readonly { readonly place: string; readonly cpus: number; readonly memoryBytes?: number }[];
   /** How many attempts may run at a time over all backends, when it waits for that. */
   readonly limit?: number;
+  /** No place of its backend has as much as it asks for, not even empty: there was more when it was submitted. */
+  readonly exceeds?: true;
+  /** What it asked for at first, where retries have asked for more since. */
+  readonly first?: { readonly memoryBytes?: number; readonly timeMs?: number };
   /** The cap that it waits for: as many jobs of that name as may run do. */
   readonly cap?: { readonly name: string; readonly limit: number };
   /** The job for which what is free is being kept. */

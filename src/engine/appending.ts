@@ -4,7 +4,7 @@ import { meetNames, refuseCondition } from './conditions.ts';
 import type { Core } from './core.ts';
 import { isSmall } from './growing-segment.ts';
 import type { EngineLoop } from './loop.ts';
-import { addSegment, backendOf, type DefaultBackends, openJobs, refuseRequest, release } from './runs.ts';
+import { addSegment, backendOf, type DefaultBackends, openJobs, refuseLarge, refuseRequest, release } from './runs.ts';
 import type { RunState } from './run-state.ts';
 import { lookAgain } from './waiting.ts';
 import { addChore, isTellingPartly, stopRest } from './turn.ts';
@@ -108,6 +108,7 @@ function refuseUnfit(core: Core, { run, segment, defaults }: Addition): void {
 export function refuseDefinitions(core: Core, { run, segment, defaults }: Addition): void {
   for (const definition of segment.definitions) {
     const backend = backendOf(core, run, { definition, defaults });
+    refuseLarge(core, definition);
     if (definition.kind !== 'control') refuseRequest(core, backend, definition.resources);
     if (definition.condition !== undefined) refuseCondition(definition.condition);
     refuseCap(definition);

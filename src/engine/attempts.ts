@@ -9,7 +9,6 @@ import {
   outcomeJson,
   type Phase,
   type Refusal,
-  type RetryPolicy,
   type SubmissionId,
   type TimeoutKind,
 } from '../model/index.ts';
@@ -17,9 +16,11 @@ import { leaveLine, promote } from './ahead.ts';
 import { countHeld } from './caps.ts';
 import { CANCEL_REQUESTED, HELD, STOP_REQUESTED, SUCCESSOR } from './codes.ts';
 import { type Change, type Core, change, changePhase } from './core.ts';
+import { escalate } from './escalating.ts';
 import type { BackendState, PlaceState } from './places.ts';
-import { giveBack } from './places.ts';
+import { countPool, giveBack } from './places.ts';
 import type { RunState } from './run-state.ts';
+import { isRetried, retryDelayMs } from './retrying.ts';
 import { readyAgain } from './runs.ts';
 import { enqueue, settle } from './waiting.ts';
 
@@ -111,11 +112,12 @@ function forgetLive(core: Core, attempt: LiveAttempt): void {
 }
 
 function giveBackGrant(core: Core, attempt: LiveAttempt): void {
-  attempt.run.heldCpus -= attempt.grant.cpus;
+  attempt.run.countGrant(attempt.grant, -1);
   countHeld(attempt.run, attempt.job, -1);
   core.grantable = true;
   if (attempt.isAhead) return leaveLine(attempt);
   giveBack(attempt.place, attempt.grant);
+  countPool(core.pool, attempt.grant, -1);
   core.holding -= 1;
   const { tokens } = attempt.grant;
   if (tokens !== undefined) {
@@ -198,27 +200,13 @@ function failOrRetry(core: Core, attempt: LiveAttempt, outcome: Outcome, by: Cha
     settle(core, run, job);
     return;
   }
+  if (policy.escalate !== undefined) escalate(core, run, job, outcome);
   const delay = isLoss ? 0 : retryDelayMs(policy, spent, core.settings.random.next());
   const wakeAt = core.now.wall + delay;
   run.wakeAt.set(job, wakeAt);
   change(core, run, job, 'pending', 'backoff', by);
   if (delay === 0) wakeUp(core, run, job);
   else core.timers.add(core.now.mono + delay, 'backoff', { run, job, fence: table.fence[job] as number });
-}
-
-function isRetried(policy: RetryPolicy, outcome: Outcome): boolean {
-  const { retryOn } = policy;
-  if (retryOn === undefined) return true;
-  if (retryOn.includes(outcome.kind)) return true;
-  return outcome.kind === 'error' && outcome.error.code !== undefined && retryOn.includes(outcome.error.code);
-}
-
-/** The wait before the attempt after the `failures`-th failure: exponential, capped, with a part left to chance. */
-export function retryDelayMs(policy: RetryPolicy, failures: number, chance: number): number {
-  // The factor's power may be infinite, and nothing times that is no number.
-  if (policy.initialDelayMs === 0) return 0;
-  const full = Math.min(policy.maxDelayMs, policy.initialDelayMs * policy.backoffFactor ** (failures - 1));
-  return Math.round(full * (1 - policy.jitter * chance));
 }
 
 /** The pause between attempts is over. */
@@ -339,6 +327,9 @@ export function declareLost(core: Core, run: RunState, job: number, detail: 'que
     endedAt: core.now.wall,
   });
 }
+
+/** Names the error of an attempt that its backend would not start. */
+export const LAUNCH_REFUSED = 'LaunchRefused';
 
 /** The backend would not start it, and it never will under this order: nothing is charged when another try may help. */
 export function attemptRefused(core: Core, id: AttemptId, refusal: Refusal): void {

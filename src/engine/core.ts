@@ -8,22 +8,26 @@ import {
   isFinal,
   type Outcome,
   type Random,
+  type ResourceAmounts,
   type RunId,
   type Status,
 } from '../model/index.ts';
-import type { EngineOptions } from './api.ts';
+import type { EngineOptions, Strategy } from './api.ts';
 import type { LiveAttempt } from './attempts.ts';
 import { ChurningMap } from './churning-map.ts';
 import { detailCode, detailOf, KEPT_FLAGS, SKIPPED, statusCode, statusOf } from './codes.ts';
 import type { ReadyControl } from './controls.ts';
 import { Outbox, type RowDraft } from './outbox.ts';
-import { BackendState } from './places.ts';
+import type { DeviceUse } from './devices.ts';
+import { BackendState, type Pool, poolOf } from './places.ts';
 import type { Head } from './ready-queue.ts';
 import type { RunState } from './run-state.ts';
 import { Timers } from './timers.ts';
 
 export interface CoreSettings {
-  readonly strategy: 'priority' | 'fair';
+  readonly strategy: Strategy;
+  /** The most one job may ask for. */
+  readonly perTask: ResourceAmounts;
   readonly reserveAfterMs: number;
   readonly recheckMs: number;
   /** Before a refused launch is tried again. */
@@ -42,6 +46,7 @@ export interface CoreSettings {
 export function coreSettings(options: EngineOptions, judge: CoreSettings['judge']): CoreSettings {
   return {
     strategy: options.strategy ?? 'priority',
+    perTask: options.perTask ?? {},
     reserveAfterMs: options.reserveAfterMs ?? 60_000,
     recheckMs: options.recheckMs ?? 15_000,
     refusalDelayMs: 1000,
@@ -76,6 +81,11 @@ export class Core {
   /** Free tokens by name, engine-wide, and all there are. */
   readonly tokens: Map<string, number> = new Map();
   readonly allTokens: ReadonlyMap<string, number>;
+  /** What there is in all, where somebody has said so. */
+  readonly pool: Pool | undefined;
+  #capacity: Required<ResourceAmounts> | undefined;
+  /** How much of their devices is held, by machine. */
+  readonly #devices: Map<string, DeviceUse> = new Map();
   out: Outbox = new Outbox();
   /** Work that would hold the loop too long in one go. Each step is some thousand jobs. */
   readonly chores: Generator<void>[] = [];
@@ -105,16 +115,55 @@ export class Core {
   now: Instant = { mono: 0, wall: 0 };
   #runOrder = 0;
 
-  constructor(settings: CoreSettings, tokens: Readonly<Record<string, number>>) {
+  constructor(settings: CoreSettings, { tokens = {}, totals = {} }: Pick<EngineOptions, 'tokens' | 'totals'>) {
     this.settings = settings;
+    this.pool = poolOf(totals.cpus, totals.memoryBytes);
     this.allTokens = new Map(Object.entries(tokens));
     for (const [name, count] of this.allTokens) this.tokens.set(name, count);
   }
 
   addBackend(backend: Backend, before: (a: Head, b: Head) => boolean): BackendState {
-    const state = new BackendState(backend, before);
+    const state = new BackendState(backend, {
+      before,
+      devicesOf: (machine) => this.#devicesOf(machine),
+      neverAhead: this.pool !== undefined,
+    });
     this.backends.set(backend.name, state);
     return state;
+  }
+
+  /** What there is over all backends, now. */
+  get capacity(): Required<ResourceAmounts> {
+    this.#capacity ??= this.#countCapacity();
+    return this.#capacity;
+  }
+
+  /** Some backend offers other places than before. */
+  placesChanged(): void {
+    this.#capacity = undefined;
+    this.grantable = true;
+  }
+
+  #countCapacity(): Required<ResourceAmounts> {
+    let cpus = 0;
+    let memoryBytes = 0;
+    let gpus = 0;
+    for (const { places } of this.backends.values()) {
+      for (const { place } of places) {
+        cpus += place.cpus;
+        memoryBytes += place.memoryBytes ?? 0;
+        gpus += place.gpus?.length ?? 0;
+      }
+    }
+    return { cpus, memoryBytes, gpus };
+  }
+
+  #devicesOf(machine: string): DeviceUse {
+    const known = this.#devices.get(machine);
+    if (known !== undefined) return known;
+    const made: DeviceUse = new Map();
+    this.#devices.set(machine, made);
+    return made;
   }
 
   nextRunOrder(): number {

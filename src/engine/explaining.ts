@@ -1,4 +1,4 @@
-import { asJobId, type Condition, DATA_EDGE, type Detail, type JobId } from '../model/index.ts';
+import { asJobId, type Condition, DATA_EDGE, type Definition, type Detail, type JobId } from '../model/index.ts';
 import type { Explanation, JobView, RunView, WaitedFor } from './api.ts';
 import { isReached } from './caps.ts';
 import {
@@ -20,6 +20,7 @@ import {
 import { isResolved, jobsOf } from './conditions.ts';
 import type { Core } from './core.ts';
 import { namedIn } from './deadlock.ts';
+import { firstOf } from './escalating.ts';
 import type { PlaceState } from './places.ts';
 import type { RunState } from './run-state.ts';
 import { isSatisfied } from './waiting.ts';
@@ -78,8 +79,9 @@ function isReserved(run: RunState, job: number): boolean {
 }
 
 /** The job for which what is free is being kept, when that is another one. */
-function keptFor(run: RunState, job: number): JobId | undefined {
-  const kept = run.queueOf(job).backend.reservation?.queue;
+function keptFor(core: Core, run: RunState, job: number): JobId | undefined {
+  const ofAll = [...core.backends.values()].find(({ reservation }) => reservation?.pool === true);
+  const kept = (run.queueOf(job).backend.reservation ?? ofAll?.reservation)?.queue;
   const head = kept?.head() ?? -1;
   return kept === undefined || head === -1 || (kept.run === run && head === job) ? undefined : kept.run.nameOf(head);
 }
@@ -92,10 +94,11 @@ export function explain(core: Core, run: RunState, job: number): Explanation {
   const queue = run.queueOf(job);
   // A control node takes nothing of anybody: it waits for its turn only.
   const isQueued = (view.detail === 'queued' || view.detail === 'reserved') && !run.isControl(job);
-  const reservedFor = isQueued ? keptFor(run, job) : undefined;
+  const reservedFor = isQueued ? keptFor(core, run, job) : undefined;
   const outcome = run.outcomes.get(job);
   const wakeAt = run.wakeAt.get(job) ?? nextLook(core, run, job);
   const isBecause = view.skipped === true || (view.status === 'cancelled' && view.detail === 'upstream');
+  const first = firstOf(run, job);
   const because = isBecause ? rootOf(run, job) : undefined;
   return {
     job: view,
@@ -106,11 +109,19 @@ export function explain(core: Core, run: RunState, job: number): Explanation {
       ? { cap: { name: queue.cap.name, limit: queue.cap.limit } }
       : {}),
     ...(isQueued ? { request: queue.request, free: freeOn(queue.backend.places) } : {}),
+    ...(isQueued && queue.backend.exceedsAll(queue.request) ? { exceeds: true as const } : {}),
+    ...(first === undefined ? {} : { first: askedAtFirst(first) }),
     ...(reservedFor === undefined ? {} : { reservedFor }),
     ...(wakeAt === undefined ? {} : { wakeAt }),
     ...(outcome === undefined ? {} : { lastOutcome: outcome }),
     ...(because === undefined ? {} : { becauseOf: because }),
   };
+}
+
+function askedAtFirst({ resources, timeouts }: Definition): NonNullable<Explanation['first']> {
+  const { memoryBytes } = resources;
+  const timeMs = timeouts.runMs ?? resources.timeMs;
+  return { ...(memoryBytes === undefined ? {} : { memoryBytes }), ...(timeMs === undefined ? {} : { timeMs }) };
 }
 
 function freeOn(places: readonly PlaceState[]): NonNullable<Explanation['free']> {

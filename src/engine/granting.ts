@@ -10,10 +10,21 @@ import { lineUp } from './ahead.ts';
 import { declareLost, type LiveAttempt } from './attempts.ts';
 import { countHeld, isReached } from './caps.ts';
 import { HELD, SUCCESSOR } from './codes.ts';
-import { type Core, type CoreSettings, change } from './core.ts';
-import { type BackendState, couldHold, fitsNow, type PlaceState, SLACK, takeFrom } from './places.ts';
+import { type Core, change } from './core.ts';
+import { timeGranted } from './escalating.ts';
+import {
+  type BackendState,
+  couldHold,
+  countPool,
+  fitsNow,
+  fitsPool,
+  type PlaceState,
+  SLACK,
+  takeFrom,
+} from './places.ts';
+import { isPoolKept, mayTakeOfPool } from './totals.ts';
 import { allowStart } from './phases.ts';
-import { type Head, headBefore, type ReadyQueue } from './ready-queue.ts';
+import type { Head, ReadyQueue } from './ready-queue.ts';
 import type { RunState } from './run-state.ts';
 import { passes } from './waiting.ts';
 
@@ -94,9 +105,10 @@ function nextHead(core: Core, backend: BackendState): Head | undefined {
 /** No cpu is free, nothing may be sent ahead, and everything that is ready wants some. */
 function isFull(core: Core, backend: BackendState): boolean {
   const isAtLimit = core.holding >= core.mostAttempts;
+  const isPoolFull = core.pool !== undefined && core.pool.freeCpus <= 0;
   for (const place of backend.places) {
     if (place.aheadCount < place.mostAhead) return false;
-    if (!isAtLimit && !place.leaving && place.freeCpus > 0) return false;
+    if (!isAtLimit && !isPoolFull && !place.leaving && place.freeCpus > 0) return false;
   }
   return isAtLimit || backend.activeWithoutCpus === 0;
 }
@@ -116,17 +128,9 @@ function dropStaleReservation(core: Core, backend: BackendState): void {
   const { queue, place } = reservation;
   const isWanted = mayTake(queue) && queue.head() !== -1;
   if (!isWanted) queue.passedOverSince = undefined;
-  else if (place === undefined || couldHold(place, queue.request, core.now.wall)) return;
+  else if (place !== undefined && couldHold(place, queue.request, core.now.wall)) return;
+  else if (place === undefined && backend.places.some((each) => couldHold(each, queue.request, core.now.wall))) return;
   backend.reservation = undefined;
-}
-
-/** Whose turn it is: larger priority first, then longer rank; under fair sharing the run that holds least. */
-export function headsBefore(strategy: CoreSettings['strategy']): (a: Head, b: Head) => boolean {
-  if (strategy === 'priority') return (a, b) => headBefore(a.queue, a.job, b.queue, b.job);
-  return (a, b) => {
-    const difference = a.queue.run === b.queue.run ? 0 : a.queue.run.heldCpus - b.queue.run.heldCpus;
-    return difference === 0 ? headBefore(a.queue, a.job, b.queue, b.job) : difference < 0;
-  };
 }
 
 function mayStart(run: RunState): boolean {
@@ -164,7 +168,7 @@ function findPlace(core: Core, backend: BackendState, queue: ReadyQueue): PlaceS
   const { request } = queue;
   const { reservation } = backend;
   const isReserved = reservation?.queue === queue;
-  if (core.holding >= core.mostAttempts) return undefined;
+  if (core.holding >= core.mostAttempts || !mayTakeOfPool(core, queue)) return undefined;
   if (!tokensFree(core, request, isReserved ? undefined : reservation?.tokens)) return undefined;
   let best: PlaceState | undefined;
   for (const place of backend.places) {
@@ -217,6 +221,8 @@ function passOver(core: Core, queue: ReadyQueue): void {
 /** Keeps a place for the queue's head: the one that has most of what it asks for and could hold it empty. */
 function reserve(core: Core, queue: ReadyQueue): void {
   const { run, backend, request } = queue;
+  // Two that each keep the totals from the other would wait for ever.
+  if (isPoolKept(core)) return;
   let place: PlaceState | undefined;
   for (const state of backend.places) {
     if (!couldHold(state, request, core.now.wall)) continue;
@@ -225,7 +231,12 @@ function reserve(core: Core, queue: ReadyQueue): void {
   if (place === undefined) return;
   const short = Object.entries(request.tokens ?? {}).filter(([name, count]) => (core.tokens.get(name) ?? 0) < count);
   const fits = fitsNow(place, request, core.now.wall);
-  backend.reservation = { queue, place: fits ? undefined : place, tokens: new Set(short.map(([name]) => name)) };
+  backend.reservation = {
+    queue,
+    place: fits ? undefined : place,
+    tokens: new Set(short.map(([name]) => name)),
+    pool: !fitsPool(core.pool, request),
+  };
   const seconds = core.settings.reserveAfterMs / 1000;
   core.notice(
     'reserved',
@@ -258,13 +269,13 @@ function grant(
   }
   queue.passedOverSince = undefined;
   if (run.queueDue.size > 0) run.queueDue.delete(job);
-  const given = isAhead ? aheadGrant(queue, place) : granted(core, queue, place);
+  const given = isAhead ? aheadGrant(queue, place) : granted(core, queue, { place, job });
   table.fence[job] = (table.fence[job] as number) + 1;
   const attempt = newAttempt(core, { queue, job, place, given });
   core.attempts.set(attempt.id, attempt);
   run.attemptOf.set(job, attempt);
   run.live += 1;
-  run.heldCpus += given.grant.cpus;
+  run.countGrant(given.grant, 1);
   countHeld(run, job, 1);
   change(core, run, job, 'running', 'starting', { attempt });
   core.out.launches.push(attempt);
@@ -279,9 +290,15 @@ interface Given {
 }
 
 /** Takes what a job asks for. */
-function granted(core: Core, queue: ReadyQueue, place: PlaceState): Given {
-  const { request } = queue;
-  const grant = takeFrom(place, request);
+function granted(
+  core: Core,
+  queue: ReadyQueue,
+  { place, job }: { readonly place: PlaceState; readonly job: number },
+): Given {
+  const { request, run } = queue;
+  const taken = takeFrom(place, request);
+  const grant = run.raised.size === 0 ? taken : { ...taken, ...timeGranted(run, job) };
+  countPool(core.pool, grant, 1);
   core.holding += 1;
   if (request.tokens !== undefined) {
     for (const [name, count] of Object.entries(request.tokens))
@@ -360,7 +377,7 @@ function submissionOf(
 }
 
 function grantText(queue: ReadyQueue, given: Grant): string {
-  if (given.gpus !== undefined) return JSON.stringify(given);
+  if (given.gpus !== undefined || given.timeMs !== undefined) return JSON.stringify(given);
   let text = queue.grantJson.get(given.place);
   if (text === undefined) {
     text = JSON.stringify(given);

@@ -1,6 +1,6 @@
 import { asError, type BackendEvent, HeddleError, type Place } from '../model/index.ts';
 import { recallAll, takePlaces } from './ahead.ts';
-import type { Limits } from './api.ts';
+import type { EngineOptions, Limits } from './api.ts';
 import type { Core } from './core.ts';
 import { unknownBackend } from './runs.ts';
 
@@ -10,19 +10,30 @@ import { unknownBackend } from './runs.ts';
  */
 export class BackendLimits {
   readonly #core: Core;
+  /** So many times the memory of each place is granted; its cpus are what it was told to take. */
+  readonly #oversubscribe: number;
   /** Places as backends without `resize` offer them. */
   readonly #offered: Map<string, readonly Place[]> = new Map();
   readonly #most: Map<string, number> = new Map();
 
-  constructor(core: Core) {
+  constructor(core: Core, oversubscribe: number) {
     this.#core = core;
+    this.#oversubscribe = oversubscribe;
   }
 
   /** What a backend offers, as it is to be taken in. */
   offered(backend: string, places: readonly Place[]): readonly Place[] {
     this.#offered.set(backend, places);
     const most = this.#most.get(backend);
-    return most === undefined ? places : scaled(places, most);
+    return this.#stretched(most === undefined ? places : scaled(places, most));
+  }
+
+  #stretched(places: readonly Place[]): readonly Place[] {
+    const times = this.#oversubscribe;
+    if (times === 1) return places;
+    return places.map((place) =>
+      place.memoryBytes === undefined ? place : { ...place, memoryBytes: place.memoryBytes * times },
+    );
   }
 
   /** A report of a backend, as it is to be taken in. */
@@ -63,6 +74,15 @@ export class BackendLimits {
       this.#core.notice('backend-broken', `backend "${name}" threw: ${asError(thrown).message}`);
     }
   }
+}
+
+/** The totals as they are granted: so many times what there is. */
+export function timesTotals({ totals = {}, oversubscribe = 1 }: EngineOptions): NonNullable<EngineOptions['totals']> {
+  const { cpus, memoryBytes } = totals;
+  return {
+    ...(cpus === undefined ? {} : { cpus: cpus * oversubscribe }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes: memoryBytes * oversubscribe }),
+  };
 }
 
 function refuseUnfit(what: string, most: number): void {

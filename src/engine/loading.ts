@@ -16,7 +16,7 @@ import {
 } from '../model/index.ts';
 import type { ActorHost } from './acting.ts';
 import { adopt, promoteAll } from './ahead.ts';
-import { abandon, type LiveAttempt, noteFatal, retryDelayMs } from './attempts.ts';
+import { abandon, LAUNCH_REFUSED, type LiveAttempt, noteFatal } from './attempts.ts';
 import { countHeld } from './caps.ts';
 import {
   CANCEL_REQUESTED,
@@ -30,7 +30,9 @@ import {
   TOLD,
 } from './codes.ts';
 import type { Core } from './core.ts';
+import { escalateAgain } from './escalating.ts';
 import { addSegment, applyRow, type DefaultBackends, newRunState, openJobs, settleWaits } from './runs.ts';
+import { retryDelayMs } from './retrying.ts';
 import type { RunState } from './run-state.ts';
 import { overrideResources, type StoredSettings } from './overriding.ts';
 
@@ -124,6 +126,8 @@ async function rebuild(
       // Only what is never to be a job has a row and is none.
       const status = job.status === 'created' ? SKIPPED : statusCode(job.status);
       applyRow(run, job, { status, detail: detailCode(job.detail) });
+      if (job.charged > 0 && run.definition(job.job).retry.escalate !== undefined)
+        escalateAgain(core, run, job.job, await countedEnds(store, run, job));
       const live = recallJob(core, run, job, { handles, cancelCause });
       if (live !== undefined) running.push(live);
       if (job.losses > 0) await recallFatal(store, run, job);
@@ -200,6 +204,33 @@ async function recallFatal(store: Store, run: RunState, row: JobRow): Promise<vo
   }
 }
 
+/** How the attempts of a job ended that its budget of attempts still counts. One that was refused never began. */
+async function countedEnds(store: Store, run: RunState, row: JobRow): Promise<readonly Outcome[]> {
+  const earlier = await store.attempts(run.id, row.job);
+  // What is running has not ended, whatever its end is expected to read as.
+  const attempts = row.status === 'running' ? earlier : [...earlier, row];
+  const ends = attempts.filter(({ outcome }) => outcome !== '').map(({ outcome }) => JSON.parse(outcome) as Outcome);
+  return ends.filter((outcome) => isCharged(outcome)).slice(-row.charged);
+}
+
+function isCharged(outcome: Outcome): boolean {
+  switch (outcome.kind) {
+    case 'ok':
+    case 'cancelled':
+    case 'lost':
+    case 'preempted':
+      return false;
+    case 'error':
+      return outcome.error.name !== LAUNCH_REFUSED;
+    case 'exit':
+    case 'signal':
+    case 'timeout':
+    case 'memory':
+    case 'output-missing':
+      return true;
+  }
+}
+
 interface Recalled {
   /** Native ids by submission. */
   readonly handles: ReadonlyMap<string, string>;
@@ -218,7 +249,7 @@ function recallJob(core: Core, run: RunState, row: JobRow, recalled: Recalled): 
   core.attempts.set(attempt.id, attempt);
   run.attemptOf.set(job, attempt);
   run.live += 1;
-  run.heldCpus += attempt.grant.cpus;
+  run.countGrant(attempt.grant, 1);
   countHeld(run, job, 1);
   return attempt;
 }

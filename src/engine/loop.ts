@@ -14,8 +14,8 @@ import { abandon } from './attempts.ts';
 import { Committer } from './committer.ts';
 import { Core, coreSettings, type CoreSettings } from './core.ts';
 import { viewRun } from './explaining.ts';
-import { headsBefore } from './granting.ts';
-import { BackendLimits } from './limits.ts';
+import { headsBefore } from './strategies.ts';
+import { BackendLimits, timesTotals } from './limits.ts';
 import { CustomConditions } from './custom-conditions.ts';
 import { Entrance } from './entrance.ts';
 import { EventListeners } from './event-listeners.ts';
@@ -83,8 +83,11 @@ export class EngineLoop implements ActorHost {
     this.#timer = new WakeTimer(options.clock, () => this.#poke());
     const customConditions = new CustomConditions(this, (name) => options.conditions?.[name]);
     const judge: CoreSettings['judge'] = (name, everyMs) => customConditions.holds(name, everyMs);
-    this.core = new Core(coreSettings(options, judge), options.tokens ?? {});
-    this.limits = new BackendLimits(this.core);
+    this.core = new Core(coreSettings(options, judge), {
+      tokens: options.tokens ?? {},
+      totals: timesTotals(options),
+    });
+    this.limits = new BackendLimits(this.core, options.oversubscribe ?? 1);
     const now = options.clock.now();
     this.core.now = now;
     this.#lastSkew = now.wall - now.mono;
@@ -98,7 +101,7 @@ export class EngineLoop implements ActorHost {
 
   /** Opens a backend and takes its places in. */
   async openBackend(backend: Backend): Promise<void> {
-    const state = this.core.addBackend(backend, headsBefore(this.core.settings.strategy));
+    const state = this.core.addBackend(backend, headsBefore(this.core));
     const { options } = this;
     const places = await backend.open({
       clock: options.clock,
@@ -106,11 +109,13 @@ export class EngineLoop implements ActorHost {
       directory: options.directory ?? '',
       project: options.project ?? '',
       ...(options.slots === undefined ? {} : { slots: options.slots }),
+      ...(options.gpus === undefined ? {} : { gpus: options.gpus }),
       report: (event) =>
         this.input(() => takeReport(this.core, backend.name, this.limits.limited(backend.name, event))),
       ...(options.store.commitNow === undefined ? {} : { together: (reports) => this.#together(reports) }),
     });
     state.setPlaces(this.limits.offered(backend.name, places));
+    this.core.placesChanged();
   }
 
   /** Why nothing is accepted: the engine is broken, or its store takes no commits for now. */

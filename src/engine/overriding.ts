@@ -1,7 +1,8 @@
 import type { ResourceRequest } from '../model/index.ts';
 import { CANCELLED, FAILED } from './codes.ts';
 import type { Core } from './core.ts';
-import { queueFor, refuseRequest } from './runs.ts';
+import { lower } from './escalating.ts';
+import { queueFor, refuseLarge, refuseRequest } from './runs.ts';
 import type { RunSettings } from './api.ts';
 import type { RunState } from './run-state.ts';
 
@@ -23,10 +24,13 @@ export function overrideFailed(core: Core, run: RunState, resources: Partial<Res
     const status = run.table.status[job];
     if (status !== FAILED && status !== CANCELLED) continue;
     jobs.push(job);
+    lower(run, job);
     const definition = run.table.definition[job] as number;
     if (definitions.has(definition)) continue;
     definitions.add(definition);
-    refuseRequest(core, run.queueOf(job).backend, { ...run.definition(job).resources, ...resources });
+    const wanted = { ...run.definition(job).resources, ...resources };
+    refuseLarge(core, { ...run.definition(job), resources: wanted });
+    refuseRequest(core, run.queueOf(job).backend, wanted);
   }
   overrideResources(run, jobs, resources);
   const settings = run.settings as StoredSettings;

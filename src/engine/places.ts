@@ -1,5 +1,6 @@
 import type { Backend, Grant, Place, ResourceRequest } from '../model/index.ts';
 import type { LiveAttempt } from './attempts.ts';
+import { countDevices, type DeviceUse, findDevices } from './devices.ts';
 import { Heap } from './heap.ts';
 import type { Head, ReadyQueue } from './ready-queue.ts';
 
@@ -15,10 +16,8 @@ export interface PlaceState {
   /** Bytes held, counted also where the place does not say how many there are: it may say so later. */
   heldMemory: number;
   heldDisk: number;
-  /** Indices nobody holds, ascending. */
-  freeGpus: number[];
-  /** How many attempts hold each index: more than one when an adopted attempt holds what was granted already. */
-  readonly gpuHolders: Map<number, number>;
+  /** How much of each device is held, here and wherever else the same ones are handed out. */
+  devices: DeviceUse;
   /** Attempts that hold something here. */
   held: number;
   /** No longer offered by its backend: nothing is granted, what is held runs out. */
@@ -37,10 +36,21 @@ export interface Reservation {
   /** Nothing else is granted here; undefined when only tokens are wanted. */
   readonly place: PlaceState | undefined;
   readonly tokens: ReadonlySet<string>;
+  /** The totals had no room for it: nothing at all is granted of them. */
+  readonly pool: boolean;
+}
+
+export interface BackendInit {
+  readonly before: (a: Head, b: Head) => boolean;
+  /** How much is held of the devices of a machine, by its name. */
+  readonly devicesOf: (machine: string) => DeviceUse;
+  /** Nothing is sent ahead: whether there is room is not for a place alone to say. */
+  readonly neverAhead: boolean;
 }
 
 /** A backend as the core sees it: places, and the queues that want them. */
 export class BackendState {
+  readonly #init: BackendInit;
   readonly backend: Backend;
   readonly name: string;
   readonly places: PlaceState[] = [];
@@ -52,9 +62,10 @@ export class BackendState {
   activeWithoutCpus = 0;
   reservation: Reservation | undefined;
 
-  constructor(backend: Backend, before: (a: Head, b: Head) => boolean) {
+  constructor(backend: Backend, init: BackendInit) {
+    this.#init = init;
     this.backend = backend;
-    this.heads = new Heap(before);
+    this.heads = new Heap(init.before);
     this.name = backend.name;
   }
 
@@ -84,7 +95,7 @@ export class BackendState {
 
   /** Takes a new set of places. What is held on a place that stays is kept. */
   setPlaces(places: readonly Place[]): void {
-    const offered = new Map(places.map((place) => [place.name, place]));
+    const offered = new Map(places.map((place) => [place.name, inOrder(place)]));
     for (const state of this.places) {
       const place = offered.get(state.place.name);
       state.leaving = place === undefined;
@@ -94,14 +105,10 @@ export class BackendState {
       state.freeCpus += place.cpus - state.place.cpus;
       state.freeMemory = (place.memoryBytes ?? Infinity) - state.heldMemory;
       state.freeDisk = (place.diskBytes ?? Infinity) - state.heldDisk;
-      const before = new Set(state.place.gpus ?? []);
-      const now = new Set(place.gpus ?? []);
-      state.freeGpus = state.freeGpus.filter((gpu) => now.has(gpu));
-      for (const gpu of now) if (!before.has(gpu) && !state.gpuHolders.has(gpu)) state.freeGpus.push(gpu);
-      state.freeGpus.sort((a, b) => a - b);
+      if (place.devicesOf !== undefined) this.#share(state, this.#init.devicesOf(place.devicesOf));
       state.place = place;
     }
-    for (const place of offered.values()) this.places.push(freshPlace(place, this.#mostAhead(place)));
+    for (const place of offered.values()) this.places.push(this.#fresh(place));
     for (let i = this.places.length - 1; i >= 0; i -= 1) {
       const state = this.places[i] as PlaceState;
       if (state.leaving && state.held === 0 && state.aheadCount === 0) this.places.splice(i, 1);
@@ -112,14 +119,54 @@ export class BackendState {
   placeNamed(name: string): PlaceState {
     const known = this.places.find((state) => state.place.name === name);
     if (known !== undefined) return known;
-    const gone = freshPlace({ name, cpus: 0 }, 0);
+    const gone = this.#fresh({ name, cpus: 0 });
     gone.leaving = true;
     this.places.push(gone);
     return gone;
   }
 
+  /** A place that was only remembered turns out to hand out what others do too. */
+  #share(state: PlaceState, devices: DeviceUse): void {
+    if (state.devices === devices) return;
+    for (const [gpu, used] of state.devices) countDevices(devices, [gpu], used);
+    state.devices = devices;
+  }
+
+  #fresh(place: Place): PlaceState {
+    const state = freshPlace(place, this.#mostAhead(place));
+    if (place.devicesOf !== undefined) state.devices = this.#init.devicesOf(place.devicesOf);
+    return state;
+  }
+
   #mostAhead(place: Place): number {
-    return this.backend.recall === undefined ? 0 : (place.ahead ?? 0);
+    return this.backend.recall === undefined || this.#init.neverAhead ? 0 : (place.ahead ?? 0);
+  }
+
+  /** The largest part that a request asks for of any resource of the largest place; of what is not counted nothing. */
+  demandOf(request: ResourceRequest): number {
+    const largest = { cpus: 0, memory: 0, gpus: 0 };
+    for (const { place } of this.places) {
+      largest.cpus = Math.max(largest.cpus, place.cpus);
+      largest.memory = Math.max(largest.memory, place.memoryBytes ?? 0);
+      largest.gpus = Math.max(largest.gpus, place.gpus?.length ?? 0);
+    }
+    return Math.max(
+      partOf(request.cpus, largest.cpus),
+      partOf(request.memoryBytes ?? 0, largest.memory),
+      partOf(request.gpus ?? 0, largest.gpus),
+    );
+  }
+
+  /** The most memory of any place that could hold the rest of a request; infinite where none counts it, 0 where none could. */
+  mostMemoryFor(rest: ResourceRequest): number {
+    const able = this.places.filter((state) => !state.leaving && fitsEmpty(state.place, rest));
+    return able.reduce((most, { place }) => Math.max(most, place.memoryBytes ?? Infinity), 0);
+  }
+
+  /** True when there are places, and none of those that are offered now could hold the request if it were empty. */
+  exceedsAll(request: ResourceRequest): boolean {
+    const offered = this.places.filter(({ leaving }) => !leaving);
+    return offered.length > 0 && !offered.some(({ place }) => fitsEmpty(place, request));
   }
 
   /** True when some place could hold the request if it were empty. */
@@ -128,14 +175,24 @@ export class BackendState {
   }
 }
 
-function freshPlace(place: Place, mostAhead: number): PlaceState {
+/** Devices are handed out from the lowest index on. */
+function inOrder(place: Place): Place {
+  return place.gpus === undefined ? place : { ...place, gpus: place.gpus.toSorted((a, b) => a - b) };
+}
+
+/** What part of a whole an amount is; 0 of what is not counted. */
+export function partOf(amount: number, whole: number): number {
+  return whole > 0 ? amount / whole : 0;
+}
+
+/** A place of which nothing is held yet. */
+export function freshPlace(place: Place, mostAhead: number): PlaceState {
   return {
     place,
     freeCpus: place.cpus,
     freeMemory: place.memoryBytes ?? Infinity,
     freeDisk: place.diskBytes ?? Infinity,
-    freeGpus: [...(place.gpus ?? [])].sort((a, b) => a - b),
-    gpuHolders: new Map(),
+    devices: new Map(),
     heldMemory: 0,
     heldDisk: 0,
     held: 0,
@@ -161,7 +218,7 @@ export function fitsNow(state: PlaceState, request: ResourceRequest, wallMs: num
   if (state.leaving || request.cpus > state.freeCpus + SLACK) return false;
   if (state.aheadCount > 0 && request.cpus > 0) return false;
   if ((request.memoryBytes ?? 0) > state.freeMemory || (request.diskBytes ?? 0) > state.freeDisk) return false;
-  if ((request.gpus ?? 0) > state.freeGpus.length) return false;
+  if (request.gpus && findDevices(state.place.gpus ?? [], state.devices, request.gpus) === undefined) return false;
   return endsInTime(state.place, request, wallMs);
 }
 
@@ -179,18 +236,20 @@ export function takeFrom(state: PlaceState, request: ResourceRequest): Grant {
   state.freeCpus -= request.cpus;
   holdBytes(state, request, 1);
   state.held += 1;
-  const gpus = request.gpus ? state.freeGpus.splice(0, request.gpus) : undefined;
-  for (const gpu of gpus ?? []) state.gpuHolders.set(gpu, 1);
-  const { memoryBytes, diskBytes, tokens } = request;
-  if (memoryBytes === undefined && diskBytes === undefined && gpus === undefined && tokens === undefined)
+  const { memoryBytes, diskBytes, gpus: wanted, tokens } = request;
+  if (memoryBytes === undefined && diskBytes === undefined && !wanted && tokens === undefined)
     return { place: state.place.name, cpus: request.cpus };
+  const gpus = wanted ? (findDevices(state.place.gpus ?? [], state.devices, wanted) ?? []) : undefined;
+  const share = wanted !== undefined && wanted < 1 ? wanted : 1;
+  if (gpus !== undefined) countDevices(state.devices, gpus, share);
   return {
     place: state.place.name,
     cpus: request.cpus,
-    ...(request.memoryBytes === undefined ? {} : { memoryBytes: request.memoryBytes }),
-    ...(request.diskBytes === undefined ? {} : { diskBytes: request.diskBytes }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(diskBytes === undefined ? {} : { diskBytes }),
     ...(gpus === undefined ? {} : { gpus }),
-    ...(request.tokens === undefined ? {} : { tokens: request.tokens }),
+    ...(gpus === undefined || share === 1 ? {} : { gpuShare: share }),
+    ...(tokens === undefined ? {} : { tokens }),
   };
 }
 
@@ -212,11 +271,7 @@ export function takeAgain(state: PlaceState, grant: Grant): void {
   state.freeCpus -= grant.cpus;
   holdBytes(state, grant, 1);
   state.held += 1;
-  if (grant.gpus !== undefined) {
-    const taken = new Set(grant.gpus);
-    state.freeGpus = state.freeGpus.filter((gpu) => !taken.has(gpu));
-    for (const gpu of taken) state.gpuHolders.set(gpu, (state.gpuHolders.get(gpu) ?? 0) + 1);
-  }
+  if (grant.gpus !== undefined) countDevices(state.devices, grant.gpus, grant.gpuShare ?? 1);
 }
 
 /** Gives a grant back. */
@@ -224,15 +279,31 @@ export function giveBack(state: PlaceState, grant: Grant): void {
   state.freeCpus += grant.cpus;
   holdBytes(state, grant, -1);
   state.held -= 1;
-  if (grant.gpus === undefined || grant.gpus.length === 0) return;
-  const offered = new Set(state.place.gpus ?? []);
-  for (const gpu of grant.gpus) {
-    const holders = (state.gpuHolders.get(gpu) ?? 1) - 1;
-    if (holders > 0) state.gpuHolders.set(gpu, holders);
-    else {
-      state.gpuHolders.delete(gpu);
-      if (offered.has(gpu)) state.freeGpus.push(gpu);
-    }
-  }
-  state.freeGpus.sort((a, b) => a - b);
+  if (grant.gpus !== undefined) countDevices(state.devices, grant.gpus, -(grant.gpuShare ?? 1));
+}
+
+/** What all that is granted takes together, against the totals: only what cpus and memory say. */
+export interface Pool {
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  freeCpus: number;
+  freeMemory: number;
+}
+
+export function poolOf(cpus: number | undefined, memoryBytes: number | undefined): Pool | undefined {
+  if (cpus === undefined && memoryBytes === undefined) return undefined;
+  const all = { cpus: cpus ?? Infinity, memoryBytes: memoryBytes ?? Infinity };
+  return { ...all, freeCpus: all.cpus, freeMemory: all.memoryBytes };
+}
+
+/** True when the totals leave room for it now. */
+export function fitsPool(pool: Pool | undefined, { cpus, memoryBytes = 0 }: ResourceRequest): boolean {
+  return pool === undefined || (cpus <= pool.freeCpus + SLACK && memoryBytes <= pool.freeMemory);
+}
+
+/** Counts what is granted (1) or given back (-1). */
+export function countPool(pool: Pool | undefined, { cpus, memoryBytes = 0 }: Grant, by: 1 | -1): void {
+  if (pool === undefined) return;
+  pool.freeCpus -= by * cpus;
+  pool.freeMemory -= by * memoryBytes;
 }

@@ -21,12 +21,16 @@ export class ReadyQueue {
   readonly request: ResourceRequest;
   /** How many of these, and of others of their name, may run at a time. */
   readonly cap: CapState | undefined;
+  /** The largest part of any resource that it asks for, of the largest place that was there when it was made. */
+  readonly demand: number;
   /** It wants a cpu at most and nothing else, so that it may be sent ahead. */
   readonly mayGoAhead: boolean;
   /** Grants of what is sent ahead, by place: they are all alike. */
   readonly aheadGrants: Map<PlaceState, { readonly grant: Grant; readonly json: string }> = new Map();
   /** Grants as JSON by place, where no device is named: the same text each time. */
   readonly grantJson: Map<string, string> = new Map();
+  /** It asks for more than any place has now, and that has been told. */
+  isExceeding = false;
   /** Monotonic time since when its head has been passed over for others. */
   passedOverSince: number | undefined;
   /** How it is listed with its backend; another entry there is void. */
@@ -43,6 +47,7 @@ export class ReadyQueue {
     this.backend = backend;
     this.request = request;
     this.cap = cap;
+    this.demand = backend.demandOf(request);
     // What stands in a line holds nothing: a cap could not tell whom it is to let begin.
     this.mayGoAhead = wantsOneCpu(request) && cap === undefined;
   }

@@ -3,6 +3,7 @@ import {
   type Condition,
   type Definition,
   type Detail,
+  type Grant,
   type Graph,
   type JobId,
   NameIndex,
@@ -18,6 +19,7 @@ import { PENDING, type Standing, standingOf } from './codes.ts';
 import type { CapState } from './caps.ts';
 import type { ReadyControl } from './controls.ts';
 import type { After, AwaitedName, Gate, Watch } from './conditions.ts';
+import type { Raised } from './escalating.ts';
 import { GrowingSegment, isSmall, type Segment } from './growing-segment.ts';
 import { JobTable } from './job-table.ts';
 import type { Asking } from './questions.ts';
@@ -70,7 +72,10 @@ export class RunState {
   live = 0;
   /** The live attempt of each job that has one. */
   readonly attemptOf: ChurningMap<number, LiveAttempt> = new ChurningMap();
+  /** What its live attempts hold, or stand in line for. */
   heldCpus = 0;
+  heldMemory = 0;
+  heldGpus = 0;
 
   /** Of the latest attempt that ended other than well. */
   readonly outcomes: Map<number, Outcome> = new Map();
@@ -90,6 +95,10 @@ export class RunState {
   readonly awaited: Map<number, LiveAttempt> = new Map();
   /** Where attempts of a job took their place down with them. */
   readonly fatalPlaces: Map<number, Set<string>> = new Map();
+  /** Jobs that ask for more than they were defined to. */
+  readonly raised: Map<number, Raised> = new Map();
+  /** Definitions of those, by the one they come from and how far they are raised. */
+  readonly raisedDefinitions: Map<string, number> = new Map();
   /** Conditions with names resolved, by index of definition. */
   readonly conditions: Map<number, Condition> = new Map();
   /** The jobs that conditions name, -1 for a name that no job has. */
@@ -121,6 +130,13 @@ export class RunState {
     this.name = name;
     this.order = order;
     this.settings = settings;
+  }
+
+  /** An attempt of it was granted something (1), or what it held was given back (-1). */
+  countGrant({ cpus, memoryBytes, gpus, gpuShare = 1 }: Grant, by: 1 | -1): void {
+    this.heldCpus += by * cpus;
+    if (memoryBytes !== undefined) this.heldMemory += by * memoryBytes;
+    if (gpus !== undefined) this.heldGpus += by * gpus.length * gpuShare;
   }
 
   isSealed(job: number): boolean {

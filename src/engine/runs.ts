@@ -5,6 +5,7 @@ import {
   HeddleError,
   isFinal,
   type JobRow,
+  ResourceLimitError,
   type ResourceRequest,
   type RunId,
 } from '../model/index.ts';
@@ -13,7 +14,7 @@ import { capOf, refuseCap } from './caps.ts';
 import { CANCELLED, CREATED, DOOMED, FAILED, HELD, isOver, PENDING, RUNNING, SKIPPED, TOLD } from './codes.ts';
 import { refuseCondition } from './conditions.ts';
 import { type Core, change } from './core.ts';
-import type { BackendState } from './places.ts';
+import { type BackendState, SLACK } from './places.ts';
 import { noteReusable } from './questions.ts';
 import { ReadyQueue } from './ready-queue.ts';
 import { RunState } from './run-state.ts';
@@ -120,9 +121,33 @@ export function unknownBackend(core: Core, named: string): HeddleError {
 
 /** Refuses what no place of a backend could ever hold, before anything runs. */
 export function refuseImpossible(core: Core, run: RunState): void {
+  for (const definition of run.definitions) refuseLarge(core, definition);
   for (const { backend, request } of run.queueByKey.values()) refuseRequest(core, backend, request);
   for (const condition of run.conditions.values()) refuseCondition(condition);
   if (run.caps.size > 0) for (const definition of run.definitions) refuseCap(definition);
+}
+
+/** Refuses what asks for more than one job may. @throws {ResourceLimitError} RESOURCE_LIMIT naming the request and the cap */
+export function refuseLarge({ settings: { perTask } }: Core, { name, kind, resources }: Definition): void {
+  if (kind === 'control') return;
+  const { cpus, memoryBytes = 0, gpus = 0 } = resources;
+  const over = (
+    resource: string,
+    wanted: number,
+    limit: number | undefined,
+    said: (amount: number) => string,
+  ): void => {
+    if (limit === undefined || wanted <= limit) return;
+    const message = `task '${name}' asks for ${said(wanted)}, and a task may have ${said(limit)}`;
+    throw new ResourceLimitError(
+      message,
+      { task: name, resource, wanted, limit },
+      { hint: 'ask for less, or raise resources.perTask of the engine' },
+    );
+  };
+  over('cpus', cpus, perTask.cpus, (amount) => `${amount} cpus`);
+  over('memory', memoryBytes, perTask.memoryBytes, (amount) => `${(amount / 2 ** 30).toFixed(2)} GiB of memory`);
+  over('gpus', gpus, perTask.gpus, (amount) => `${amount} gpus`);
 }
 
 /** @throws {HeddleError} RESOURCES_IMPOSSIBLE */
@@ -131,6 +156,11 @@ export function refuseRequest(core: Core, backend: BackendState, request: Resour
     const all = core.allTokens.get(name) ?? 0;
     if (count > all)
       throw impossible(`${count} of token "${name}"`, `there are ${all}`, 'give the engine tokens, or ask for fewer');
+  }
+  const { pool } = core;
+  if (pool !== undefined && (request.cpus > pool.cpus + SLACK || (request.memoryBytes ?? 0) > pool.memoryBytes)) {
+    const all = { cpus: pool.cpus, ...(pool.memoryBytes === Infinity ? {} : { memoryBytes: pool.memoryBytes }) };
+    throw impossible(describe(request), `there are ${describe(all)} in all`, 'ask for less, or give the engine more');
   }
   if (backend.places.length === 0 || backend.couldEverFit(request)) return;
   const places = backend.places.map(({ place }) => `${place.name}: ${describe(place)}`).join('; ');

@@ -4,6 +4,7 @@ import { cancelAttempt, declareLost, type LiveAttempt } from './attempts.ts';
 import { CANCELLED, DOOMED, FAILED, HELD, isOver, PENDING, RUNNING, SKIPPED, SUCCESSOR, TOLD } from './codes.ts';
 import { listParked } from './controls.ts';
 import { type Core, change, keepRow } from './core.ts';
+import { lower } from './escalating.ts';
 import { keepSettings, type StoredSettings } from './overriding.ts';
 import { askParked } from './questions.ts';
 import type { RunState } from './run-state.ts';
@@ -265,6 +266,7 @@ function makePending(core: Core, run: RunState, job: number): void {
   if (table.status[job] === SKIPPED) core.out.draft(run).skipped?.delete(job);
   table.charged[job] = 0;
   table.losses[job] = 0;
+  lower(run, job);
   table.waits[job] = UNCOUNTED;
   forget(core, run, job);
   // A hold is for the wait it was asked for.

@@ -6,7 +6,8 @@ import { commandsBackend } from '../backends/commands/index.ts';
 import { inlineBackend } from '../backends/inline/index.ts';
 import { processesBackend } from '../backends/processes/index.ts';
 import { threadsBackend } from '../backends/threads/index.ts';
-import type { EngineOptions, Limits } from '../engine/index.ts';
+import type { EngineOptions, Limits, Strategy } from '../engine/index.ts';
+import { checkResources, type EngineResources, resourceOptions } from './engine-resources.ts';
 import {
   type AttemptProcess,
   type Backend,
@@ -48,8 +49,10 @@ export interface EngineOpenOptions extends EngineSettings {
   readonly logger?: Logger;
   /** Named tokens (licences), engine-wide. */
   readonly tokens?: Readonly<Record<string, number>>;
-  /** How runs share what there is. @default 'priority' */
-  readonly strategy?: 'priority' | 'fair';
+  /** What all backends may take together, and the most one task may ask for. @default what each finds on its machine */
+  readonly resources?: EngineResources;
+  /** In which order jobs are given what is free: see `EngineOptions.strategy`. @default 'priority' */
+  readonly strategy?: Strategy;
   /** Who looks on: a monitor, a notifier. */
   readonly observers?: readonly Observer[];
   /** Custom conditions by name. */
@@ -71,6 +74,7 @@ const OPEN_FIELDS: readonly string[] = [
   'project',
   'logger',
   'tokens',
+  'resources',
   'strategy',
   'observers',
   'conditions',
@@ -92,7 +96,7 @@ const CHECKS: Readonly<Partial<Record<keyof EngineOpenOptions, Check>>> = {
   store: (value) => (isPath(value) || isRecord(value) ? undefined : 'give a directory, or an opened store'),
   durability: oneOf('normal', 'full'),
   onDispose: oneOf('wait', 'cancel'),
-  strategy: oneOf('priority', 'fair'),
+  strategy: oneOf('priority', 'fair', 'demand'),
   slots: (value) => (Number.isInteger(value) && value > 0 ? undefined : 'give a whole number, 1 or more'),
   directory: (value) => (isPath(value) ? undefined : 'give a path'),
   project: (value) => (isPath(value) ? undefined : 'give a path'),
@@ -115,6 +119,7 @@ export function checkOpenOptions(options: EngineOpenOptions): void {
     if (hint !== undefined)
       throw new HeddleError('INPUT_INVALID', `Engine.open: ${name} can't be ${inspect(value, { depth: 0 })}`, { hint });
   }
+  if (options.resources !== undefined) checkResources(options.resources);
   if (options.durability !== undefined && options.store === undefined)
     throw new HeddleError('INPUT_INVALID', `Engine.open: there is no store to be durable ('${options.durability}')`, {
       hint: "name one: { store: '.heddle' }",
@@ -169,11 +174,14 @@ export function* processesOf(backends: readonly Backend[]): Generator<AttemptPro
 }
 
 /** Options that are handed on as they are, where they were given. */
-export function given(options: EngineOpenOptions): Pick<EngineOptions, 'slots' | 'tokens' | 'strategy'> {
-  const { slots, tokens, strategy } = options;
+export function given(
+  options: EngineOpenOptions,
+): Pick<EngineOptions, 'slots' | 'tokens' | 'strategy' | 'totals' | 'perTask' | 'gpus' | 'oversubscribe'> {
+  const { slots, tokens, strategy, resources } = options;
   return {
+    ...(resources === undefined ? {} : resourceOptions(resources)),
     ...(slots === undefined ? {} : { slots }),
-    ...(tokens === undefined ? {} : { tokens }),
+    ...(tokens === undefined && resources?.tokens === undefined ? {} : { tokens: { ...resources?.tokens, ...tokens } }),
     ...(strategy === undefined ? {} : { strategy }),
   };
 }

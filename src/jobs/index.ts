@@ -43,6 +43,7 @@ export {
 } from './conditions.ts';
 export { Engine, type EngineWaitOptions, type GraphSource, type RunOptions } from './engine.ts';
 export type { EngineOpenOptions, EngineSettings } from './engine-options.ts';
+export type { EngineResources, TaskLimits } from './engine-resources.ts';
 export {
   type CommandLauncher,
   type CommandLauncherOptions,
@@ -74,6 +75,7 @@ export {
 export { type CommandEnd, SubprocessJob, type SubprocessJobOptions } from './subprocess-job.ts';
 export { TaskExecutionError, type TaskFailure } from './task-error.ts';
 export type { TimepointInput } from './time-input.ts';
+export { clean, CLEANED_FILE, type CleanReport, DEFAULT_RULES, ReadLease } from './retention/index.ts';
 export { openStoreAt, openStoreForReading } from './open-store.ts';
 // What the facades of workflow/ build on, which imports no room below this one but the model and the calls.
 export { customBackend, type CustomBackendOptions, type CustomTask } from '../backends/custom/index.ts';

@@ -216,9 +216,12 @@ export class SubmissionQueue {
   }
 }
 
+/** What a job is refused for; nothing else says anything about one job alone. */
+const REFUSALS: ReadonlySet<string> = new Set(['BACKEND_UNKNOWN', 'RESOURCES_IMPOSSIBLE', 'RESOURCE_LIMIT']);
+
 /** The engine says no to what a job is, not to everything. */
 function isRefusal(error: unknown): error is HeddleError {
-  return HeddleError.is(error) && (error.code === 'BACKEND_UNKNOWN' || error.code === 'RESOURCES_IMPOSSIBLE');
+  return HeddleError.is(error) && REFUSALS.has(error.code);
 }
 
 function gateName({ id }: JobState): string {

@@ -162,6 +162,8 @@ export interface BackendContext {
   readonly project: string;
   /** How many attempts at a time the user allows here; absent: the backend decides from the machine. */
   readonly slots?: number;
+  /** GPU indices of this machine that the user names, instead of what the backend finds. */
+  readonly gpus?: readonly number[];
 }
 
 export interface BackendCapabilities {

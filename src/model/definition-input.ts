@@ -1,7 +1,7 @@
 import type { Condition } from './condition.ts';
 import { HeddleError } from './errors.ts';
 import { nearestName } from './graph-names.ts';
-import { DEFAULT_GRACE_MS, DEFAULT_RETRY, type RetryPolicy, type Timeouts } from './policy.ts';
+import { DEFAULT_GRACE_MS, DEFAULT_RETRY, type Escalation, type RetryPolicy, type Timeouts } from './policy.ts';
 import type { ResourceRequest } from './resources.ts';
 import { type EnvironmentInput, environmentData, Secret } from './secret.ts';
 import { type BytesInput, type DurationInput, parseBytes, parseDuration } from './sizes.ts';
@@ -14,6 +14,7 @@ export interface ResourcesInput {
   /** `'8GiB'`, or bytes. */
   readonly memory?: BytesInput;
   readonly disk?: BytesInput;
+  /** Whole devices, or a part of one: those who ask for `0.5` share it. */
   readonly gpus?: number;
   /** Expected or allowed run time: `'2h'`, or milliseconds. */
   readonly time?: DurationInput;
@@ -35,6 +36,22 @@ export interface RetryInput {
   readonly retryOn?: RetryPolicy['retryOn'];
   /** @default 5 */
   readonly maxLosses?: number;
+  /** What an attempt after one that ran out of it asks more of. */
+  readonly escalate?: EscalateInput;
+}
+
+/**
+ * After an attempt ran out of memory, or of the time it may run, the next one asks for so many times as much of that, and of
+ * nothing else. What is multiplied must be there: `resources.memory`; `resources.time` or a run timeout.
+ */
+export interface EscalateInput {
+  /** Times the memory, above 1. */
+  readonly memory?: number;
+  /** Times the time, above 1. */
+  readonly time?: number;
+  /** Never more than this. @default what the largest place has */
+  readonly maxMemory?: BytesInput;
+  readonly maxTime?: DurationInput;
 }
 
 export interface TimeoutsInput {
@@ -119,11 +136,18 @@ export function resourceRequest(input: ResourcesInput, task: string): ResourceRe
       hint: whole ? 'ask for a whole number, 1 or more, or leave the field out' : 'ask for more than 0',
     });
   };
+  const part = (value: number): number => {
+    if (typeof value === 'number' && value > 0) return value;
+    throw new HeddleError('RESOURCES_IMPOSSIBLE', `${whose}: gpus can't be ${String(value)}`, {
+      details: { task, field: 'gpus', value },
+      hint: 'ask for whole devices, or for a part of one between 0 and 1',
+    });
+  };
   return {
     cpus: possible('cpus', cpus, false),
     ...(memory === undefined ? {} : { memoryBytes: possible('memory', parseBytes(memory, `${whose}: memory`), true) }),
     ...(disk === undefined ? {} : { diskBytes: possible('disk', parseBytes(disk, `${whose}: disk`), true) }),
-    ...(gpus === undefined || gpus === 0 ? {} : { gpus: possible('gpus', gpus, true) }),
+    ...(gpus === undefined || gpus === 0 ? {} : { gpus: gpus < 1 ? part(gpus) : possible('gpus', gpus, true) }),
     ...(time === undefined ? {} : { timeMs: possible('time', parseDuration(time, `${whose}: time`), false) }),
     ...(tokens === undefined
       ? {}
@@ -139,10 +163,10 @@ function retryPolicy(input: RetryInput, task: string): RetryPolicy {
   const whose = `retry of '${task}'`;
   checkFields(
     input,
-    ['maxAttempts', 'initialDelay', 'backoffFactor', 'maxDelay', 'jitter', 'retryOn', 'maxLosses'],
+    ['maxAttempts', 'initialDelay', 'backoffFactor', 'maxDelay', 'jitter', 'retryOn', 'maxLosses', 'escalate'],
     whose,
   );
-  const { maxAttempts, initialDelay, backoffFactor, maxDelay, jitter, retryOn, maxLosses } = input;
+  const { maxAttempts, initialDelay, backoffFactor, maxDelay, jitter, retryOn, maxLosses, escalate } = input;
   return {
     maxAttempts: numberIn(`${whose}: maxAttempts`, maxAttempts ?? DEFAULT_RETRY.maxAttempts, { min: 1, whole: true }),
     initialDelayMs: parseDuration(initialDelay ?? DEFAULT_RETRY.initialDelayMs, `${whose}: initialDelay`),
@@ -151,7 +175,34 @@ function retryPolicy(input: RetryInput, task: string): RetryPolicy {
     jitter: numberIn(`${whose}: jitter`, jitter ?? DEFAULT_RETRY.jitter, { min: 0, max: 1 }),
     maxLosses: numberIn(`${whose}: maxLosses`, maxLosses ?? DEFAULT_RETRY.maxLosses, { min: 0, whole: true }),
     ...(retryOn === undefined ? {} : { retryOn: [...retryOn] }),
+    ...(escalate === undefined ? {} : { escalate: escalation(escalate, `escalate of '${task}'`) }),
   };
+}
+
+function escalation(input: EscalateInput, whose: string): Escalation {
+  checkFields(input, ['memory', 'time', 'maxMemory', 'maxTime'], whose);
+  const { memory, time, maxMemory, maxTime } = input;
+  const factor = (field: string, value: number): number => numberIn(`${whose}: ${field}`, value, { min: 1 });
+  return {
+    ...(memory === undefined ? {} : { memory: factor('memory', memory) }),
+    ...(time === undefined ? {} : { time: factor('time', time) }),
+    ...(maxMemory === undefined ? {} : { maxMemoryBytes: parseBytes(maxMemory, `${whose}: maxMemory`) }),
+    ...(maxTime === undefined ? {} : { maxTimeMs: parseDuration(maxTime, `${whose}: maxTime`) }),
+  };
+}
+
+/** What is to be asked more of must be asked for at all. */
+function refuseNothingToRaise(task: string, { resources, retry, timeouts }: Definition): void {
+  const { memory, time } = retry.escalate ?? {};
+  const unfit = (field: string, hint: string): HeddleError =>
+    new HeddleError('INPUT_INVALID', `escalate of '${task}': there is no ${field} that could be raised`, {
+      details: { task, field },
+      hint,
+    });
+  if (memory !== undefined && resources.memoryBytes === undefined)
+    throw unfit('memory', "say what the first attempt asks for: resources: { memory: '4GiB' }");
+  if (time !== undefined && resources.timeMs === undefined && timeouts.runMs === undefined)
+    throw unfit('time', "say what the first attempt may take: timeout: '1h'");
 }
 
 function timeouts(input: DurationInput | TimeoutsInput, task: string): Timeouts {
@@ -174,7 +225,8 @@ const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 function checkEnvironment(environment: EnvironmentInput, task: string): void {
   for (const [name, value] of Object.entries(environment)) {
-    if (ENVIRONMENT_NAME.test(name) && (Secret.is(value) || (typeof value === 'string' && !value.includes('\0')))) continue;
+    if (ENVIRONMENT_NAME.test(name) && (Secret.is(value) || (typeof value === 'string' && !value.includes('\0'))))
+      continue;
     throw new HeddleError(
       'INPUT_INVALID',
       `environment of '${task}': '${name}' can't be set to ${JSON.stringify(value)}`,
@@ -193,7 +245,7 @@ export function definitionOf(name: string, kind: Definition['kind'], options: De
       hint: 'give true or false',
     });
   if (environment !== undefined) checkEnvironment(environment, name);
-  return {
+  const definition: Definition = {
     name,
     kind,
     ...(backend === undefined ? {} : { backend }),
@@ -206,4 +258,6 @@ export function definitionOf(name: string, kind: Definition['kind'], options: De
     ...(environment === undefined ? {} : { environment: environmentData(environment) }),
     ...(cache === undefined ? {} : { cache }),
   };
+  if (definition.retry.escalate !== undefined) refuseNothingToRaise(name, definition);
+  return definition;
 }

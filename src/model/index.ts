@@ -32,6 +32,7 @@ export * from './observer.ts';
 export * from './outcome.ts';
 export * from './policy.ts';
 export * from './redactor.ts';
+export * from './resource-limit-error.ts';
 export * from './resources.ts';
 export * from './secret.ts';
 export * from './shell-text.ts';

@@ -53,6 +53,43 @@ export function causeOf(outcome: Outcome): FailedCause | undefined {
   return outcome.kind === 'ok' || outcome.kind === 'cancelled' ? undefined : outcome.kind;
 }
 
+/** What went wrong with an attempt, in the words people sort failures by. */
+export type FailureClass =
+  | 'user error'
+  | 'exit'
+  | 'signal'
+  | 'out of memory'
+  | 'time limit'
+  | 'lost infrastructure'
+  | 'preempted'
+  | 'missing output';
+
+/** Codes of errors that are not the work's own: what it was to run on did not do. */
+const NOT_ITS_OWN: ReadonlySet<string> = new Set(['BACKEND_UNAVAILABLE', 'BACKEND_BROKEN']);
+
+/** The class of a failure; undefined for what ended well or was cancelled. */
+export function classOf(outcome: Outcome): FailureClass | undefined {
+  switch (outcome.kind) {
+    case 'ok':
+    case 'cancelled':
+      return undefined;
+    case 'error':
+      return NOT_ITS_OWN.has(outcome.error.code ?? '') ? 'lost infrastructure' : 'user error';
+    case 'memory':
+      return 'out of memory';
+    case 'timeout':
+      return 'time limit';
+    case 'lost':
+      return 'lost infrastructure';
+    case 'output-missing':
+      return 'missing output';
+    case 'exit':
+    case 'signal':
+    case 'preempted':
+      return outcome.kind;
+  }
+}
+
 /** What a shell means by the two it gives itself (POSIX, exit status for commands). */
 const SHELLS_OWN: Readonly<Record<number, string>> = {
   126: ' (a program that is not executable)',

@@ -19,6 +19,22 @@ export interface RetryPolicy {
   readonly retryOn?: readonly (FailedCause | (string & {}))[];
   /** @default 5 */
   readonly maxLosses: number;
+  /** What the next attempt asks more of; absent: each asks for the same. */
+  readonly escalate?: Escalation;
+}
+
+/**
+ * After an attempt ran out of something the next one asks for that many times as much of it, and of nothing else: memory after
+ * the cause `memory`, time after a run timeout. What was lost or preempted, or failed otherwise, asks for the same again.
+ * Never for more than the most that is named here, and than any place of the backend has.
+ */
+export interface Escalation {
+  /** Times the memory, above 1. */
+  readonly memory?: number;
+  /** Times the time that is expected (`resources.time`) and allowed (the run timeout), above 1. */
+  readonly time?: number;
+  readonly maxMemoryBytes?: number;
+  readonly maxTimeMs?: number;
 }
 
 export const DEFAULT_RETRY: RetryPolicy = {

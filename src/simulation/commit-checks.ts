@@ -1,12 +1,13 @@
 import {
   DETAILS_OF,
   type Detail,
-  type Grant,
   isFinal,
   type JobRow,
   type OwnerId,
   type Place,
+  type ResourceAmounts,
   type RunCommit,
+  type RunId,
   type Status,
   TRANSITIONS,
   type Transition,
@@ -15,6 +16,7 @@ import { isAlive, type Ledger } from './body.ts';
 import { checkCaps, checkExpansions } from './control-checks.ts';
 import { attemptOf, chargedEnds, isHolding, outcomeOf, type RunFacts, storedStatus, truthOf } from './facts.ts';
 import type { DiskWatcher, StoredRun } from './simulated-disk.ts';
+import { checkCapacity, wronglyRaised } from './resource-checks.ts';
 import type { World } from './world.ts';
 
 export interface CommitChecksOptions {
@@ -26,6 +28,7 @@ export interface CommitChecksOptions {
   /** The largest each place has been, by backend and name. */
   readonly placeOf: (backend: string, place: string) => Place | undefined;
   readonly tokens: Readonly<Record<string, number>>;
+  readonly totals: Pick<ResourceAmounts, 'cpus' | 'memoryBytes'>;
   /** Since when the owner of a run has it, by its own word; undefined while it is still taking it over. */
   readonly heldSince: (run: string, owner: OwnerId | '') => number | undefined;
   /** When the owner of a run was asked to start or take it over; undefined when it did not. */
@@ -123,10 +126,24 @@ export class CommitChecks implements DiskWatcher {
     }
     const owner = commits[0]?.owner;
     if (granted.length === 0 || owner === undefined) return;
-    this.#checkCapacity(granted, { owner, since });
     const isCounted = (row: JobRow, stored: StoredRun): boolean =>
       isHolding(row, this.#options.ledger) && this.#isCounted(row, { stored, since });
+    checkCapacity(granted, { ...this.#options, owner, isCounted });
     checkCaps(commits, { ...this.#options, granted, isCounted });
+    for (const { run, transitions } of commits) this.#checkRaised(run, transitions, granted);
+  }
+
+  /** What is asked for is raised by what ran out, and by nothing else. */
+  #checkRaised(run: RunId, steps: readonly Transition[], granted: readonly JobRow[]): void {
+    const facts = this.#options.factsOf(run);
+    const stored = [...this.#options.stored()].find(({ row }) => row.id === run);
+    if (facts === undefined || stored === undefined || facts.rerunWished) return;
+    for (const { job, fence } of steps.filter(isGrant)) {
+      const row = granted.find((each) => each.job === job && each.fence === fence && stored.jobs.get(job) === each);
+      if (row === undefined) continue;
+      const wrong = wronglyRaised(facts.job(job).definition, stored, row);
+      if (wrong !== undefined) this.#fail('escalation', `${facts.plan.name}/j${job}#${fence} ${wrong}`);
+    }
   }
 
   /** With another policy than `continue` nothing starts after the commit that holds the first failure. */
@@ -276,65 +293,6 @@ export class CommitChecks implements DiskWatcher {
     const mayStop = facts.plan.onFailure !== 'continue' || facts.mayCancel(-1);
     if (step.to === 'failed' && may && !mayStop) {
       this.#fail('retries', `${said}: only ${sinceReset} of ${retry.maxAttempts} tries are spent`);
-    }
-  }
-
-  /**
-   * I1: what is in use of a place where something was granted, over all runs of its owner. What was sent ahead holds nothing
-   * until there is room, so that all may be as many over. Room is granted, before more is sent ahead, where nobody is over.
-   */
-  #checkCapacity(
-    granted: readonly JobRow[],
-    { owner, since }: { readonly owner: OwnerId; readonly since: number },
-  ): void {
-    const { ledger, placeOf } = this.#options;
-    const places = new Set<string>();
-    const withRoom = new Set<string>();
-    const nowAhead = new Set<string>();
-    for (const { backend, grant, attempt } of granted) {
-      const { place, ahead, cpus } = JSON.parse(grant) as Grant;
-      const key = `${backend}\n${place}`;
-      places.add(key);
-      if (ahead === true) nowAhead.add(attempt);
-      else if (cpus > 0) withRoom.add(key);
-    }
-    const used = new Map<string, { cpus: number; ahead: number; memory: number; gpus: number[]; by: string[] }>();
-    const tokens = new Map<string, number>();
-    for (const stored of this.#options.stored()) {
-      if (stored.row.owner !== owner) continue;
-      for (const row of stored.jobs.values()) {
-        if (row.grant === '' || !isHolding(row, ledger) || !this.#isCounted(row, { stored, since })) continue;
-        const grant = JSON.parse(row.grant) as Grant;
-        const key = `${row.backend}\n${grant.place}`;
-        const sum = used.get(key) ?? { cpus: 0, ahead: 0, memory: 0, gpus: [], by: [] };
-        sum.by.push(
-          `${stored.row.name}/j${row.job}#${row.fence} ${ledger.bodies.get(row.attempt)?.state ?? ''} ${row.grant}`,
-        );
-        sum.cpus += grant.cpus;
-        if (nowAhead.has(row.attempt)) sum.ahead += grant.cpus;
-        sum.memory += grant.memoryBytes ?? 0;
-        sum.gpus.push(...(grant.gpus ?? []));
-        used.set(key, sum);
-        for (const [name, count] of Object.entries(grant.tokens ?? {}))
-          tokens.set(name, (tokens.get(name) ?? 0) + count);
-      }
-    }
-    for (const key of places) {
-      const [backend = '', name = ''] = key.split('\n');
-      const place = placeOf(backend, name);
-      const sum = used.get(key);
-      if (place === undefined || sum === undefined) continue;
-      const most = place.cpus + (place.ahead ?? 0);
-      const isOver =
-        sum.cpus > most + 1e-6 ||
-        (withRoom.has(key) && sum.cpus - sum.ahead > place.cpus + 1e-6) ||
-        sum.memory > (place.memoryBytes ?? Number.POSITIVE_INFINITY);
-      if (isOver || new Set(sum.gpus).size < sum.gpus.length) {
-        this.#fail('I1', `${backend}/${name} holds ${JSON.stringify(sum)} of ${JSON.stringify(place)}`);
-      }
-    }
-    for (const [name, count] of tokens) {
-      if (count > (this.#options.tokens[name] ?? 0)) this.#fail('I1', `${count} of token ${name} are held`);
     }
   }
 

@@ -78,6 +78,7 @@ export function newLife(process: SimulatedProcess, context: LifeContext): Life {
     attemptDirectory: () => '',
     tokens: scenario.tokens,
     strategy: scenario.strategy,
+    totals: scenario.totals,
     reserveAfterMs: scenario.reserveAfterMs,
     recheckMs: scenario.recheckMs,
     conditions: {

@@ -54,6 +54,9 @@ export function actOnWorld(action: Exclude<WorldAction, { kind: 'disk-full' }>, 
       return;
     case 'places':
       takePlace(stage, action);
+      return;
+    case 'devices':
+      loseDevice(stage, action);
   }
 }
 
@@ -82,6 +85,13 @@ function takePlace({ world, sites }: Stage, action: WorldAction & { readonly kin
   const site = sites.find((each) => each.profile.name === action.site);
   if (site === undefined) return;
   site.setPlaces(site.profile.places.filter((place) => place.name !== action.lose));
+  world.after(action.forMs, () => site.setPlaces(site.profile.places));
+}
+
+function loseDevice({ world, sites }: Stage, action: WorldAction & { readonly kind: 'devices' }): void {
+  const site = sites.find((each) => each.profile.name === action.site);
+  if (site === undefined) return;
+  site.setPlaces(site.profile.places.map((place) => ({ ...place, gpus: (place.gpus ?? []).slice(0, -1) })));
   world.after(action.forMs, () => site.setPlaces(site.profile.places));
 }
 

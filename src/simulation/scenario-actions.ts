@@ -31,6 +31,8 @@ export type WorldAction =
   | { readonly kind: 'wall-jump'; readonly byMs: number }
   | { readonly kind: 'silence'; readonly site: string; readonly forMs: number; readonly dies: boolean }
   | { readonly kind: 'places'; readonly site: string; readonly lose: string; readonly forMs: number }
+  /** The first place loses its last device for a while; who holds it goes on. */
+  | { readonly kind: 'devices'; readonly site: string; readonly forMs: number }
   /** Lanes are fewer for a while, and take fewer ahead. */
   | {
       readonly kind: 'lanes';

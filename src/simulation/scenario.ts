@@ -1,8 +1,10 @@
-import type { Durability, FailurePolicy, Outcome, Place } from '../model/index.ts';
+import type { Strategy } from '../engine/index.ts';
+import type { Durability, FailurePolicy, Outcome, Place, ResourceAmounts } from '../model/index.ts';
 import { type ControlSketch, drawControls, type ExpansionContext } from './control-plans.ts';
 import { Dice } from './dice.ts';
 import type { NodePlan } from './graph-of.ts';
 import { drawJob, type JobContext } from './job-drawing.ts';
+import { drawResources } from './resource-drawing.ts';
 import { planActions, type TimedAction } from './scenario-actions.ts';
 import { NO_SITE_FAULTS, type SiteFaults, type SiteProfile } from './site-profile.ts';
 
@@ -56,7 +58,9 @@ export interface Scenario {
   readonly runs: readonly RunPlan[];
   readonly sites: readonly SiteProfile[];
   readonly tokens: Readonly<Record<string, number>>;
-  readonly strategy: 'priority' | 'fair';
+  /** What all places together may give away. */
+  readonly totals: Pick<ResourceAmounts, 'cpus' | 'memoryBytes'>;
+  readonly strategy: Strategy;
   readonly reserveAfterMs: number;
   readonly recheckMs: number;
   readonly siteFaults: SiteFaults;
@@ -80,16 +84,16 @@ export function drawScenario(seed: number): Scenario {
   const dice = new Dice(seed, 'scenario');
   const sites = drawSites(dice);
   const tokens = { licence: dice.int(1, 2) };
-  const runs: RunPlan[] = [];
+  const plans: RunPlan[] = [];
   const runCount = dice.chance(0.25) ? 2 : 1;
-  for (let i = 0; i < runCount; i += 1) runs.push(drawControls(drawRun(dice, sites, `run${i}`), { seed, sites }));
+  for (let i = 0; i < runCount; i += 1) plans.push(drawControls(drawRun(dice, sites, `run${i}`), { seed, sites }));
   const faultsUntilMs = dice.int(2000, 20_000);
   const isCalm = dice.chance(0.15);
   const durability = dice.chance(0.5) ? 'full' : 'normal';
-  return {
+  const drawn = {
     seed,
     durability,
-    runs,
+    runs: plans,
     sites,
     tokens,
     strategy: dice.chance(0.8) ? 'priority' : 'fair',
@@ -103,12 +107,16 @@ export function drawScenario(seed: number): Scenario {
       at: [],
       restartMs: [10, dice.pick([50, 500, 5000])],
     },
-    actions: planActions(dice, { runs, sites, faultsUntilMs, isCalm, durability }),
+    actions: planActions(dice, { runs: plans, sites, faultsUntilMs, isCalm, durability }),
     faultsUntilMs,
     gateOpensMs: dice.int(0, 10_000),
     hasBadListener: dice.chance(0.3),
     probes: dice.chance(0.5),
-  };
+  } as const;
+  const resources = drawResources(drawn, { seed, sites, untilMs: faultsUntilMs });
+  // Where there are totals the probe, which wants all places whole at once, would never run.
+  const hasTotals = resources.totals.cpus !== undefined;
+  return { ...drawn, ...resources, probes: drawn.probes && !hasTotals };
 }
 
 function drawSites(dice: Dice): SiteProfile[] {

@@ -1,5 +1,12 @@
 import type { EngineApi, JobView } from '../engine/index.ts';
-import { type Grant, isFinal, type JobRow, type Place, type ResourceRequest } from '../model/index.ts';
+import {
+  type Grant,
+  isFinal,
+  type JobRow,
+  type Place,
+  type ResourceAmounts,
+  type ResourceRequest,
+} from '../model/index.ts';
 import { isAlive, type Ledger } from './body.ts';
 import { isAccepted, isOver, type RunFacts, storedStatus, truthOf } from './facts.ts';
 import type { Life } from './life.ts';
@@ -14,6 +21,7 @@ export interface SettledContext {
   readonly sites: readonly SimulatedSite[];
   readonly facts: ReadonlyMap<string, RunFacts>;
   readonly tokens: Readonly<Record<string, number>>;
+  readonly totals: Pick<ResourceAmounts, 'cpus' | 'memoryBytes'>;
   readonly isGateOpen: boolean;
 }
 
@@ -137,11 +145,13 @@ function checkQueued(at: JobContext, view: JobView, fail: (invariant: string, me
   const request = why.request ?? definition.resources;
   const site = context.sites.find((each) => each.profile.name === definition.backend);
   if (site === undefined || !site.isPlain || !tokensFree(request, at)) return;
+  if (!totalsFree(request, at)) return;
   if (why.reservedFor !== undefined) return;
   for (const place of site.places) {
     const used = held(place.name, site.profile.name, at);
     if (fits(request, place, used)) return fail('I4', `though ${place.name} has room for it: ${JSON.stringify(why)}`);
-    const mayGoAhead = site.profile.lanes === true && definition.cap === undefined;
+    const hasTotals = Object.keys(context.totals).length > 0;
+    const mayGoAhead = !hasTotals && site.profile.lanes === true && definition.cap === undefined;
     if (mayGoAhead && fitsInLine(request, place, used))
       return fail('I4', `though it could be sent ahead to ${place.name}: ${JSON.stringify(why)}`);
   }
@@ -163,20 +173,21 @@ function fitsInLine(request: ResourceRequest, place: Place, used: Held): boolean
 interface Held {
   cpus: number;
   memory: number;
-  gpus: number;
+  /** How much of each device. */
+  readonly gpus: Map<number, number>;
   /** Each holds, or will hold, exactly one cpu. */
   areAllWhole: boolean;
 }
 
 /** What of a place is in use by runs of this engine, by the rows: all that says `running` counts. */
 function held(place: string, backend: string, at: JobContext): Held {
-  const sum: Held = { cpus: 0, memory: 0, gpus: 0, areAllWhole: true };
+  const sum: Held = { cpus: 0, memory: 0, gpus: new Map(), areAllWhole: true };
   for (const grant of liveGrants(at, backend)) {
     if (grant.place !== place) continue;
     sum.cpus += grant.cpus;
     sum.areAllWhole &&= grant.cpus === 1;
     sum.memory += grant.memoryBytes ?? 0;
-    sum.gpus += grant.gpus?.length ?? 0;
+    for (const gpu of grant.gpus ?? []) sum.gpus.set(gpu, (sum.gpus.get(gpu) ?? 0) + (grant.gpuShare ?? 1));
   }
   return sum;
 }
@@ -205,8 +216,24 @@ function fits(request: ResourceRequest, place: Place, used: Held): boolean {
   return (
     request.cpus <= place.cpus - used.cpus + 1e-9 &&
     (request.memoryBytes ?? 0) <= (place.memoryBytes ?? Number.POSITIVE_INFINITY) - used.memory &&
-    (request.gpus ?? 0) <= (place.gpus?.length ?? 0) - used.gpus
+    devicesFree(request.gpus ?? 0, place, used)
   );
+}
+
+function devicesFree(wanted: number, { gpus = [] }: Place, used: Held): boolean {
+  if (wanted === 0) return true;
+  const most = wanted < 1 ? 1 - wanted + 1e-9 : 0;
+  const free = gpus.filter((gpu) => (used.gpus.get(gpu) ?? 0) <= most);
+  return free.length >= Math.max(1, wanted);
+}
+
+/** Whether what all places may give away together leaves room. */
+function totalsFree(request: ResourceRequest, at: JobContext): boolean {
+  const { cpus = Number.POSITIVE_INFINITY, memoryBytes = Number.POSITIVE_INFINITY } = at.context.totals;
+  let free = { cpus, memoryBytes };
+  for (const grant of liveGrants(at, undefined))
+    free = { cpus: free.cpus - grant.cpus, memoryBytes: free.memoryBytes - (grant.memoryBytes ?? 0) };
+  return request.cpus <= free.cpus + 1e-9 && (request.memoryBytes ?? 0) <= free.memoryBytes;
 }
 
 function tokensFree(request: ResourceRequest, at: JobContext): boolean {

@@ -209,6 +209,7 @@ class Simulation {
       sites: this.#sites,
       facts: this.#users.facts,
       tokens: this.#scenario.tokens,
+      totals: this.#scenario.totals,
       isGateOpen: this.#isGateOpen(),
     };
     for (const life of this.#lives.living) {
@@ -338,7 +339,7 @@ class Simulation {
   }
 
   #makeCommitChecks(): CommitChecks {
-    const { sites, tokens } = this.#scenario;
+    const { sites, tokens, totals } = this.#scenario;
     return new CommitChecks({
       world: this.#world,
       ledger: this.#ledger,
@@ -347,6 +348,7 @@ class Simulation {
       placeOf: (backend, name) =>
         sites.find((site) => site.name === backend)?.places.find((place) => place.name === name),
       tokens,
+      totals,
       heldSince: (run, owner) => this.#lives.all.find((life) => life.owner === owner)?.holds.get(run),
       takenAt: (run, owner) => this.#lives.all.find((life) => life.owner === owner)?.takenAt.get(run),
       isGateOpen: () => this.#isGateOpen(),

@@ -80,6 +80,7 @@ export function calmScenario(jobs: readonly JobPlan[], changes: Partial<Scenario
     runs: [{ name: 'run0', jobs, segments: [], onFailure: 'continue' }],
     sites: [LOCAL_SITE],
     tokens: {},
+    totals: {},
     strategy: 'priority',
     reserveAfterMs: 60_000,
     recheckMs: 15_000,

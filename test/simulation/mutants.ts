@@ -120,6 +120,30 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '  if (attempt.isAhead) return;',
   },
   {
+    name: 'raised by what is no fault of its own: a loss asks for more, too',
+    file: 'engine/escalating.ts',
+    find: `  if (outcome.kind === 'memory') return 'memory';`,
+    replace: `  if (outcome.kind === 'memory' || outcome.kind === 'preempted') return 'memory';`,
+  },
+  {
+    name: 'what was raised is forgotten by the next engine',
+    file: 'engine/loading.ts',
+    find: '        escalateAgain(core, run, job.job, await countedEnds(store, run, job));',
+    replace: '        void escalateAgain;',
+  },
+  {
+    name: 'parts of a device counted as nothing',
+    file: 'engine/devices.ts',
+    find: 'const used = (held.get(gpu) ?? 0) + by;',
+    replace: 'const used = (held.get(gpu) ?? 0) + Math.trunc(by);',
+  },
+  {
+    name: 'totals that are never given back',
+    file: 'engine/attempts.ts',
+    find: '  countPool(core.pool, attempt.grant, -1);',
+    replace: '',
+  },
+  {
     name: 'granted while another run is taken over: what that holds is not counted',
     file: 'engine/granting.ts',
     find: 'core.draining || !core.grantable || core.takingOver > 0',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { retryDelayMs } from '../../../src/engine/attempts.ts';
+import { retryDelayMs } from '../../../src/engine/retrying.ts';
 import { DEFAULT_RETRY, type LaunchAnswer } from '../../../src/model/index.ts';
 import { settled, testEngine } from './scripted.ts';
 
