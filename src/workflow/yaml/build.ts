@@ -352,7 +352,15 @@ function capRecords(records: readonly NodeRecord[], cap: NonNullable<Definition[
   const capped = new Map<Definition, Definition>();
   for (const record of records) {
     const { definition } = record;
-    if (definition.kind === 'control' || definition.cap !== undefined) continue;
+    if (record.gathers !== undefined || definition.cap !== undefined) continue;
+    if (definition.kind === 'control')
+      throw new HeddleError(
+        'INPUT_INVALID',
+        `maxConcurrency does not reach the jobs of a ${definition.name} inside of it`,
+        {
+          hint: 'give it to the each that is inside, where that list is known in the run only',
+        },
+      );
     const own = capped.get(definition) ?? { ...definition, cap };
     capped.set(definition, own);
     record.definition = own;

@@ -73,6 +73,21 @@ test('jobs of a list that is known are capped by one name, as those of a map are
   expect(shown(graph).definitions).toMatchObject([{ name: 'md', cap: { name: 'tasks.md', limit: 2 } }]);
 });
 
+test('a cap that would not be kept is refused', async () => {
+  const yaml = `
+tasks:
+  all: { call: ./functions.ts#samples, args: [2] }
+  md:
+    each: [1, 2]
+    maxConcurrency: 1
+    tasks: { inner: { each: $all, run: "echo \${item.id}" } }
+`;
+
+  await expect(build(yaml)).rejects.toThrow(
+    'workflow.yaml:7:5: tasks.md: maxConcurrency does not reach the jobs of a map',
+  );
+});
+
 test('policies may be made of what is known, element by element', async () => {
   const graph = await build(`
 parameters: { threads: [1, 4] }
