@@ -9,6 +9,8 @@ export interface TaskFailure {
   /** Why it is failed: `error`, `exit`, `timeout`, ... */
   readonly cause: Detail;
   readonly outcome?: Outcome;
+  /** Of a task of several commands: what each came to. */
+  readonly result?: unknown;
 }
 
 /** A job failed. `cause` is what its body threw, where it threw; `details.cause` says how it ended. */
@@ -38,8 +40,9 @@ function hintOf(cause: unknown): string | undefined {
 }
 
 /** There to be read, but not shown: the error's cause says the same. */
-function quietly({ outcome, ...failure }: TaskFailure): TaskFailure {
-  return Object.defineProperty(failure, 'outcome', { value: outcome });
+function quietly({ outcome, result, ...failure }: TaskFailure): TaskFailure {
+  const quiet = Object.defineProperty(failure, 'outcome', { value: outcome });
+  return result === undefined ? quiet : Object.defineProperty(quiet, 'result', { value: result });
 }
 
 /** The error `result()` of a job that is failed or cancelled rejects with. */
@@ -61,8 +64,8 @@ function executionError(state: JobState, outcome: Outcome | undefined): TaskExec
 }
 
 /** The error of a failed task of a run, by how its last attempt ended. */
-export function failureOfTask(task: string, cause: Detail, outcome: Outcome | undefined): TaskExecutionError {
-  const failure: TaskFailure = { job: task, cause, ...(outcome === undefined ? {} : { outcome }) };
+export function failureOfTask(failure: TaskFailure): TaskExecutionError {
+  const { job: task, cause, outcome } = failure;
   const why = outcome === undefined ? cause : describeOutcome(outcome);
   const thrown = outcome?.kind === 'error' ? reviveError(outcome.error) : undefined;
   return new TaskExecutionError(`task '${task}' failed: ${why}`, failure, { cause: thrown });

@@ -143,14 +143,23 @@ export class Execution {
     return result;
   }
 
-  /** Why a task failed. */
-  errorOf(task: string): HeddleError {
+  /** Why a task failed; of a shell task, with the record of its commands. */
+  async errorOf(task: string): Promise<HeddleError> {
     const { detail, outcome } = this.states.get(task);
-    return errorOfTask(task, detail, outcome);
+    const isShell = this.plan.tasks.get(task)?.task.work.kind === 'shell';
+    // A record that can't be read is no reason to keep the failure back.
+    const result = isShell ? await this.resultOf(task).catch(() => undefined) : undefined;
+    return errorOfTask({
+      ...{ job: task, cause: detail },
+      ...(outcome === undefined ? {} : { outcome }),
+      ...(result === undefined ? {} : { result }),
+    });
   }
 
-  errors(): Readonly<Record<string, HeddleError>> {
-    return Object.fromEntries(this.states.named('failed').map((name) => [name, this.errorOf(name)]));
+  async errors(): Promise<Readonly<Record<string, HeddleError>>> {
+    const names = this.states.named('failed');
+    const errors = await Promise.all(names.map((name) => this.errorOf(name)));
+    return Object.fromEntries(names.map((name, i) => [name, errors[i] as HeddleError]));
   }
 
   checkpoint(results?: TaskResults): Checkpoint {
@@ -196,10 +205,8 @@ export class Execution {
     const word: TaskStatus = this.states.word(name);
     if (task !== undefined && word === 'completed')
       void plugins.call('afterTaskExecution', task, async () => [await this.resultOf(name)]);
-    if (task !== undefined && word === 'failed') {
-      const error = this.errorOf(name);
-      void plugins.call('onTaskFailure', task, async () => [error]);
-    }
+    if (task !== undefined && word === 'failed')
+      void plugins.call('onTaskFailure', task, async () => [await this.errorOf(name)]);
     onEnd?.(this, name);
   }
 

@@ -1,5 +1,5 @@
-import { failureOfTask, ResourceLimitError } from '../../jobs/index.ts';
-import { type Detail, HeddleError, type Outcome } from '../../model/index.ts';
+import { failureOfTask, ResourceLimitError, type TaskFailure } from '../../jobs/index.ts';
+import { HeddleError } from '../../model/index.ts';
 import type { Param } from '../experiments/index.ts';
 
 /** Results of tasks, by their names. */
@@ -109,8 +109,9 @@ function ratioOf({ completed = 0, total = 0 }: Partial<ExecutionProgress>): numb
 }
 
 /** The error of a failed task, by why it failed. */
-export function errorOfTask(task: string, detail: Detail, outcome: Outcome | undefined): HeddleError {
-  const error = failureOfTask(task, detail, outcome);
+export function errorOfTask(failure: TaskFailure): HeddleError {
+  const { job: task, cause: detail } = failure;
+  const error = failureOfTask(failure);
   if (detail === 'memory') {
     return new ResourceLimitError(
       error.message,

@@ -87,6 +87,8 @@ export class Executor implements AsyncDisposable {
   #engine: Engine | undefined;
   #last: Execution | undefined;
   #checkpoint: Checkpoint | undefined;
+  /** Checkpoints that are being taken. */
+  readonly #taking = new Set<Promise<void>>();
 
   constructor(options: ExecutorOptions = {}) {
     checkExecutorOptions(options);
@@ -247,14 +249,14 @@ export class Executor implements AsyncDisposable {
         },
         deadline,
       );
-      if (current.completed.length === current.total) return current.results();
+      if (current.completed.length === current.total) return await current.results();
       const wasCancelled = deadline.hasPassed || current.states.named('cancelled').length > 0;
       if (wasCancelled || recoveryStrategy === 'ignore' || recoveries >= maxRecoveryAttempts) break;
       await deadline.pause(recoveryDelay);
       if (deadline.hasPassed) break;
       from = recoveryStrategy === 'restartFailed' ? current.run : undefined;
     }
-    return this.#incomplete(current, deadline);
+    return await this.#incomplete(current, deadline);
   }
 
   async #once(
@@ -281,6 +283,7 @@ export class Executor implements AsyncDisposable {
       watch.begun?.(started);
       if (deadline.hasPassed) await started.cancel();
       await started.ended();
+      await Promise.all(this.#taking);
       this.#log.add(started, beganAt);
       return started;
     } catch (error) {
@@ -312,9 +315,11 @@ export class Executor implements AsyncDisposable {
         await engine.committed();
         this.#checkpoint = execution.checkpoint(savesResults ? await execution.results() : undefined);
       };
-      take().catch((error: unknown) => {
+      const taking = take().catch((error: unknown) => {
         engine.logs.warn({ code: 'CHECKPOINT_FAILED', error: asError(error) }, 'a checkpoint could not be taken');
       });
+      this.#taking.add(taking);
+      void taking.then(() => this.#taking.delete(taking));
     };
   }
 
@@ -335,7 +340,7 @@ export class Executor implements AsyncDisposable {
         hint: 'recoverAndContinue goes on with it',
       });
     }
-    const failedTasks = execution.errors();
+    const failedTasks = await execution.errors();
     const [cause] = Object.values(failedTasks);
     const why = cause === undefined ? 'it was cancelled' : cause.message;
     const hint = 'recoverAndContinue(graph, error.checkpoint) runs again what failed, and what depends on it';

@@ -234,7 +234,7 @@ function failedTask(taskName: string, error: Error): FailedTask {
 }
 
 async function failureIn(execution: Execution, name: string): Promise<FailedTask> {
-  const failed = failedTask(name, execution.errorOf(name));
+  const failed = failedTask(name, await execution.errorOf(name));
   const isShell = execution.plan.tasks.get(name)?.task.work.kind === 'shell';
   return isShell ? { ...failed, result: await execution.resultOf(name) } : failed;
 }

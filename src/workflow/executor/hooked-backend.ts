@@ -57,7 +57,7 @@ class HookedBackend implements Backend {
 
   async #launch(orders: readonly AttemptOrder[]): Promise<readonly LaunchAnswer[]> {
     for (const { attempt } of orders) this.#waiting.set(attempt, undefined);
-    await Promise.all(orders.map((order) => this.#before(order)));
+    await Promise.all(orders.map(async (order) => this.#before(order)));
     const cancelled = orders.map(({ attempt }) => [attempt, this.#waiting.get(attempt)] as const);
     for (const { attempt } of orders) this.#waiting.delete(attempt);
     if (this.#isClosed) return orders.map(() => ({ kind: 'refused', retryable: true, why: 'the engine has stopped' }));

@@ -29,7 +29,8 @@ export function shellScript({ commands, shell, onFailure, workingDirectory }: Sh
     ' || exit\n',
   ];
   commands.forEach((command, i) => {
-    parts.push({ value: shell }, ' -c ', { value: command }, `\ncode=$?; ended ${i} $code\n`);
+    // The script around ends at the first failure (`set -e`), but for what is asked about.
+    parts.push('code=0\n', { value: shell }, ' -c ', { value: command }, ` || code=$?\nended ${i} $code\n`);
     parts.push(onFailure === 'stop' ? '[ $code -eq 0 ] || exit $code\n' : '[ $code -eq 0 ] || failed=$code\n');
   });
   parts.push('exit $failed\n');
