@@ -21,13 +21,16 @@ export function hookedBackend(inner: Backend, before: BeforeStart): Backend {
   return new HookedBackend(inner, before);
 }
 
+const NO_ANSWER: LaunchAnswer = { kind: 'unknown', why: 'no answer' };
+const CANCELLED: LaunchAnswer = { kind: 'refused', retryable: false, why: 'it was cancelled before it was started' };
+
 class HookedBackend implements Backend {
   readonly name: string;
   readonly capabilities: BackendCapabilities;
   readonly #inner: Backend;
   readonly #before: BeforeStart;
-  /** Attempts that wait for what is done before them; with a grace once they are cancelled. */
-  readonly #waiting = new Map<AttemptId, number | undefined>();
+  /** Attempts that wait for what is done before them. */
+  readonly #waiting = new Map<AttemptId, 'wanted' | 'cancelled'>();
   readonly pull?: (attempt: AttemptId, request: StreamRequest) => Promise<StreamStep>;
   readonly recall?: (attempts: readonly AttemptId[]) => void;
   readonly resize?: (slots: number) => void;
@@ -56,18 +59,19 @@ class HookedBackend implements Backend {
   }
 
   async #launch(orders: readonly AttemptOrder[]): Promise<readonly LaunchAnswer[]> {
-    for (const { attempt } of orders) this.#waiting.set(attempt, undefined);
+    for (const { attempt } of orders) this.#waiting.set(attempt, 'wanted');
     await Promise.all(orders.map(async (order) => this.#before(order)));
-    const cancelled = orders.map(({ attempt }) => [attempt, this.#waiting.get(attempt)] as const);
+    const isWanted = orders.map(({ attempt }) => this.#waiting.get(attempt) === 'wanted');
     for (const { attempt } of orders) this.#waiting.delete(attempt);
     if (this.#isClosed) return orders.map(() => ({ kind: 'refused', retryable: true, why: 'the engine has stopped' }));
-    const answers = await this.#inner.launch(orders);
-    for (const [attempt, graceMs] of cancelled) if (graceMs !== undefined) this.#inner.cancel(attempt, graceMs);
-    return answers;
+    const wanted = orders.filter((_, i) => isWanted[i]);
+    const answers = [...(wanted.length === 0 ? [] : await this.#inner.launch(wanted))];
+    // Cancelled before it was started: it never is.
+    return isWanted.map((is) => (is ? (answers.shift() ?? NO_ANSWER) : CANCELLED));
   }
 
   cancel(attempt: AttemptId, graceMs: number): void {
-    if (this.#waiting.has(attempt)) this.#waiting.set(attempt, graceMs);
+    if (this.#waiting.has(attempt)) this.#waiting.set(attempt, 'cancelled');
     else this.#inner.cancel(attempt, graceMs);
   }
 

@@ -4,13 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type BackendTask,
   Executor,
-  HeddleError,
+  type HeddleError,
   LocalTask,
   ShellTask,
   type ShellTaskResult,
   TaskGraph,
-  TimeoutError,
-  WorkflowExecutionError,
+  type TimeoutError,
+  type WorkflowExecutionError,
   WorkflowExecutor,
 } from 'heddle';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -31,8 +31,8 @@ const failureOf = async <Expected extends Error>(work: Promise<unknown>): Promis
   );
 
 const codesOf = (error: HeddleError | undefined): readonly number[] => {
-  const { result } = error?.details as { readonly result: ShellTaskResult };
-  return result.commands.map(({ returncode }) => returncode);
+  const details = error?.details as { readonly result: ShellTaskResult } | undefined;
+  return (details?.result.commands ?? []).map(({ returncode }) => returncode);
 };
 
 test('every command of a task that goes on has its record, and the task has failed', async () => {
@@ -177,7 +177,7 @@ test('the global timeout ends what runs, and says what there is', async () => {
   expect(existsSync(join(folder, 'after'))).toBe(false);
 });
 
-test('a task waits for plugins that are asked before it, and a cancel meanwhile ends it', async () => {
+test('a task waits for plugins that are asked before it, and one that is cancelled meanwhile never starts', async () => {
   const asked = Promise.withResolvers<void>();
   const answer = Promise.withResolvers<void>();
   await using executor = new Executor({
@@ -200,6 +200,8 @@ test('a task waits for plugins that are asked before it, and a cancel meanwhile 
   answer.resolve();
 
   expect(await work).toMatchObject({ name: 'TimeoutError' });
+  expect(executor.getStatus().tasks).toMatchObject({ cancelled: 1, failed: 0 });
+  expect(existsSync(join(folder, 'began'))).toBe(false);
 });
 
 test('what a backend of one’s own says of a shell task is its result, its exit code, or its failure', async () => {
