@@ -84,9 +84,13 @@ export class FileStore implements AsyncDisposable {
     for (const part of ['content', 'incoming']) mkdirSync(join(folder, part), { recursive: true });
     const store = new FileStore(real, openDatabase(folder, real, options), options);
     openHere.set(real, store);
-    writeFileSync(join(folder, 'owner.json'), JSON.stringify({ pid: process.pid, host: hostname() } satisfies Holder));
-    store.#sweep();
-    return store;
+    try {
+      store.#begin();
+      return store;
+    } catch (error) {
+      await store.close();
+      throw asStoreError(error, real);
+    }
   }
 
   get isOpen(): boolean {
@@ -200,8 +204,10 @@ export class FileStore implements AsyncDisposable {
     return { sha256: digest.digest('hex'), size };
   }
 
-  /** Removes what a dead owner was about to take in: nobody was told of it. */
-  #sweep(): void {
+  /** Says whose it is now, and removes what a dead owner was about to take in: nobody was told of it. */
+  #begin(): void {
+    const holder: Holder = { pid: process.pid, host: hostname() };
+    writeFileSync(join(this.#folder, 'owner.json'), JSON.stringify(holder));
     rmSync(join(this.#folder, 'incoming'), { recursive: true, force: true });
     mkdirSync(join(this.#folder, 'incoming'));
     const content = join(this.#folder, 'content');

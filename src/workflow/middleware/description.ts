@@ -1,6 +1,6 @@
-import type { FileReference, JobOptions } from '../../jobs/index.ts';
-import { checkFields, HeddleError } from '../../model/index.ts';
-import type { ItemPart, ItemView } from './item.ts';
+import { FileReference, type JobOptions } from '../../jobs/index.ts';
+import { checkFields, HeddleError, staysInside } from '../../model/index.ts';
+import { ItemPart, ItemView } from './item.ts';
 
 /** How an item is treated where it runs: none of it is part of what it is. */
 export type ItemRequirements = Pick<JobOptions, 'resources' | 'retries' | 'timeout' | 'grace' | 'priority'>;
@@ -119,14 +119,24 @@ export function functionCall<Parameters extends readonly unknown[], Returned>(
  * @throws {HeddleError} INPUT_INVALID
  */
 export function executable(argv: readonly CommandWord[], options: ExecutableOptions = {}): CommandDescription {
-  if (!Array.isArray(argv) || argv.length === 0 || argv.some((word) => word === undefined || word === '\0')) {
-    throw new HeddleError('INPUT_INVALID', 'a command is a program and its arguments', {
-      hint: "executable(['sort', '-n'])",
+  if (!Array.isArray(argv) || argv.length === 0 || !argv.every(isWord)) {
+    throw new HeddleError(
+      'INPUT_INVALID',
+      'a command is a program and its arguments, each a text, a number, a file or an item',
+      {
+        hint: "executable(['sort', '-n'])",
+      },
+    );
+  }
+  const words = argv.filter((word) => typeof word !== 'object').join(' ');
+  const { label = words === '' ? 'command' : words, stdin, inputs = {}, outputs = {} } = options;
+  checkFields(options, [...FIELDS, ...COMMAND_FIELDS], `command '${label}'`);
+  for (const path of [...Object.values(outputs), ...Object.keys(inputs)]) {
+    if (staysInside(path)) continue;
+    throw new HeddleError('INPUT_INVALID', `command '${label}' has a file at '${path}'`, {
+      hint: "give a path below the command's directory: relative, without ..",
     });
   }
-  const label = options.label ?? argv.filter((word) => typeof word !== 'object').join(' ');
-  checkFields(options, [...FIELDS, ...COMMAND_FIELDS], `command '${label}'`);
-  const { stdin, inputs = {}, outputs = {} } = options;
   return {
     kind: 'command',
     label,
@@ -136,6 +146,13 @@ export function executable(argv: readonly CommandWord[], options: ExecutableOpti
     ...(stdin === undefined ? {} : { stdin }),
     ...shared(options),
   };
+}
+
+function isWord(word: unknown): boolean {
+  if (typeof word === 'string') return !word.includes('\0');
+  return (
+    typeof word === 'number' || word instanceof FileReference || word instanceof ItemPart || word instanceof ItemView
+  );
 }
 
 function shared(options: CallItemOptions): Pick<CallDescription, 'environment' | 'requirements'> {

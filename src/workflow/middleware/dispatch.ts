@@ -15,7 +15,7 @@ const NAMED = 5;
  *
  * @example
  * {
- *   await using running = await dispatch(manager, localExecutor({ backend: 'processes' }));
+ *   await using _ = await dispatch(manager, localExecutor({ backend: 'processes' }));
  *   manager.addItem(executable(['make', 'all']));
  * } // done here; throws when `make` has failed
  *
@@ -46,7 +46,8 @@ export class Dispatch implements AsyncDisposable {
   readonly #release: () => void;
   /** Messages without an answer yet. */
   readonly #sent = new Set<Promise<void>>();
-  readonly #refused: Error[] = [];
+  /** Items whose messages were refused, and why. */
+  readonly #refused = new Map<string, Error>();
   #end: Promise<void> | undefined;
   readonly #follow = ({ addItem }: QueueItem): void => this.#send(addItem as string);
 
@@ -59,7 +60,7 @@ export class Dispatch implements AsyncDisposable {
     manager.subscribe('addItem', this.#follow);
   }
 
-  /** Cancels what is not done. */
+  /** Cancels what is not done, and what is added from here on. */
   cancel(): Promise<void> {
     return this.runtime.cancel();
   }
@@ -72,7 +73,7 @@ export class Dispatch implements AsyncDisposable {
   #send(uid: string): void {
     const sent = this.runtime.commandQueue.put({ addItem: uid }).then(
       () => undefined,
-      (error: unknown) => void this.#refused.push(asError(error)),
+      (error: unknown) => void this.#refused.set(uid, asError(error)),
     );
     this.#sent.add(sent);
     void sent.then(() => this.#sent.delete(sent));
@@ -87,8 +88,8 @@ export class Dispatch implements AsyncDisposable {
       this.#manager.unsubscribe('addItem', this.#follow);
       this.#release();
     }
-    const [refused] = this.#refused;
-    if (refused !== undefined) throw refused;
+    // Somebody else may have said what became of one that was being edited.
+    for (const [uid, error] of this.#refused) if (!this.#manager.item(uid).done) throw error;
     const failures = this.#manager.untoldFailures();
     if (failures.length > 0) throw failure(failures, this.#manager.items.length);
   }

@@ -82,16 +82,24 @@ function useOf(value: object, manager: object): { readonly data: Json; readonly 
   };
 }
 
-/** Numbers functions of which this process alone knows what they do. */
-const locals = new WeakMap<ItemFunction, number>();
-let numbered = 0;
+interface FunctionCode {
+  readonly text: string;
+  readonly isPortable: boolean;
+}
 
-function codeHash(fn: ItemFunction): { readonly text: string; readonly isPortable: boolean } {
+/** What was found once holds for as long as this process does: so does the code it has loaded. */
+const codes = new WeakMap<ItemFunction, FunctionCode>();
+/** Numbers functions of which this process alone knows what they do. */
+let locals = 0;
+
+function codeHash(fn: ItemFunction): FunctionCode {
+  const earlier = codes.get(fn);
+  if (earlier !== undefined) return earlier;
   const described = describeFunction(fn);
   const code = described.travels ? callCode(described.reference) : undefined;
-  if (code !== undefined) return { text: code.hash, isPortable: true };
   // What it closes over may be anything: it is like itself alone.
-  const number = locals.get(fn) ?? (numbered += 1);
-  locals.set(fn, number);
-  return { text: `local ${number}`, isPortable: false };
+  const found =
+    code === undefined ? { text: `local ${(locals += 1)}`, isPortable: false } : { text: code.hash, isPortable: true };
+  codes.set(fn, found);
+  return found;
 }

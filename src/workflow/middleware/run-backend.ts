@@ -100,6 +100,7 @@ async function execute(backend: BackendModule, invocation: Invocation, interrupt
       const main = await interrupts.race(loadApp(script));
       await using running = await dispatch(manager, executorFactory, { options, logger });
       interrupts.onInterrupt = () => running.cancel();
+      if (interrupts.status !== undefined) await running.cancel();
       await interrupts.race(Promise.resolve(main(args)));
     });
   } finally {

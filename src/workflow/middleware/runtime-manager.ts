@@ -34,6 +34,7 @@ export class RuntimeManager implements AsyncDisposable {
   readonly configuration: RuntimeConfiguration;
   readonly #manager: WorkflowManager;
   readonly #tasks = new Set<Promise<void>>();
+  readonly #cancelled = new AbortController();
   #logger: Logger | undefined;
   #isStarted = false;
   #engine: Engine | undefined;
@@ -101,13 +102,15 @@ export class RuntimeManager implements AsyncDisposable {
       datastore: this.#manager.datastore,
       calls: backend,
       commands: commandBackend,
+      signal: this.#cancelled.signal,
     };
     this.#updater ??= updater?.(options) ?? new EngineUpdater(options);
     return this.#updater;
   }
 
-  /** Cancels what runs and what waits: items that are not done get that as their exception. */
+  /** Cancels what runs, what waits and what is still to come: items that are not done get that as their exception. */
   async cancel(): Promise<void> {
+    this.#cancelled.abort(new HeddleError('JOB_CANCELLED', 'the dispatch was cancelled'));
     await this.#engine?.cancel();
   }
 

@@ -51,6 +51,8 @@ export interface EngineUpdaterOptions {
   /** Backends by name. */
   readonly calls: string;
   readonly commands: string;
+  /** From its abort on nothing more is submitted. */
+  readonly signal: AbortSignal;
 }
 
 /** Makes each item a job of an engine. */
@@ -67,13 +69,14 @@ export class EngineUpdater extends AbstractWorkflowUpdater {
   }
 
   async #call(description: CallDescription): Promise<unknown> {
-    const { engine, calls } = this.#options;
+    const { engine, calls, signal } = this.#options;
     const args = (await resolveItems(description.args)) as readonly unknown[];
+    signal.throwIfAborted();
     return engine.execute(ItemJob.ofCall(description, args, calls));
   }
 
   async #command(description: CommandDescription): Promise<CommandResult> {
-    const { engine, commands, datastore } = this.#options;
+    const { engine, commands, datastore, signal } = this.#options;
     const argv = ((await resolveItems(description.argv)) as readonly unknown[]).map((word) =>
       wordOf(word, description),
     );
@@ -81,6 +84,7 @@ export class EngineUpdater extends AbstractWorkflowUpdater {
     const files = inputs.map(([name, value]) => [name, fileOf(value, description).path] as const);
     const stdin = await this.#stdin(description);
     const ready = { argv, inputs: Object.fromEntries(files), ...(stdin === undefined ? {} : { stdin }) };
+    signal.throwIfAborted();
     const job = ItemJob.ofCommand(description, ready, commands);
     engine.submit(job);
     try {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** A study's own module: functions that know nothing of heddle. */
 
 /** Bond lengths of a chain of atoms, and how often each pair of species is bonded. */
@@ -35,4 +37,19 @@ export async function relax(force: number, { maxSteps }: { readonly maxSteps: nu
 export function whereAmI(): { readonly directory: string; readonly greeting: string | undefined } {
   console.log('hello world');
   return { directory: process.cwd(), greeting: process.env['GREETING'] };
+}
+
+interface Everything {
+  readonly list?: readonly number[];
+  readonly map?: ReadonlyMap<string, number>;
+  readonly set?: ReadonlySet<number>;
+  readonly file?: { readonly path: string };
+  readonly self?: unknown;
+}
+
+/** What arrived, wherever it was. */
+export function arrived(given: Everything): readonly unknown[] {
+  const { list = [], map = [], set = [], file } = given;
+  if (given.self === given) return ['itself'];
+  return [list, ...map, [...set], file === undefined ? '' : readFileSync(file.path, 'utf8')];
 }

@@ -69,6 +69,12 @@ describe('node my-backend.ts script.ts', () => {
     expect(stderr).toMatch(/RangeError: the box is too small\n[^]*throws\.ts:4/);
   });
 
+  test('tells what happens where --log-level asks for it', async () => {
+    const { stderr } = await myBackend('--log-level', 'error', 'gets-over-it.ts');
+
+    expect(stderr).toMatch(/^\S+ error job '.*' failed: exit code 3/);
+  });
+
   test('ends with 130 on Ctrl-C, and nothing of it lives', async () => {
     const started = join(directory, 'started');
     const { child, ended } = start('waits.ts', started);

@@ -18,7 +18,7 @@ import {
 } from 'heddle';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { giveBack, ownFolder } from '../../own-folder.ts';
-import { bonds, relax } from './chain.ts';
+import { arrived, bonds, relax } from './chain.ts';
 
 /** scalems: a workflow manager's items, dispatched; and what its own runtime got wrong. */
 
@@ -99,6 +99,45 @@ describe('items', () => {
 
     expect(await (await made.result()).files['both']?.text()).toBe('9\n10\n9\n10\n');
     expect(await more.result()).toBe(await relax(await steps.result(), { maxSteps: 99 }));
+  });
+
+  test('stand anywhere in the arguments of a call, and files too', async () => {
+    await using manager = await WorkflowManager.open();
+    const steps = manager.addItem(functionCall(relax, [3, { maxSteps: 99 }]));
+    const file = await manager.datastore.addContent('text', { name: 'a.txt' });
+    const nested = manager.addItem(
+      functionCall(arrived, [{ list: [steps], map: new Map([['a', steps]]), set: new Set([steps]), file } as never]),
+    );
+    const round: { self?: unknown } = {};
+    round.self = round;
+    const circle = manager.addItem(functionCall(arrived, [round as never]));
+    {
+      await using _ = await dispatch(manager);
+    }
+
+    const value = await steps.result();
+    expect(await nested.result()).toEqual([[value], ['a', value], [value], 'text']);
+    expect(await circle.result()).toEqual(['itself']);
+    expect(() => manager.addItem(functionCall(arrived, [{ round, steps } as never]))).toThrow('holds itself');
+  });
+
+  test.each([
+    [{ outputs: { a: '../a' } }, "has a file at '../a'"],
+    [{ inputs: { '/etc/a': UID as never } }, "has a file at '/etc/a'"],
+    [{ output: { a: 'a' } } as never, "did you mean 'outputs'?"],
+  ])('are refused with paths that lead out, and unknown fields: %j', (options, message) => {
+    const refusal = (): unknown => {
+      try {
+        return executable(['true'], options);
+      } catch (error) {
+        const { message: said, hint } = error as Error & { hint: string };
+        return `${said}\n${hint}`;
+      }
+    };
+    expect(refusal()).toContain(message);
+    expect(() => executable([])).toThrow('a program and its arguments');
+    expect(() => executable(['a\0b'])).toThrow('a program and its arguments');
+    expect(() => executable(['echo', {} as never])).toThrow('a program and its arguments');
   });
 
   test('keep what programs write byte by byte', async () => {
@@ -273,6 +312,19 @@ describe('dispatching', () => {
       await using _ = await dispatch(manager);
     }
     expect(late.done).toBe(true);
+  });
+
+  test('is cancelled with all that is under way, waits, and is added behind', async () => {
+    await using manager = await WorkflowManager.open();
+    const long = manager.addItem(executable(['sleep', '300']));
+    const after = manager.addItem(executable(['cat', long.part('stdout')]));
+    {
+      await using running = await dispatch(manager);
+      await running.cancel();
+      const late = manager.addItem(executable(['true']));
+      for (const item of [long, after, late])
+        await expect(item.result()).rejects.toMatchObject({ code: 'JOB_CANCELLED' });
+    }
   });
 
   test('that cannot begin leaves the manager free', async () => {
