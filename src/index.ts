@@ -239,6 +239,8 @@ export {
   type PerformanceStats,
   type RecoveryStrategy,
   type ResourceConstraints,
+  ResourceManager,
+  type ResourceManagerOptions,
   type RetryPolicyOptions,
   ShellTask,
   type ShellTaskOptions,

@@ -98,6 +98,7 @@ export const Experiment: typeof Heddle.Experiment = later('Experiment');
 export const ExperimentExecutor: typeof Heddle.ExperimentExecutor = later('ExperimentExecutor');
 export const LocalTask: typeof Heddle.LocalTask = later('LocalTask');
 export const ResourceLimitError: typeof Heddle.ResourceLimitError = later('ResourceLimitError');
+export const ResourceManager: typeof Heddle.ResourceManager = later('ResourceManager');
 export const ShellTask: typeof Heddle.ShellTask = later('ShellTask');
 export const Task: typeof Heddle.Task = later('Task');
 export const TaskGraph: typeof Heddle.TaskGraph = later('TaskGraph');

@@ -20,6 +20,7 @@ export { Experiment as TaskExperiment, type ExperimentOfTasksOptions } from './e
 export { type ExecutionSummary, ExperimentExecutor, type FailedTask } from './experiment-executor.ts';
 export type { PerformanceStats, Spans, TaskUsage } from './performance-stats.ts';
 export type { ExecutionPlugin, ExecutorNotice } from './plugins.ts';
+export { ResourceManager, type ResourceManagerOptions } from './resource-manager.ts';
 export {
   type AnyTaskOptions,
   type CommandRecord,
