@@ -87,6 +87,7 @@ const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
     'a,b',
     'mended-a mended-b mended-c mended-c mended-d partial-a partial-b partial-c failed-a failed-c failed-c all-a all-c all-a all-c',
   ],
+  'resource-manager.ts': ['8', "task 'wide' asks for 8 cpus, and a task may have 4"],
   'single-task.ts': ['Result: 10'],
 };
 
