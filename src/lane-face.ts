@@ -9,7 +9,7 @@ import type * as Heddle from './index.ts';
  */
 export { attemptContext } from './calls/lane-face.ts';
 export { LOG_LEVELS } from './jobs/lane-face.ts';
-export { ERROR_CODES, HeddleError } from './model/lane-face.ts';
+export { ERROR_CODES, HeddleError, Secret, secret } from './model/lane-face.ts';
 export {
   app,
   command,

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { jobNotFound, openStoreForReading } from '../jobs/index.ts';
+import { jobNotFound, openStoreForReading, ReadLease } from '../jobs/index.ts';
 import {
   asRunId,
   type Detail,
@@ -19,6 +19,7 @@ import {
   textAt,
 } from '../model/index.ts';
 import type { Context } from './main.ts';
+import { beginReading, readingRun } from './read-leases.ts';
 
 /** Where the store is: `--store`, else `HEDDLE_STORE`, else `.heddle` beside the work. Absolute. */
 export function storeDirectory(context: Context): string {
@@ -33,16 +34,22 @@ export function storeFlag(context: Context): string {
 /** Opens the store for looking; a directory that holds none is not made into one. */
 export async function openForReading(context: Context): Promise<Store> {
   const directory = storeDirectory(context);
-  if (existsSync(directory)) return openStoreForReading(directory);
+  if (existsSync(directory)) return openedForReading(directory);
   throw new HeddleError('RUN_NOT_FOUND', `there is no store at '${directory}'`, {
     hint: 'go to the folder the run was started in, or name the store: --store DIR or HEDDLE_STORE',
   });
 }
 
+async function openedForReading(directory: string): Promise<Store> {
+  const store = await openStoreForReading(directory);
+  beginReading(store, new ReadLease(directory, store.owner));
+  return store;
+}
+
 /** As `openForReading`, where there may be no store yet. */
 export async function storeIfThere(context: Context): Promise<Store | undefined> {
   const directory = storeDirectory(context);
-  return existsSync(directory) ? openStoreForReading(directory) : undefined;
+  return existsSync(directory) ? openedForReading(directory) : undefined;
 }
 
 /** What `RUN` or `RUN/JOB` names. A job's id may hold `/` itself: the first one parts the two. */
@@ -82,7 +89,14 @@ export async function findRun(
   text: string | undefined,
   wanted?: { readonly statuses: readonly Status[]; readonly what: string },
 ): Promise<FoundRun> {
-  const row = text === undefined ? await latest(store, wanted) : await named(store, text);
+  const found = text === undefined ? await latest(store, wanted) : await named(store, text);
+  readingRun(store, found.id);
+  // It may have been removed before we said that we read it.
+  const row = await store.run(found.id);
+  if (row === undefined)
+    throw new HeddleError('RUN_NOT_FOUND', `run ${found.id} has been removed`, {
+      hint: "'heddle runs' lists what there is",
+    });
   const owner = await store.ownerOf(row.id);
   return { row, owner: owner?.alive === true ? owner : undefined };
 }

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { type Output, openOutput } from './output.ts';
 import { parseNumber } from './flags.ts';
+import { endReading } from './read-leases.ts';
 import { packageVersion } from './package-version.ts';
 import { reportError } from './report-error.ts';
 
@@ -251,6 +252,17 @@ const COMMANDS: readonly Declared[] = [
     ],
   },
   {
+    usage: 'clean',
+    help: 'remove finished runs that are older than 30 days and not among the newest 50, or only their logs',
+    action: async () => (await import('./commands/clean.ts')).clean,
+    options: [
+      option('--dry-run', 'say what would go, and remove nothing'),
+      option('--older-than <span>', 'runs that ended longer ago (30d)'),
+      option('--keep <count>', 'keep the newest runs, however old (50)'),
+      option('--logs', 'only logs and files that no result names; records and results stay'),
+    ],
+  },
+  {
     usage: 'doctor',
     help: 'is everything well here: Node, machine, store, owners, stuck jobs',
     action: async () => (await import('./commands/doctor.ts')).doctor,
@@ -298,6 +310,10 @@ function declare(program: Command, declared: Declared, { output, exitWith }: End
       ...(typeof store === 'string' ? { store } : {}),
     };
     const action = await declared.action();
-    exitWith(await action(context, command.args, flags));
+    try {
+      exitWith(await action(context, command.args, flags));
+    } finally {
+      endReading();
+    }
   });
 }

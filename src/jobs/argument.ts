@@ -1,3 +1,4 @@
+import type { Secret } from '../model/index.ts';
 import type { Job } from './job.ts';
 
 /** What is copied as it is: a job inside one would not be found. */
@@ -23,9 +24,9 @@ interface NoJob {
 
 /**
  * T; or a job whose value is a T; or a T with such jobs wherever in its lists, plain objects, maps and sets a value may
- * stand. A job in an argument is waited for, and replaced by its value.
+ * stand; where text is wanted, also a secret. A job in an argument is waited for, and replaced by its value.
  */
-export type Arg<T> = Job<unknown, T> | WithJobs<T>;
+export type Arg<T> = Job<unknown, T> | WithJobs<T> | (string extends T ? Secret : never);
 
 type WithJobs<T> = T extends Whole
   ? T

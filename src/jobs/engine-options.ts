@@ -20,6 +20,7 @@ import {
 } from '../model/index.ts';
 import { SqliteStore, type StoreNotice, VolatileStore } from '../store/index.ts';
 import { openStoreAt } from './open-store.ts';
+import type { Retention } from './retention/index.ts';
 
 /** What can be changed while the engine goes. */
 export interface EngineSettings {
@@ -53,6 +54,11 @@ export interface EngineOpenOptions extends EngineSettings {
   readonly resources?: EngineResources;
   /** In which order jobs are given what is free: see `EngineOptions.strategy`. @default 'priority' */
   readonly strategy?: Strategy;
+  /**
+   * How long logs and scratch files of runs that have ended are kept in a durable store; false: for ever. Records, results and
+   * files that results name are kept in any case. @default 30 days, and those of the newest 50 runs however old
+   */
+  readonly retention?: Retention;
   /** Who looks on: a monitor, a notifier. */
   readonly observers?: readonly Observer[];
   /** Custom conditions by name. */
@@ -77,6 +83,7 @@ const OPEN_FIELDS: readonly string[] = [
   'resources',
   'strategy',
   'observers',
+  'retention',
   'conditions',
   'onDispose',
 ];

@@ -37,6 +37,7 @@ import { localControl, type RunControl } from './run-control.ts';
 import type { EventSource } from './run-events.ts';
 import { RunHandle } from './run-handle.ts';
 import { withinScope } from './scope.ts';
+import { retain } from './retention/index.ts';
 import { guardedBackend, Vault } from './secrets/index.ts';
 import { Session } from './session.ts';
 import { bodyErrorIn } from './task-error.ts';
@@ -151,6 +152,7 @@ export class Engine implements AsyncDisposable {
     const conditions = { ...options.conditions };
     // After the engine has told its last and before the store is closed.
     resources.defer(() => closed.abort());
+    resources.use(retain(place, { logger: logs, retention: options.retention }));
     const reuser = reuserFor(place, { project, engine: () => api });
     resources.defer(async () => reuser?.settled());
     const observers = resources.use(new AsyncDisposableStack());
@@ -177,14 +179,8 @@ export class Engine implements AsyncDisposable {
     const source = (run: RunId): EventSource => ({ api, store: place.store, run, closed: closed.signal });
     for (const observer of options.observers ?? []) {
       const { redact } = vault;
-      const parts = {
-        clock: systemClock,
-        random: systemRandom,
-        logger: logs,
-        ...place,
-        redact,
-        listen: api.listen.bind(api),
-      };
+      const shared = { ...place, clock: systemClock, random: systemRandom, logger: logs, redact };
+      const parts = { ...shared, listen: api.listen.bind(api) };
       observers.use(await observer.observe({ ...parts, processes: () => processesOf(backends) }));
     }
     if (place.socket !== '') {

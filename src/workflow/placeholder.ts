@@ -1,4 +1,4 @@
-import { HeddleError } from '../model/index.ts';
+import { HeddleError, type Secret } from '../model/index.ts';
 import type { NodeRecord, Recorder } from './recorder.ts';
 
 declare const VALUE: unique symbol;
@@ -21,10 +21,11 @@ export type Part<T> = Placeholder<T> &
         ? { readonly [Key in keyof T]-?: Part<T[Key]> }
         : unknown);
 
-/** T, or a placeholder wherever in it a value may stand, at any depth. */
+/** T, or a placeholder wherever in it a value may stand, at any depth; where text is wanted, also a secret. */
 export type Symbolic<T> =
   | T
   | Placeholder<T>
+  | (string extends T ? Secret : never)
   | (T extends Primitive
       ? never
       : T extends readonly (infer Element)[]

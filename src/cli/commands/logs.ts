@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { connectControl, type RunControl } from '../../jobs/index.ts';
+import { CLEANED_FILE, connectControl, type RunControl } from '../../jobs/index.ts';
 import { isFinal, type JobRow, type Store } from '../../model/index.ts';
 import { type FoundRun, findRun, openForReading, orLatest, RunJobs, splitTarget, storeDirectory } from '../find-run.ts';
 import { directoryOf } from '../job-record.ts';
@@ -66,7 +67,10 @@ async function oneJob(view: View, index: number, follow: boolean): Promise<void>
   } finally {
     await closeAll(tails);
   }
-  if (!wroteAny) view.context.output.say(shown === 0 ? `job '${name}' has not started` : `job '${name}' wrote nothing`);
+  if (wroteAny) return;
+  const wasCleaned = existsSync(join(storeDirectory(view.context), 'work', found.row.id, CLEANED_FILE));
+  const nothing = wasCleaned ? `the logs of run ${found.row.id} have been removed` : `job '${name}' wrote nothing`;
+  view.context.output.say(shown === 0 ? `job '${name}' has not started` : nothing);
 }
 
 async function wholeRun(view: View, follow: boolean): Promise<void> {

@@ -90,8 +90,9 @@ class Guard {
       const found = opened.get(keyOf(secret));
       if (found !== undefined && 'value' in found) values.set(keyOf(secret), found.value);
       else if (found !== undefined) {
-        const { error } = found;
-        return { kind: 'refused', retryable: false, why: error.message, error: serializeError(error) };
+        // Where in here that was found out helps nobody.
+        const { stack: _, ...error } = serializeError(found.error);
+        return { kind: 'refused', retryable: false, why: error.message, error };
       }
     }
     return filledOrder({ ...order, redactor }, values);
