@@ -36,7 +36,9 @@ export async function stayWith(foreground: Foreground): Promise<number> {
   const { output } = context;
   const startMono = systemClock.now().mono;
   const opened = handle.view();
-  output.say(`${output.style('bold', handle.id)}  ${printable(opened.name)}, ${opened.size} jobs`);
+  output.say(
+    `${output.style('bold', handle.id)}  ${printable(opened.name)}, ${opened.size} ${opened.size === 1 ? 'job' : 'jobs'}`,
+  );
   const open = opened.size - opened.counts.done - opened.counts.failed - opened.counts.cancelled;
   const timeLeft = new TimeLeft(graphs, startMono, { size: opened.size, open });
   const failures = new Failures(foreground);

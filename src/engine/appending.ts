@@ -109,7 +109,7 @@ export function refuseDefinitions(core: Core, { run, segment, defaults }: Additi
   for (const definition of segment.definitions) {
     const backend = backendOf(core, run, { definition, defaults });
     refuseLarge(core, definition);
-    if (definition.kind !== 'control') refuseRequest(core, backend, definition.resources);
+    if (definition.kind !== 'control') refuseRequest(core, backend, definition.resources, definition.name);
     if (definition.condition !== undefined) refuseCondition(definition.condition);
     refuseCap(definition);
   }

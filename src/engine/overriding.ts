@@ -30,7 +30,7 @@ export function overrideFailed(core: Core, run: RunState, resources: Partial<Res
     definitions.add(definition);
     const wanted = { ...run.definition(job).resources, ...resources };
     refuseLarge(core, { ...run.definition(job), resources: wanted });
-    refuseRequest(core, run.queueOf(job).backend, wanted);
+    refuseRequest(core, run.queueOf(job).backend, wanted, run.definition(job).name);
   }
   overrideResources(run, jobs, resources);
   const settings = run.settings as StoredSettings;

@@ -122,7 +122,10 @@ export function unknownBackend(core: Core, named: string): HeddleError {
 /** Refuses what no place of a backend could ever hold, before anything runs. */
 export function refuseImpossible(core: Core, run: RunState): void {
   for (const definition of run.definitions) refuseLarge(core, definition);
-  for (const { backend, request } of run.queueByKey.values()) refuseRequest(core, backend, request);
+  for (const { backend, request } of run.queueByKey.values()) {
+    // A queue keeps the request of the first definition that asked so.
+    refuseRequest(core, backend, request, run.definitions.find(({ resources }) => resources === request)?.name);
+  }
   for (const condition of run.conditions.values()) refuseCondition(condition);
   if (run.caps.size > 0) for (const definition of run.definitions) refuseCap(definition);
 }
@@ -150,8 +153,12 @@ export function refuseLarge({ settings: { perTask } }: Core, { name, kind, resou
   over('gpus', gpus, perTask.gpus, (amount) => `${amount} gpus`);
 }
 
-/** @throws {HeddleError} RESOURCES_IMPOSSIBLE */
-export function refuseRequest(core: Core, backend: BackendState, request: ResourceRequest): void {
+/** Refuses what no place of the backend could ever hold; `task` is who asks. @throws {HeddleError} RESOURCES_IMPOSSIBLE */
+export function refuseRequest(core: Core, backend: BackendState, request: ResourceRequest, task?: string): void {
+  const impossible = (wanted: string, have: string, hint: string): HeddleError => {
+    const who = task === undefined ? 'a task' : `task '${task}'`;
+    return new HeddleError('RESOURCES_IMPOSSIBLE', `${who} asks for ${wanted}, but ${have}`, { hint });
+  };
   for (const [name, count] of Object.entries(request.tokens ?? {})) {
     const all = core.allTokens.get(name) ?? 0;
     if (count > all)
@@ -169,10 +176,6 @@ export function refuseRequest(core: Core, backend: BackendState, request: Resour
     `backend "${backend.name}" has ${places}`,
     'ask for less, or choose another backend',
   );
-}
-
-function impossible(wanted: string, have: string, hint: string): HeddleError {
-  return new HeddleError('RESOURCES_IMPOSSIBLE', `a task asks for ${wanted}, but ${have}`, { hint });
 }
 
 function describe(of: {

@@ -273,7 +273,9 @@ let current: Recorder | undefined;
 export function currentRecorder(task: string): Recorder {
   if (current !== undefined) return current;
   throw new HeddleError('GRAPH_INVALID', `'${task}' is called outside a workflow`, {
-    hint: "call it inside workflow('name', (p) => ...); a call only describes work, and does none",
+    hint:
+      "call it inside workflow('name', (p) => ...); a call only describes work, and does none\n" +
+      'a task that wants what another one does calls a plain function that both share',
   });
 }
 

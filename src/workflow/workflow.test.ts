@@ -364,6 +364,7 @@ test('handles are of one build, calls of a workflow, builders synchronous', () =
   expect(() => noop()).toThrow(
     expect.objectContaining({ code: 'GRAPH_INVALID', message: "'noop' is called outside a workflow" }),
   );
+  expect(() => workflow((() => 1) as never, undefined as never)).toThrow('a workflow is a name and a function');
   expect(thrown(async () => noop())).toMatchObject({
     code: 'GRAPH_INVALID',
     hint: expect.stringContaining('synchronous'),

@@ -36,6 +36,11 @@ export function workflowWithin<P, Result>(
   build: (parameters: P) => Result,
   around: (make: () => Graph) => Graph,
 ): CallableWorkflow<P, Result> {
+  if (typeof name !== 'string' || name === '' || typeof build !== 'function') {
+    throw new HeddleError('INPUT_INVALID', 'a workflow is a name and a function of its parameters', {
+      hint: "workflow('melt', (p) => ...)",
+    });
+  }
   const built = (parameters: unknown): Result => {
     const result = build((parameters ?? {}) as P);
     if (!(result instanceof Promise)) return result;
