@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -11,6 +11,8 @@ import { LineEnds } from './line-ends.ts';
 /** The folder of a store in the directory it was opened in: what tells that one is there. */
 const FOLDER = '.heddle-files';
 const CHUNK_BYTES = 1024 * 1024;
+/** Content up to this is looked for before anything is written: much of it is there already. */
+const SMALL_BYTES = 1024 * 1024;
 /** Directories that are looked through for stores below before a new one is made. */
 const MAX_LOOKED_THROUGH = 20_000;
 
@@ -111,6 +113,7 @@ export class FileStore implements AsyncDisposable {
     if (!found.isFile())
       throw new HeddleError('INPUT_INVALID', `'${path}' is no file`, { hint: 'add files one by one' });
     await using source = await open(path);
+    if (found.size <= SMALL_BYTES) return await this.#takeSmall(await source.readFile(), { mode, name });
     return await this.#take(chunksOf(source), { mode, name });
   }
 
@@ -120,7 +123,7 @@ export class FileStore implements AsyncDisposable {
     { mode = 'binary', name = 'content' }: AddFileOptions = {},
   ): Promise<FileReference> {
     this.#opened();
-    return this.#take([Buffer.from(content as string)], { mode, name });
+    return this.#takeSmall(Buffer.from(content as string), { mode, name });
   }
 
   /** What has this fingerprint, where there is such a thing. */
@@ -161,6 +164,18 @@ export class FileStore implements AsyncDisposable {
     await this.close();
   }
 
+  async #takeSmall(bytes: Uint8Array, options: Required<AddFileOptions>): Promise<FileReference> {
+    const lineEnds = new LineEnds();
+    const plain = options.mode === 'text' ? Buffer.concat([lineEnds.push(bytes), lineEnds.end()]) : bytes;
+    return (await this.#known(hash('sha256', plain), plain.length)) ?? this.#take([plain], options);
+  }
+
+  /** What is there of it. Only what lies there whole is known: somebody may have tidied up. */
+  async #known(sha256: string, size: number): Promise<FileReference | undefined> {
+    const known = this.file(sha256);
+    return known !== undefined && (await stat(known.path).catch(() => undefined))?.size === size ? known : undefined;
+  }
+
   /** Copies content under a name of its own, then to the name of its hash, then commits its row. */
   async #take(
     chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
@@ -170,9 +185,8 @@ export class FileStore implements AsyncDisposable {
     const draft = join(this.#folder, 'incoming', String(this.#incoming));
     try {
       const { sha256, size } = await this.#write(draft, chunks, mode);
-      const known = this.file(sha256);
-      // Only what lies there whole is known: somebody may have tidied up.
-      if (known !== undefined && (await stat(known.path).catch(() => undefined))?.size === size) return known;
+      const known = await this.#known(sha256, size);
+      if (known !== undefined) return known;
       await rename(draft, this.#contentPath(sha256));
       if (this.#durable) await syncDirectory(join(this.#folder, 'content'));
       this.#opened().prepare('INSERT OR IGNORE INTO files VALUES (?, ?, ?, ?)').run(sha256, size, name, mode);
