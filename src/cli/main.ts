@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { type Output, openOutput } from './output.ts';
 import { parseNumber } from './flags.ts';
+import { dressCommand, dressProgram } from './help.ts';
 import { endReading } from './read-leases.ts';
 import { packageVersion } from './package-version.ts';
 import { reportError } from './report-error.ts';
@@ -279,8 +280,10 @@ function buildProgram(output: Output, exitWith: (code: number) => void): Command
     .exitOverride()
     .showSuggestionAfterError()
     .configureOutput({
-      outputError: (text, write) => write(text.replace(/^error: /, 'heddle: ')),
+      outputError: (text, write) =>
+        write(text.replace(/^error: /, 'heddle: ').replace(/^\(Did you mean (.*)\?\)$/m, "  did you mean '$1'?")),
     });
+  dressProgram(program);
   for (const declared of COMMANDS) declare(program, declared, { output, exitWith });
   return program;
 }
@@ -291,7 +294,7 @@ interface Ending {
 }
 
 function declare(program: Command, declared: Declared, { output, exitWith }: Ending): void {
-  const command = program.command(declared.usage).description(declared.help);
+  const command = dressCommand(program.command(declared.usage).description(declared.help));
   for (const each of declared.options ?? []) command.addOption(each);
   // Known to every command, so that they may stand behind its name too.
   for (const [flags, help] of [
