@@ -16,6 +16,11 @@ export interface AttemptContext {
    * @throws {HeddleError} INPUT_INVALID when the engine has nowhere to put one
    */
   readonly directory: string;
+  /**
+   * Indices of the devices it was granted. In a thread the process sees all of them: choose by this. Elsewhere programs see these
+   * alone, and count them from 0.
+   */
+  readonly gpus: readonly number[];
   /** Aborted when the attempt is cancelled; after its grace it is ended by force where that is possible. */
   readonly signal: AbortSignal;
   /** Says that it is still getting somewhere, for its heartbeat timeout. */
@@ -32,6 +37,7 @@ export interface ContextFacts {
   readonly fence: number;
   /** Empty where there is none. */
   readonly directory: string;
+  readonly gpus?: readonly number[] | undefined;
   readonly clock: Clock;
   heartbeat?(): void;
   progress?(fraction: number | undefined, note: string | undefined): void;
@@ -75,6 +81,10 @@ export class CallContext implements AttemptContext {
     if (!this.#hasDirectory) mkdirSync(directory, { recursive: true });
     this.#hasDirectory = true;
     return directory;
+  }
+
+  get gpus(): readonly number[] {
+    return this.facts.gpus ?? [];
   }
 
   get signal(): AbortSignal {

@@ -1,11 +1,13 @@
 import {
   type AttemptOrder,
+  gpuEnvironment,
   HeddleError,
   type ResolvedCall,
   type StreamRequest,
   type StreamStep,
   type Timer,
 } from '../model/index.ts';
+import { gpuVendor } from '../process/index.ts';
 import { CallOutput } from './call-output.ts';
 import { type Callee, isShort } from './call-speeds.ts';
 import type { Lane } from './lane.ts';
@@ -122,6 +124,7 @@ export function startMessage({ order, work, callee, slot }: Call, limits: LaneLi
     ...(stream === undefined ? undefined : { stream }),
     ...(enterDirectory === undefined ? undefined : { enterDirectory }),
     ...(environment === undefined ? undefined : { environment }),
+    ...(order.grant.gpus === undefined ? undefined : { gpus: order.grant.gpus }),
   };
   const { attempt, fence } = order;
   return isShort(callee)
@@ -131,7 +134,7 @@ export function startMessage({ order, work, callee, slot }: Call, limits: LaneLi
 
 function environmentOf({ grant }: AttemptOrder, work: ResolvedCall): Readonly<Record<string, string>> | undefined {
   if (grant.gpus === undefined) return work.environment;
-  return { CUDA_VISIBLE_DEVICES: grant.gpus.join(','), ...work.environment };
+  return { ...gpuEnvironment(grant.gpus, gpuVendor()), ...work.environment };
 }
 
 /** A request to a generator, as a message. */

@@ -14,7 +14,7 @@ import {
   type StreamRequest,
   type StreamStep,
 } from '../model/index.ts';
-import { readCapacity } from '../process/index.ts';
+import { devicesHere, readCapacity } from '../process/index.ts';
 import { LanePool } from './lane-pool.ts';
 import { Linger } from './linger.ts';
 import type { OpenTransport } from './transport.ts';
@@ -34,7 +34,7 @@ export interface LaneKind {
   readonly name: string;
   /** Whether nothing of it can outlive this process. */
   readonly local: boolean;
-  /** Whether GPUs can be handed out: what a call sees of them is its process's. */
+  /** Whether GPUs can be handed out. */
   readonly gpus: boolean;
   /** Whether calls can be taken back once they were sent; where not, none is sent ahead by itself. @default true */
   readonly recalls?: boolean;
@@ -81,11 +81,11 @@ class LaneBackend implements Backend {
   async open(context: BackendContext): Promise<readonly Place[]> {
     this.#context = context;
     await this.#kind.sweep?.(context);
-    const { gpus, ...capacity } = readCapacity();
+    const { gpus, devicesOf, ...capacity } = devicesHere(readCapacity(), context.gpus);
     const slots = this.#options.slots ?? context.slots ?? capacity.cpus;
     this.#place = {
       ...capacity,
-      ...(this.#kind.gpus && gpus !== undefined ? { gpus } : {}),
+      ...(this.#kind.gpus && gpus !== undefined && devicesOf !== undefined ? { gpus, devicesOf } : {}),
       name: this.name,
       cpus: slots,
     };

@@ -18,6 +18,8 @@ export interface LaneCall extends CallManner {
   readonly directory: string;
   /** Declared environment; in a child process it is `process.env` while the call runs, in a thread a copy of its own. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Indices of the devices it was granted. */
+  readonly gpus?: readonly number[];
 }
 
 export interface LaneLimits {

@@ -176,6 +176,7 @@ export class LaneWorker {
       run: call.run,
       job: call.job,
       directory: call.directory,
+      gpus: call.gpus,
       clock: this.#clock,
       heartbeat: () => this.#outbox.sign({ kind: 'heartbeat', attempt }),
       progress: (fraction, note) =>

@@ -1,5 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
+import { readGpus } from './gpus.ts';
+
+export { readGpus } from './gpus.ts';
 
 /** What this process may use of its machine. */
 export interface Capacity {
@@ -37,23 +40,14 @@ export function slurmMemory(env: NodeJS.ProcessEnv, cpus: number): number | unde
   return perCpu === undefined ? undefined : perCpu * cpus * MIB;
 }
 
-/** GPU indices that may be handed out. */
-export function readGpus(env: NodeJS.ProcessEnv): readonly number[] {
-  const visible = env['CUDA_VISIBLE_DEVICES'];
-  if (visible !== undefined) {
-    const names = visible.split(',').map((name) => name.trim());
-    // As the driver reads it: the list ends at the first name that is no device.
-    const end = names.findIndex((name) => !/^\d+$/.test(name));
-    return names.slice(0, end === -1 ? names.length : end).map(Number);
-  }
-  try {
-    return readdirSync('/dev')
-      .flatMap((name) => /^nvidia(\d+)$/.exec(name)?.[1] ?? [])
-      .map(Number)
-      .toSorted((a, b) => a - b);
-  } catch {
-    return [];
-  }
+/** What a place of this machine offers, with the devices somebody named instead of those that were found. */
+export function devicesHere(
+  capacity: Capacity,
+  named: readonly number[] | undefined,
+): Capacity & { readonly devicesOf?: string } {
+  const { gpus: found, ...rest } = capacity;
+  const gpus = named ?? found;
+  return gpus === undefined || gpus.length === 0 ? rest : { ...rest, gpus, devicesOf: 'this machine' };
 }
 
 /** Whole CPUs of the cgroup's quota, version 2 or 1; undefined where there is none. */

@@ -1,4 +1,5 @@
-export { type Capacity, readCapacity } from './capacity.ts';
+export { type Capacity, devicesHere, readCapacity } from './capacity.ts';
+export { gpuVendor } from './gpus.ts';
 export { baseEnvironment, isVariableName } from './environment.ts';
 export { type EndTarget, type Escalation, escalate, type EscalationHandle } from './escalation.ts';
 export {
@@ -27,6 +28,7 @@ export {
   signalGroup,
   signalProcess,
 } from './members.ts';
+export { type MemoryGroup, MemoryGroups } from './memory-groups.ts';
 export { MemoryKills } from './memory-kills.ts';
 export { childFlags, type OwnFlags, threadFlags } from './node-flags.ts';
 export {

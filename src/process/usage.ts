@@ -39,8 +39,8 @@ export class UsageMeter {
     this.#before = readProcess(launcher);
   }
 
-  /** Takes a look at what lives now. */
-  sample(table: ProcessTable): void {
+  /** Takes a look at what lives now; gives what it holds together, in bytes. */
+  sample(table: ProcessTable): number {
     let together = 0;
     for (const stat of table.session(this.#launcher)) {
       if (stat.pid === this.#launcher) continue;
@@ -48,6 +48,7 @@ export class UsageMeter {
       this.#peakBytes = Math.max(this.#peakBytes, peakOf(stat.pid));
     }
     this.#peakBytes = Math.max(this.#peakBytes, together);
+    return together;
   }
 
   /** What was used; call it when the launcher has waited for the job and has no other yet. */

@@ -129,11 +129,12 @@ class CommandsBackend implements Backend {
 
   #launch(order: AttemptOrder): LaunchAnswer {
     const { attempt, directory, work, limits, grant } = order;
-    const { directories, pool, slots, watch, cwd } = this.#use();
+    const { boundOf, directories, pool, slots, watch, cwd } = this.#use();
     if (work.kind !== 'command') return never('this backend runs commands only');
     if (directory === '' || /[\n\0]|\s$/.test(directory)) return never(`no command can run in '${directory}'`);
+    const { memory, entrance } = boundOf(attempt, grant.memoryBytes);
     try {
-      const { kind, program } = directories.prepare(order, work);
+      const { kind, program } = directories.prepare(order, work, entrance);
       const isAhead = grant.ahead === true;
       const launcher = isAhead ? undefined : pool.take();
       const live = new LiveAttempt({
@@ -144,6 +145,7 @@ class CommandsBackend implements Backend {
         limits,
         order: { attempt, fence: order.fence, directory: shortest(directory, cwd), kind, program },
         cpus: grant.cpus,
+        memory,
         now: this.#now(),
         redactor: order.redactor,
       });
@@ -157,6 +159,7 @@ class CommandsBackend implements Backend {
       // No handle: its directory says who has it, and a row written for each start costs more than the start.
       return { kind: 'accepted', handle: '' };
     } catch (error) {
+      memory?.release();
       const why = asError(error).message;
       // A HeddleError that no wait mends is the work's fault; anything else the machine's: full, or out of something.
       if (HeddleError.is(error) && error.code !== 'BACKEND_UNAVAILABLE') return never(why);
@@ -307,6 +310,9 @@ class CommandsBackend implements Backend {
   /** Who has waited for its room starts before the end is told: what follows from that takes a while. */
   #leave(live: LiveAttempt): boolean {
     const isLive = this.#live.delete(live.attempt);
+    // The kernel lets go of who has ended a moment later.
+    if (isLive && live.memory?.release() === false)
+      this.#opened?.context.clock.after(ADOPTED_LOOK_MS, () => live.memory?.release());
     if (isLive) this.#opened?.slots.leave(live);
     if (isLive && live.work.secrets !== undefined) this.#opened?.directories.dropSecrets(live.attempt);
     return isLive;
@@ -338,8 +344,9 @@ class CommandsBackend implements Backend {
     const { attempt, directory, limits } = query;
     const order = { attempt, fence: query.fence, directory, kind: 'shell' } as const;
     const { redactor } = query;
-    const { cpus } = query.grant;
-    const common = { attempt, directory, work, limits, order, cpus, redactor };
+    const { cpus, memoryBytes } = query.grant;
+    const { memory } = this.#use().boundOf(attempt, memoryBytes, true);
+    const common = { attempt, directory, work, limits, order, cpus, memory, redactor };
     const live = new LiveAttempt({ ...common, of: query, now: this.#now() });
     this.#live.set(attempt, live);
     this.#use().slots.hold(live);

@@ -61,6 +61,8 @@ async function collect({ directory, work, attempt }: LiveAttempt, places: JudgeP
  * out-of-memory kills has risen and this end looks like one: its own, or that of a shell whose child it was.
  */
 function judgeBadEnd(live: LiveAttempt, status: number | string, memoryKills: MemoryKills): Outcome {
+  const spent = live.cancelling === undefined ? live.memory?.judge() : undefined;
+  if (spent !== undefined) return spent;
   const said = stderrTail(live.directory);
   if ((status === 'SIGABRT' || status === ABORT_CODE) && said.includes('heap out of memory')) {
     return { kind: 'memory', note: "JavaScript's heap limit was reached" };

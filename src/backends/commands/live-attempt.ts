@@ -23,6 +23,8 @@ import {
   writeFence,
 } from '../workdir/index.ts';
 
+import type { MemoryBound } from './memory-bound.ts';
+
 /** Who asked for an end, and until when it is polite. */
 export interface Cancelling {
   /** On the monotonic clock. */
@@ -40,6 +42,8 @@ export interface LiveInit {
   readonly limits: AttemptLimits;
   readonly order: LauncherOrder;
   readonly cpus: number;
+  /** Absent: it was granted no memory in particular. */
+  readonly memory?: MemoryBound | undefined;
   readonly now: number;
   readonly redactor?: Redactor | undefined;
 }
@@ -56,6 +60,7 @@ export class LiveAttempt {
   readonly limits: AttemptLimits;
   readonly order: LauncherOrder;
   readonly cpus: number;
+  readonly memory: MemoryBound | undefined;
   /** Takes secrets out of what it said. */
   readonly redactor: Redactor | undefined;
   /** When it was handed to its launcher or, while it waits for room, to this backend; on the monotonic clock. */
@@ -85,6 +90,7 @@ export class LiveAttempt {
     this.limits = init.limits;
     this.order = init.order;
     this.cpus = init.cpus;
+    this.memory = init.memory;
     this.since = init.now;
     this.lookAt = init.now;
     this.guard = new CaptureGuard(init.directory, init.limits.outputBytes, init.now);
@@ -124,7 +130,10 @@ export class LiveAttempt {
     const shell = this.shell;
     if (shell === undefined || this.answered) return;
     this.#meter ??= new UsageMeter(shell.pid);
-    this.#meter.sample(table);
+    const held = this.#meter.sample(table);
+    if (this.memory?.look(held) !== true) return;
+    const group = this.group();
+    if (group !== undefined) signalGroup(group, 'SIGKILL');
   }
 
   /** What it used; undefined for what was over before the first look. */

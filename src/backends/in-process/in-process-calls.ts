@@ -145,7 +145,7 @@ export class InProcessCalls {
     await Promise.all(over);
   }
 
-  #contextOf({ attempt, fence, run, job, directory }: AttemptOrder): CallContext {
+  #contextOf({ attempt, fence, run, job, directory, grant: { gpus } }: AttemptOrder): CallContext {
     const { clock } = this.#backend;
     let toldAt = Number.NEGATIVE_INFINITY;
     const beat = (): void => {
@@ -154,7 +154,7 @@ export class InProcessCalls {
       toldAt = now;
       this.#backend.report({ kind: 'heartbeat', attempt });
     };
-    return new CallContext({ attempt, fence, run, job, directory, clock, heartbeat: beat, progress: beat });
+    return new CallContext({ attempt, fence, run, job, directory, gpus, clock, heartbeat: beat, progress: beat });
   }
 
   #run(live: LiveCall): void {

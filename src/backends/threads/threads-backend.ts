@@ -7,7 +7,7 @@ export type ThreadsOptions = LaneOptions;
 const THREADS: LaneKind = {
   name: 'threads',
   local: true,
-  gpus: false,
+  gpus: true,
   lingers: true,
   transport: ({ project }) => threadTransport(project),
 };

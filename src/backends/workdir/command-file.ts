@@ -6,8 +6,9 @@ import {
   type ResolvedWork,
   type SecretData,
   secretText,
+  gpuEnvironment,
 } from '../../model/index.ts';
-import { isVariableName, type ProgramFinder } from '../../process/index.ts';
+import { gpuVendor, isVariableName, type ProgramFinder } from '../../process/index.ts';
 import { secretLines } from './secret-file.ts';
 
 /** A resolved command. */
@@ -47,6 +48,8 @@ export interface CommandPlaces {
   readonly programs?: ProgramFinder;
   /** Where the secrets of this attempt lie; empty: there are none. */
   readonly secretFile?: string;
+  /** Where it enters the cgroup that bounds its memory. */
+  readonly entrance?: string | undefined;
 }
 
 /**
@@ -62,19 +65,29 @@ export function commandFile(order: AttemptOrder, work: CommandWork, places: Comm
     `HEDDLE_RUN_ID=${word(run)} HEDDLE_JOB_ID=${word(job)} HEDDLE_ATTEMPT=${word(attempt)} ` +
       `project=${word(project)} PATH=${word(`${project}/bin`)}:"$PATH"`,
   ];
-  if (grant.gpus !== undefined) variables.push(`CUDA_VISIBLE_DEVICES=${word(grant.gpus.join(','))}`);
+  if (grant.gpus !== undefined)
+    for (const [name, value] of Object.entries(gpuEnvironment(grant.gpus, gpuVendor())))
+      variables.push(`${name}=${word(value)}`);
   for (const [name, value] of Object.entries(work.environment)) variables.push(`${checkedName(name)}=${word(value)}`);
   const secrets = secretsOf(work, places);
   const direct = oneProgram(work, places);
   const text = `#!/bin/sh
 # ${oneLine(job)}, attempt ${fence} of run ${run}. By hand, in this directory: sh command.sh
-${variables.map((assignments) => `export ${assignments}\n`).join('')}${secrets}${direct === undefined ? `set -e\n${refuseNul(work.text)}` : `exec ${direct}`}
+${entering(places)}${variables.map((assignments) => `export ${assignments}\n`).join('')}${secrets}${direct === undefined ? `set -e\n${refuseNul(work.text)}` : `exec ${direct}`}
 `;
   if (direct === undefined) return { text, kind: 'shell', program: undefined };
-  // Its secrets come by way of the script.
+  // Its secrets come by way of the script, and its bound too.
   const isSimple =
-    secrets === '' && PATH_FIRST.test(direct) && !Object.keys(work.environment).some((name) => SHELLS_OWN.has(name));
+    secrets === '' &&
+    places.entrance === undefined &&
+    PATH_FIRST.test(direct) &&
+    !Object.keys(work.environment).some((name) => SHELLS_OWN.has(name));
   return { text, kind: 'direct', program: isSimple ? `${variables.join(' ')} ${direct}` : undefined };
+}
+
+/** Whoever writes 0 enters, also from a subshell, whose own pid no shell says. By hand there is no such group any more. */
+function entering({ entrance }: CommandPlaces): string {
+  return entrance === undefined ? '' : `{ echo 0 >>${word(entrance)}; } 2>/dev/null || :\n`;
 }
 
 function checkedName(name: string): string {

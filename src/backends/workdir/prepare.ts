@@ -27,15 +27,16 @@ export class WorkDirectories {
   }
 
   /**
-   * Makes the directory of an attempt: the command as a script, inputs linked at `inputs/<name>`.
+   * Makes the directory of an attempt: the command as a script, inputs linked at `inputs/<name>`. With an `entrance` what runs
+   * there first enters that cgroup.
    *
    * @throws {HeddleError} INPUT_INVALID, FILE_NOT_FOUND, TEMPLATE_INVALID: this work can never start here.
    * Errors of the file system are thrown as they are.
    */
-  prepare(order: AttemptOrder, work: CommandWork): CommandFile {
+  prepare(order: AttemptOrder, work: CommandWork, entrance?: string): CommandFile {
     const { directory, attempt, secretEnvironment } = order;
     const secretFile = secretEnvironment === undefined ? '' : this.#secrets.write(attempt, secretEnvironment);
-    const command = commandFile(order, work, { ...this.#places, secretFile });
+    const command = commandFile(order, work, { ...this.#places, secretFile, entrance });
     this.#make(directory);
     linkFiles(
       join(directory, 'inputs'),
