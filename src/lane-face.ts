@@ -29,7 +29,7 @@ export {
 } from './workflow/lane-face.ts';
 
 /** Names of what can stand for itself until it is called, constructed, extended or asked. */
-type CallableName = Exclude<keyof typeof Heddle, 'ERROR_CODES' | 'LOG_LEVELS'>;
+type CallableName = Exclude<keyof typeof Heddle, 'ERROR_CODES' | 'LOG_LEVELS' | 'TaskStatus'>;
 
 let whole: typeof Heddle | undefined;
 
@@ -103,7 +103,11 @@ export const ShellTask: typeof Heddle.ShellTask = later('ShellTask');
 export const Task: typeof Heddle.Task = later('Task');
 export const TaskGraph: typeof Heddle.TaskGraph = later('TaskGraph');
 export const TaskPool: typeof Heddle.TaskPool = later('TaskPool');
-export const TaskStatus: typeof Heddle.TaskStatus = later('TaskStatus');
+export const TaskStatus: typeof Heddle.TaskStatus = new Proxy({} as typeof Heddle.TaskStatus, {
+  get: (_, key): unknown => Reflect.get(load().TaskStatus, key),
+  ownKeys: () => Reflect.ownKeys(load().TaskStatus),
+  getOwnPropertyDescriptor: (_, key) => Reflect.getOwnPropertyDescriptor(load().TaskStatus, key),
+});
 export const TimeoutError: typeof Heddle.TimeoutError = later('TimeoutError');
 export const WorkflowExecutionError: typeof Heddle.WorkflowExecutionError = later('WorkflowExecutionError');
 export const WorkflowExecutor: typeof Heddle.WorkflowExecutor = later('WorkflowExecutor');
