@@ -91,3 +91,4 @@ export type { EventsOptions } from './run-events.ts';
 export type { LogChunk, LogsOptions } from './run-logs.ts';
 export { resolveResult } from './run-result.ts';
 export { type FailedJob, RunHandle } from './run-handle.ts';
+export { redactorForReading } from './secrets/index.ts';

@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { connectControl, openStoreForReading } from '../../jobs/index.ts';
+import { clean, connectControl, DEFAULT_RULES, openStoreForReading } from '../../jobs/index.ts';
 import { asError, isFinal, type RunRow, type Store } from '../../model/index.ts';
-import { readCapacity } from '../../process/index.ts';
+import { readCapacity, systemClock } from '../../process/index.ts';
 import { SqliteStore } from '../../store/index.ts';
 import { storeDirectory, storeFlag } from '../find-run.ts';
 import type { Context } from '../main.ts';
@@ -62,6 +62,7 @@ async function storeFindings(context: Context, directory: string): Promise<reado
   try {
     await using store = await openStoreForReading(directory);
     findings.push(integrityFinding(store, directory));
+    findings.push(await sizeFinding(store, directory));
     const rows = await store.runs({ statuses: ['created', 'pending', 'running'] });
     for (const row of rows) findings.push(await runFinding(store, row, context));
   } catch (error) {
@@ -90,6 +91,18 @@ function integrityComplaint(directory: string): string | undefined {
   } finally {
     db.close();
   }
+}
+
+/** How much the store takes, and what would go by the rules that hold where nothing is said. */
+async function sizeFinding(store: Store, directory: string): Promise<Finding> {
+  const database = ['store.db', 'store.db-wal'].map((name) =>
+    statSync(join(directory, name), { throwIfNoEntry: false }),
+  );
+  const bytes = database.reduce((sum, found) => sum + (found?.size ?? 0), 0);
+  const options = { ...DEFAULT_RULES, what: 'logs', dry: true, now: systemClock.now().wall } as const;
+  const { cleaned, bytes: old } = await clean(store, directory, options);
+  const text = `database ${formatBytes(bytes)}; ${formatBytes(old)} of old logs in ${cleaned.length} runs (heddle clean --logs)`;
+  return { what: 'size', state: 'well', text };
 }
 
 async function roomFinding(directory: string): Promise<Finding> {

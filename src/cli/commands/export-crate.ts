@@ -1,9 +1,9 @@
 import { constants, existsSync, readdirSync } from 'node:fs';
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
+import { redactorForReading } from '../../jobs/index.ts';
 import { HeddleError } from '../../model/index.ts';
 import {
-  asItIs,
   type CrateContent,
   crateMetadata,
   type CrateOptions,
@@ -47,6 +47,7 @@ export async function exportCrate(context: Context, source: RunSource, flags: Cr
   const file = originOf(source.row, directory)?.file;
   const language = file === undefined ? undefined : LANGUAGES[extname(file).toLowerCase()];
   const isThere = folder !== undefined && file !== undefined && language !== undefined && existsSync(file);
+  const redactor = await redactorForReading([source.graph], resolve('.'));
   const crate = await runCrate(source, {
     directory,
     engineVersion: packageVersion(),
@@ -54,7 +55,7 @@ export async function exportCrate(context: Context, source: RunSource, flags: Cr
     workflow: isThere ? { path: basename(file), language } : { path: GRAPH_FILE, language: 'JSON' },
     // What is not written can't hold files.
     content: folder === undefined ? 'none' : (flags.files ?? 'results'),
-    redact: asItIs,
+    redact: (text) => redactor.text(text),
     ...(license === undefined ? {} : { license }),
     ...(agent === undefined ? {} : { agent }),
   });

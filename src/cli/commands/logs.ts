@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { CLEANED_FILE, connectControl, type RunControl } from '../../jobs/index.ts';
-import { isFinal, type JobRow, type Store } from '../../model/index.ts';
+import { join, resolve } from 'node:path';
+import { CLEANED_FILE, connectControl, redactorForReading, type RunControl } from '../../jobs/index.ts';
+import { isFinal, type JobRow, type Redactor, type Store } from '../../model/index.ts';
 import { type FoundRun, findRun, openForReading, orLatest, RunJobs, splitTarget, storeDirectory } from '../find-run.ts';
 import { directoryOf } from '../job-record.ts';
 import { LogTail } from '../log-tail.ts';
@@ -24,7 +24,8 @@ export async function logs(
   const found = await findRun(store, orLatest(run));
   const jobs = await RunJobs.read(store, found.row);
   const chosen = STREAMS.filter((stream) => flags[stream] === true);
-  const view: View = { context, store, found, jobs, streams: chosen.length === 0 ? STREAMS : chosen };
+  const redactor = await redactorForReading(jobs.graphs, resolve('.'));
+  const view: View = { context, store, found, jobs, redactor, streams: chosen.length === 0 ? STREAMS : chosen };
   if (job !== undefined && job !== '') await oneJob(view, jobs.indexOf(job), flags['follow'] === true);
   else await wholeRun(view, flags['follow'] === true);
   return 0;
@@ -36,6 +37,8 @@ interface View {
   readonly found: FoundRun;
   readonly jobs: RunJobs;
   readonly streams: readonly Stream[];
+  /** Takes out what a command that still runs has said of its secrets. */
+  readonly redactor: Redactor;
 }
 
 async function oneJob(view: View, index: number, follow: boolean): Promise<void> {
@@ -161,10 +164,22 @@ function tailsOf(view: View, row: JobRow, writerFor: (stream: Stream) => Writer)
   return view.streams.map((stream) => {
     const writer = writerFor(stream);
     const tail = new LogTail(join(directory, stream));
+    const clean = view.redactor.isIdle ? undefined : view.redactor.stream();
+    const endClean = async (): Promise<void> => {
+      const rest = Buffer.from(clean?.end() ?? []);
+      if (rest.length > 0) await writer.write(rest);
+    };
     return {
-      drain: async () => tail.drain(async (chunk) => writer.write(chunk)),
-      flush: async () => writer.flush(),
-      [Symbol.asyncDispose]: async () => tail[Symbol.asyncDispose](),
+      drain: async () =>
+        tail.drain(async (chunk) => writer.write(clean === undefined ? chunk : Buffer.from(clean.push(chunk)))),
+      flush: async () => {
+        await endClean();
+        await writer.flush();
+      },
+      [Symbol.asyncDispose]: async () => {
+        await endClean();
+        await tail[Symbol.asyncDispose]();
+      },
     };
   });
 }
@@ -182,6 +197,7 @@ function rawWriter(view: View, stream: Stream, wrote: () => void): Writer {
   const toErrors = stream === 'stderr' && view.streams.length > 1;
   return {
     write: async (chunk) => {
+      if (chunk.length === 0) return;
       wrote();
       await view.context.output.bytes(chunk, toErrors ? 'stderr' : 'stdout');
     },

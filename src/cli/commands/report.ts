@@ -1,4 +1,6 @@
-import { asItIs, gatherReport, renderReport } from '../../observe/index.ts';
+import { resolve } from 'node:path';
+import { redactorForReading } from '../../jobs/index.ts';
+import { gatherReport, renderReport } from '../../observe/index.ts';
 import { systemClock } from '../../process/index.ts';
 import { originOf } from '../code-origin.ts';
 import { findRun, openForReading, statusOf, storeDirectory } from '../find-run.ts';
@@ -19,12 +21,13 @@ export async function report(
   const directory = storeDirectory(context);
   const source = await readRunSource(store, found.row, directory);
   const file = originOf(found.row, directory)?.file;
+  const redactor = await redactorForReading([source.graph], resolve('.'));
   const data = await gatherReport(source, {
     engineVersion: packageVersion(),
     now: systemClock.now().wall,
     state: statusOf(found),
     directoryOf: ({ index, name, fence }) => directoryOf(directory, found.row, { index, name }, fence),
-    redact: asItIs,
+    redact: (text) => redactor.text(text),
     ...(file === undefined ? {} : { file }),
   });
   if (context.json) {

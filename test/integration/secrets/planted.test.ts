@@ -79,7 +79,8 @@ test('F45: a planted secret is in no artefact', { timeout: 120_000 }, async () =
   await cli('retry', id, '--json');
   for (const command of ['show', 'logs', 'report', 'why', 'graph', 'export'])
     for (const more of [[], ['--json']]) {
-      const extra = command === 'report' ? ['-o', join(dir, 'report.html')] : command === 'export' ? ['--to', 'json'] : [];
+      const extra =
+        command === 'report' ? ['-o', join(dir, 'report.html')] : command === 'export' ? ['--to', 'json'] : [];
       await cli(command, command === 'why' ? `${id}/fails` : id, ...extra, ...more);
     }
   await cli('export', id, '--to', 'rocrate', '-o', join(dir, 'crate'));
@@ -93,4 +94,24 @@ test('F45: a planted secret is in no artefact', { timeout: 120_000 }, async () =
     if (path === join(dir, 'key.txt')) continue;
     expect.soft([path, foundIn(readFileSync(path))]).toEqual([path, undefined]);
   }
+});
+
+test('logs of a command that still runs are clean for who has its secret', { timeout: 60_000 }, async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'heddle-planted-'));
+  dirs.push(dir);
+  writeFileSync(
+    join(dir, 'flow.ts'),
+    `import { command, secret, sh, workflow } from ${JSON.stringify(index)};
+const waits = command('waits', { run: () => sh\`echo "now $TOKEN"; while [ ! -e \${'${dir}/go'} ]; do sleep 0.05; done\`, environment: { TOKEN: secret.env('PLANTED') } });
+export default workflow('planted', () => { waits(); });`,
+  );
+  const options = { cwd: dir, env: { ...process.env, PLANTED, HEDDLE_STORE: '' } };
+  const running = run(process.execPath, [heddle, 'run', 'flow.ts', '--json'], options);
+
+  let shown = '';
+  while (!shown.includes('now'))
+    shown = (await run(process.execPath, [heddle, 'logs'], options).catch(() => ({ stdout: '' }))).stdout;
+  writeFileSync(join(dir, 'go'), '');
+  expect(shown).toBe('waits-1 | now [secret PLANTED]\n');
+  await running;
 });
