@@ -138,7 +138,7 @@ test('a reader that goes away is no error', async () => {
 const BAD_INPUTS: readonly (readonly [what: string, args: readonly string[], code: number, says: RegExp])[] = [
   ['no such file', ['run', 'flw.js'], 3, /there is no file 'flw.js'\n {2}did you mean 'flow.js'\?/],
   ['a folder', ['run', '.'], 2, /'\.' is a folder/],
-  ['YAML', ['run', 'flow.yaml'], 2, /is YAML, which this version does not read/],
+  ['YAML that is no workflow', ['run', 'flow.yaml'], 2, /flow\.yaml:1:1: heddle: is missing/],
   ['another kind of file', ['run', 'notes.txt'], 2, /no kind of file that holds a workflow/],
   [
     'no default export',
