@@ -55,6 +55,15 @@ const jobsOption = (): Option =>
   option('-j, --jobs <n>', 'attempts at a time; the default is what the machine has').argParser(
     parseNumber('--jobs', { min: 1, integer: true }),
   );
+const resourceOptions = (): readonly Option[] => [
+  option('--cpus <n>', 'take so many cpus at most, over all backends').argParser(parseNumber('--cpus', { min: 0 })),
+  option('--memory <size>', 'take so much memory at most, over all backends: 64GiB'),
+  option('--gpus <n>', 'this machine has so many devices; without it, those its driver names').argParser(
+    parseNumber('--gpus', { min: 0, integer: true }),
+  ),
+  option('--tokens <name=n>', 'so many tokens of a name (licences) are there; may be repeated').argParser(collect),
+  option('--strategy <word>', 'who is given what is free').choices(['priority', 'fair', 'demand']),
+];
 const traceOptions = (): readonly Option[] => [
   option('--time-scale <x>', 'of a trace: its recorded times, times x')
     .argParser(parseNumber('--time-scale', { min: 0 }))
@@ -90,6 +99,7 @@ const COMMANDS: readonly Declared[] = [
       parameterOption(),
       option('--backend <name>', 'where tasks run that name no backend themselves'),
       jobsOption(),
+      ...resourceOptions(),
       option('--name <name>', 'what to call the run'),
       option('--on-failure <policy>', 'what becomes of the rest when a job fails')
         .choices(['continue', 'stop', 'abort'])
@@ -119,7 +129,7 @@ const COMMANDS: readonly Declared[] = [
     usage: 'resume [run]',
     help: 'continue what was interrupted or paused; the latest such run by default',
     action: async () => (await import('./commands/resume.ts')).resume,
-    options: [jobsOption(), acceptCode(), ...observerOptions(), durability()],
+    options: [jobsOption(), ...resourceOptions(), acceptCode(), ...observerOptions(), durability()],
   },
   {
     usage: 'retry <run>',

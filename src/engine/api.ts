@@ -81,8 +81,8 @@ export interface EngineOptions {
  * In which order jobs are given what is free. In all of them larger priorities go first, and who was passed over for
  * `reserveAfterMs` gets room kept.
  *
- * - `priority`: what lies on the longest path of its run, and of that what is nearest to its end: what was begun is finished
- *   before more is begun, and older runs go before younger ones that have as far to go.
+ * - `priority`: older runs before younger ones, so that what was begun is finished before more is begun; within a run what has
+ *   the longest path before it (upward rank), then what was submitted first.
  * - `fair`: first the run that has least. A run's share is the largest part it holds of any resource there is: of the cpus,
  *   of the memory or of the devices (Ghodsi et al. 2011: dominant resource fairness). Within a run as `priority`.
  * - `demand`: first who asks for most of what is scarce: the largest part of any resource of its largest place. Large jobs
@@ -208,6 +208,8 @@ export interface StartSettings extends RunSettings {
   /** The experiment it is a point of, and which: columns of the run's row. */
   readonly experiment?: string;
   readonly point?: string;
+  /** The runs of the point that are known of: with any other there it is not started (STATE_CONFLICT, `details.taken`). */
+  readonly beside?: readonly RunId[];
 }
 
 /** How much may run at a time; what is not named stays as it is. */

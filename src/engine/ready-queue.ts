@@ -132,11 +132,14 @@ function wantsOneCpu({ cpus, memoryBytes, gpus, diskBytes, tokens }: ResourceReq
   return cpus > 0 && cpus <= 1 && !wantsMore && Object.keys(tokens ?? {}).length === 0;
 }
 
-/** Whether the head of one queue goes before that of another, by priority, rank and age of the run. */
+/**
+ * Whether the head of one queue goes before that of another: by priority; in one run by rank, then by order of submission. Of
+ * several runs the older goes first, so that two hundred are finished before a thousand are begun.
+ */
 export function headBefore(a: ReadyQueue, jobA: number, b: ReadyQueue, jobB: number): boolean {
   const byPriority = a.run.priorityOf(jobA) - b.run.priorityOf(jobB);
   if (byPriority !== 0) return byPriority > 0;
+  if (a.run !== b.run) return a.run.order < b.run.order;
   const byRank = (a.run.table.rank[jobA] as number) - (b.run.table.rank[jobB] as number);
-  if (byRank !== 0) return byRank > 0;
-  return a.run === b.run ? jobA < jobB : a.run.order < b.run.order;
+  return byRank === 0 ? jobA < jobB : byRank > 0;
 }

@@ -6,6 +6,7 @@ import { stayWith } from '../foreground.ts';
 import type { Context } from '../main.ts';
 import { observersOf } from '../observers.ts';
 import { outputLogger } from '../output-logger.ts';
+import { type ResourceFlags, resourcesOf } from '../resource-flags.ts';
 import { run } from './run.ts';
 import { findExperiment, resumeExperiment } from './steer-experiment.ts';
 
@@ -52,6 +53,7 @@ export async function openFor(context: Context, row: RunRow, flags: Flags): Prom
     ...(flags['durability'] === 'full' ? { durability: 'full' } : {}),
     ...(project === undefined ? {} : { project }),
     ...(typeof slots === 'number' ? { slots } : {}),
+    ...resourcesOf(flags as ResourceFlags),
   });
 }
 

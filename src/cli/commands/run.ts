@@ -7,10 +7,11 @@ import { type LoadFlags, loadWorkflow } from '../load-workflow.ts';
 import type { Context } from '../main.ts';
 import { observersOf, type ObserverFlags } from '../observers.ts';
 import { outputLogger } from '../output-logger.ts';
+import { type ResourceFlags, resourcesOf } from '../resource-flags.ts';
 import { graphFingerprint } from '../../workflow/index.ts';
 import type { RunExperimentFlags } from './run-experiment.ts';
 
-interface RunFlags extends LoadFlags, ObserverFlags, RunExperimentFlags {
+interface RunFlags extends LoadFlags, ObserverFlags, RunExperimentFlags, ResourceFlags {
   readonly jobs?: number;
   readonly name?: string;
   readonly durability?: 'normal' | 'full';
@@ -31,6 +32,7 @@ export async function run(context: Context, [file = '']: readonly string[], flag
     observers: observersOf(flags),
     ...(flags.durability === undefined ? {} : { durability: flags.durability }),
     ...(flags.jobs === undefined ? {} : { slots: flags.jobs }),
+    ...resourcesOf(flags),
   });
   if (experiment !== undefined) {
     const { runExperimentFile } = await import('./run-experiment.ts');

@@ -214,6 +214,7 @@ async function showJob(view: View, name: string): Promise<void> {
         backend: each.backend,
         startedAt: isoTime(each.startedAt),
         endedAt: isoTime(each.endedAt),
+        grant: each.grant === '' ? null : (JSON.parse(each.grant) as unknown),
         outcome: outcomeOf(each) ?? null,
       })),
     });

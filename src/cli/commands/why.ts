@@ -238,6 +238,10 @@ function pendingReasons(known: Known, found: FoundRun, context: Context): readon
     lines.push(`it waits for ${names}${more}`);
   }
   if (explanation?.request !== undefined) lines.push(requestText(explanation));
+  if (explanation?.exceeds === true)
+    lines.push('no place has as much now, not even empty: it waits for what was there when it was submitted');
+  if (explanation?.first !== undefined && explanation.request !== undefined)
+    lines.push(`before attempts ran out of it, it asked for ${firstText(explanation.first)}`);
   if (explanation?.limit !== undefined)
     lines.push(`as many attempts run as may at a time, over all backends: ${explanation.limit}`);
   if (explanation?.cap !== undefined)
@@ -258,6 +262,14 @@ function pendingReasons(known: Known, found: FoundRun, context: Context): readon
     lines.push(`attempt ${known.fence} ended by ${describeOutcome(known.lastOutcome)}`);
   }
   return lines;
+}
+
+function firstText({ memoryBytes, timeMs }: NonNullable<Explanation['first']>): string {
+  const parts = [
+    ...(memoryBytes === undefined ? [] : [`${formatBytes(memoryBytes)} memory`]),
+    ...(timeMs === undefined ? [] : [formatDuration(timeMs)]),
+  ];
+  return parts.join(', ');
 }
 
 function requestText({ request, free }: Explanation): string {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Place } from '../../../src/model/index.ts';
-import { settled, type TestEngine, testEngine } from './scripted.ts';
+import { graphOf, settled, type TestEngine, testEngine } from './scripted.ts';
 
 const GIB = 2 ** 30;
 const OOM = { kind: 'memory' } as const;
@@ -157,6 +157,56 @@ describe('whose turn it is', () => {
     await engine.start({ s1: {}, s2: {}, large: { resources: { cpus: 3 } }, middle: { resources: { cpus: 2 } } });
 
     expect(engine.running()).toEqual(['large', 's1']);
+  });
+});
+
+describe('what was begun is finished', () => {
+  test('of a thousand runs of five steps two hundred are done after a thousand steps, not a thousand half done', async () => {
+    await using engine = await testEngine({ cpus: 4 });
+    const steps = {
+      s1: {},
+      s2: { edges: ['s1'] },
+      s3: { edges: ['s2'] },
+      s4: { edges: ['s3'] },
+      s5: { edges: ['s4'] },
+    };
+    const runs = await Promise.all(Array.from({ length: 1000 }, () => engine.shell.start(graphOf(steps), {})));
+    await settled();
+
+    // Jobs of all runs have the same names: attempts are ended as they were launched.
+    for (let ended = 0; ended < 1000; ended += 1) {
+      const { attempt } = engine.backend.launched[ended] as (typeof engine.backend.launched)[number];
+      engine.backend.context.report({ kind: 'ended', attempt, outcome: { kind: 'ok' } });
+      while (engine.backend.launched.length < ended + 5) await new Promise((resolve) => setImmediate(resolve));
+    }
+
+    const views = runs.map((run) => engine.shell.view(run));
+    const begun = views.filter(({ counts }) => counts.done > 0).length;
+    expect(views.filter(({ status }) => status === 'done').length).toBeGreaterThanOrEqual(196);
+    expect(begun).toBeLessThanOrEqual(204);
+    engine.backend.live.clear();
+    await Promise.all(runs.map((run) => engine.shell.cancel(run)));
+    for (const { attempt } of engine.backend.launched)
+      engine.backend.context.report({ kind: 'ended', attempt, outcome: { kind: 'ok' } });
+    await settled();
+  });
+
+  test('within a run the longest path goes first: what lies on it never waits for what does not', async () => {
+    await using engine = await testEngine({ cpus: 2 });
+    const short = Object.fromEntries(Array.from({ length: 4 }, (_, i) => [`short-${i}`, { expectedMs: 10 }]));
+    await engine.start({
+      ...short,
+      c1: { expectedMs: 10 },
+      c2: { edges: ['c1'], expectedMs: 10 },
+      c3: { edges: ['c2'], expectedMs: 11 },
+    });
+
+    // Two slots, seven jobs of a length: four rounds are the least there can be, and three of them are the path's.
+    for (const round of [['c1', 'short-0'], ['c2', 'short-1'], ['c3', 'short-2'], ['short-3']]) {
+      expect(engine.running().toSorted()).toEqual(round);
+      for (const job of round) engine.backend.end(job);
+      await settled();
+    }
   });
 });
 
