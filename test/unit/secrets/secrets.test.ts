@@ -2,9 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
-import { secret } from '../../model/index.ts';
-import { command, sh, text, workflow } from '../../workflow/index.ts';
-import { Engine, LocalJob, SubprocessJob, ThreadJob } from '../index.ts';
+import { command, Engine, LocalJob, SubprocessJob, secret, sh, text, ThreadJob, workflow } from '../../../src/index.ts';
 
 const VALUE = 'hunter2-hunter2';
 
