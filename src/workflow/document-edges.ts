@@ -66,10 +66,12 @@ function noValue(): Declared {
 /**
  * Refuses refs to what is not there: outputs that a command does not declare, values of tasks that have none.
  *
- * @throws {HeddleError} GRAPH_INVALID, naming who asks, what for, and the nearest name there is
+ * @throws {HeddleError} GRAPH_INVALID, naming who asks, what for, and the nearest name there is; GRAPH_DUPLICATE
  */
 export function checkDeclared(nodes: readonly ReadNode[], result: Json | undefined): void {
   const byName = new Map(nodes.map(({ name, payload }) => [name, declared(payload as unknown as AnyPayload | null)]));
+  // Who meets a name twice can't tell which of the two is meant.
+  if (byName.size < nodes.length) throw duplicate(nodes);
   const outer: Scope = { task: (name) => byName.get(name as string), hole: () => undefined };
   for (const { name, payload } of nodes) checkPayload(payload, { ...outer, where: `task '${name}'` });
   // Who returns a task without a value waits for its end.
@@ -78,6 +80,15 @@ export function checkDeclared(nodes: readonly ReadNode[], result: Json | undefin
     return found?.kind === 'none' ? ANY : found;
   };
   if (result !== undefined) checkData(result, { ...outer, task: ofResult, where: 'what the workflow returns' });
+}
+
+function duplicate(nodes: readonly ReadNode[]): HeddleError {
+  const seen = new Set<string>();
+  const name = nodes.find((node) => seen.size === seen.add(node.name).size)?.name ?? '';
+  return new HeddleError('GRAPH_DUPLICATE', `two tasks are named '${name}'`, {
+    details: { name },
+    hint: 'give each task a name of its own',
+  });
 }
 
 interface Scope {
