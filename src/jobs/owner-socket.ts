@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmod, lstat, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { serialize } from 'node:v8';
 import { isMainThread } from 'node:worker_threads';
 import { type EngineEvent, HeddleError, type RunId, type Store } from '../model/index.ts';
@@ -130,7 +130,13 @@ export async function listenForControl(path: string, owned: Owned): Promise<Asyn
   });
   const short = await listenPath(path);
   listenPrivately(server, short);
-  await once(server, 'listening');
+  await once(server, 'listening').catch((error: unknown) => {
+    if (!['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    throw new HeddleError('STORE_UNAVAILABLE', `the store's directory ${dirname(dirname(path))} cannot be written to`, {
+      cause: error,
+      hint: "it is somebody else's: name another store by --store DIR or HEDDLE_STORE, or ask for the right to write",
+    });
+  });
   await chmod(short, 0o600);
   // Listening is no reason to go on living.
   server.unref();
