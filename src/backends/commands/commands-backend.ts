@@ -19,6 +19,7 @@ import { type Launcher, type LauncherAnswer, MemoryKills, sharesGroup } from '..
 import { cutShellsWord, readClaim, readExitRecord, writeFence } from '../workdir/index.ts';
 import { clear, type Ender, endRemains, redactThen } from './ending.ts';
 import { type End, judgeEnd } from './judge.ts';
+import { CAPABILITIES, never } from './capabilities.ts';
 import { shortest } from './launcher-pool.ts';
 import { LiveAttempt } from './live-attempt.ts';
 import { type CommandsOptions, type Machinery, openMachinery } from './machinery.ts';
@@ -40,15 +41,7 @@ const MAX_MOVES = 3;
  */
 class CommandsBackend implements Backend {
   readonly name = 'commands';
-  readonly capabilities: BackendCapabilities = {
-    commands: true,
-    calls: false,
-    recoverable: true,
-    batches: false,
-    local: false,
-    immediate: true,
-    secrets: true,
-  };
+  readonly capabilities: BackendCapabilities = CAPABILITIES;
   readonly #options: CommandsOptions;
   readonly #live = new Map<AttemptId, LiveAttempt>();
   readonly #ended = new Map<AttemptId, Ended>();
@@ -310,9 +303,7 @@ class CommandsBackend implements Backend {
   /** Who has waited for its room starts before the end is told: what follows from that takes a while. */
   #leave(live: LiveAttempt): boolean {
     const isLive = this.#live.delete(live.attempt);
-    // The kernel lets go of who has ended a moment later.
-    if (isLive && live.memory?.release() === false)
-      this.#opened?.context.clock.after(ADOPTED_LOOK_MS, () => live.memory?.release());
+    if (isLive && this.#opened !== undefined) live.memory?.leave(this.#opened.context.clock);
     if (isLive) this.#opened?.slots.leave(live);
     if (isLive && live.work.secrets !== undefined) this.#opened?.directories.dropSecrets(live.attempt);
     return isLive;
@@ -409,8 +400,4 @@ class CommandsBackend implements Backend {
   #complain(error: unknown, message: string): void {
     this.#opened?.context.logger.warn({ error: asError(error).message }, message);
   }
-}
-
-function never(why: string): LaunchAnswer {
-  return { kind: 'refused', retryable: false, why };
 }

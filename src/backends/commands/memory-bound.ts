@@ -1,7 +1,8 @@
-import type { Outcome } from '../../model/index.ts';
+import type { Clock, Outcome } from '../../model/index.ts';
 import type { MemoryGroup } from '../../process/index.ts';
 
 const MIB = 1024 * 1024;
+const LEAVES_WITHIN_MS = 100;
 /** A little above its bound at one look there may be what is given back soon; so much above it one look is enough. */
 const FAR_ABOVE = 1.25;
 const LOOKS_ABOVE = 2;
@@ -38,7 +39,12 @@ export class MemoryBound {
     return { kind: 'memory', note: `out of memory: it held ${most} of the ${limit} it was granted, and was ${by}` };
   }
 
-  /** Nothing of the attempt lives: its group goes. False while the kernel still counts somebody in it. */
+  /** Nothing of the attempt lives: its group goes, a moment later where the kernel has not let go of who has ended. */
+  leave(clock: Clock): void {
+    if (!this.release()) clock.after(LEAVES_WITHIN_MS, () => this.release());
+  }
+
+  /** Takes its group away. False while the kernel still counts somebody in it. */
   release(): boolean {
     return this.#group?.remove() ?? true;
   }
