@@ -25,12 +25,22 @@ test('the index names every page', () => {
   expect(missing).toEqual([]);
 });
 
-test('the page on running has every command, in the order of --help', () => {
-  const { stdout } = spawnSync(process.execPath, [join(root, 'bin/heddle.cjs'), '--help'], {
+function helpOf(...command: readonly string[]): string {
+  const { stdout } = spawnSync(process.execPath, [join(root, 'bin/heddle.cjs'), ...command, '--help'], {
     encoding: 'utf8',
     env: { ...process.env, HEDDLE_SOURCE: '1' },
   });
-  const commands = [...stdout.slice(stdout.indexOf('Commands:')).matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name);
+  return stdout;
+}
+
+/** Names of the commands in the list of `--help`, which has a line for each. */
+function commandsOf(help: string): readonly string[] {
+  const list = help.slice(help.indexOf('Commands:'));
+  return [...list.matchAll(/^ {2}([a-z]+)/gm)].map(([, name = '']) => name).filter((name) => name !== 'help');
+}
+
+test('the page on running has every command, in the order of --help', () => {
+  const commands = commandsOf(helpOf());
   const rows = read('docs/running.md')
     .split('\n')
     .filter((line) => line.startsWith('| `'));
@@ -38,5 +48,18 @@ test('the page on running has every command, in the order of --help', () => {
   const told = rows.flatMap((row) => [...(row.split(' | ')[0] ?? '').matchAll(/`([a-z]+)/g)].map(([, name]) => name));
 
   expect(commands.length).toBeGreaterThan(10);
-  expect([...new Set(told)]).toEqual(commands.filter((name) => name !== 'help'));
+  expect([...new Set(told)]).toEqual(commands);
+});
+
+test('every --help fits a terminal of 80 columns, and the list has one line a command', () => {
+  const all = helpOf();
+  const machinery = ['exec', 'lane'];
+
+  const list = all.slice(all.indexOf('Commands:') + 'Commands:\n'.length, all.lastIndexOf('\n\n'));
+  expect(list.split('\n').filter((line) => !/^ {2}[a-z]+.* {2}\S/.test(line))).toEqual([]);
+  for (const command of commandsOf(all)) {
+    const help = helpOf(command);
+    expect(help.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    if (!machinery.includes(command)) expect(help).toMatch(/^Examples?:\n {2}heddle /m);
+  }
 });
