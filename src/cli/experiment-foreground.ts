@@ -153,7 +153,7 @@ async function conclude(
 
 function tellEnd({ context, command }: ExperimentForeground, view: ExperimentView, seconds: number): void {
   const { output } = context;
-  const { name, status, detail, counts, reused, changed, elsewhere, left } = view;
+  const { name, status, detail, counts, reused, changed, elsewhere, elsewherePids, left } = view;
   const state = detail === '' ? status : `${status} (${detail})`;
   const before = reused === 0 ? '' : `; ${reused} of them were done before`;
   output.say(
@@ -162,7 +162,9 @@ function tellEnd({ context, command }: ExperimentForeground, view: ExperimentVie
   if (changed > 0)
     output.say(`  ${changed} points have new results: the workflow makes another graph of them than it did before`);
   if (elsewhere > 0)
-    output.say(`  ${elsewhere} points are run by another process: heddle show ${name}${storeFlag(context)}`);
+    output.say(
+      `  ${elsewhere} points are run by ${elsewherePids.length === 0 ? 'another process' : `process ${elsewherePids.join(' and ')}`}; see: heddle show '${name}'${storeFlag(context)}`,
+    );
   if (!isFinal(status)) output.say(`  continue with: ${command}`);
   if (left > 0) output.say(`  ${left} points had failed or been cancelled before; again: ${command} --retry-failed`);
   else if (counts.failed > 0) output.say(`  again: ${command} --retry-failed`);
@@ -185,7 +187,12 @@ async function showTable(
     return;
   }
   const width = output.dataIsTerminal ? (process.stdout.columns ?? 80) : Infinity;
-  await output.data(experimentTableText(await handle.table(), { width }).text);
+  const table = await handle.table();
+  await output.data(experimentTableText(table, { width }).text);
+  const { metric } = experiment;
+  const columns = [...table.results, ...table.parameters];
+  if (metric !== undefined && !columns.includes(metric.path))
+    output.say(`warning: the metric '${metric.path}' is no column; there are ${columns.join(', ')}`);
 }
 
 async function tellReport(

@@ -14,9 +14,12 @@ import {
   loadYaml,
   parseParameters,
   pointsOf,
+  pointText,
   type Workflow,
 } from '../workflow/index.ts';
 import type { Origin } from './code-origin.ts';
+import type { Context } from './main.ts';
+import { printable } from './output.ts';
 import { watchParameters } from './watched-parameters.ts';
 
 /** What a FILE holds, ready to be started. */
@@ -129,6 +132,16 @@ interface ModuleParts {
   /** Given too, and left unread without a word. */
   readonly unwatched?: Readonly<Record<string, Json>>;
   readonly origin: Origin;
+}
+
+/** Says of an experiment's file that one point stands for all. */
+export function sayFirstPoint(context: Context, { experiment, parameters }: Loaded): void {
+  if (experiment === undefined) return;
+  const points = pointsOf(experiment, parameters);
+  const [first = {}] = points;
+  context.output.say(
+    `${printable(experiment.name)} is an experiment of ${points.size} points; this is of the first, ${printable(pointText(first))}`,
+  );
 }
 
 /** Builds the first point, so that what is wrong with the workflow is told before anything starts. */

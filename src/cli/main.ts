@@ -117,7 +117,14 @@ const COMMANDS: readonly Declared[] = [
     usage: 'plan <file>',
     help: 'what would run and what an earlier result stands for, and why; starts nothing',
     action: async () => (await import('./commands/plan.ts')).plan,
-    options: [parameterOption(), cacheOption(), ...traceOptions()],
+    options: [
+      parameterOption(),
+      cacheOption(),
+      option('--retry-failed', 'of an experiment: as heddle run would with it'),
+      option('--rerun', 'of an experiment: as heddle run would with it'),
+      option('--detail', 'of an experiment: with what becomes of each job of the points that run'),
+      ...traceOptions(),
+    ],
   },
   {
     usage: 'accept <target> [jobs...]',

@@ -23,7 +23,7 @@ export interface NewRun {
 /** Stores a run and starts it. */
 export async function startRun(loop: EngineLoop, { id, graph, settings, mayBegin }: NewRun): Promise<void> {
   const { core } = loop;
-  const { name = graph.name, fingerprint = '', experiment = '', point = '', ...kept } = settings;
+  const { name = graph.name, fingerprint = '', experiment = '', point = '', beside, ...kept } = settings;
   const run = newRunState(core, id, name, kept);
   await loop.inSlices(addSegment(core, run, graph, loop.options.defaultBackends));
   openJobs(run, 0);
@@ -47,6 +47,7 @@ export async function startRun(loop: EngineLoop, { id, graph, settings, mayBegin
       settings: JSON.stringify(kept),
       experiment,
       point,
+      ...(beside === undefined ? {} : { beside }),
     },
     graph,
   );

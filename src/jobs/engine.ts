@@ -75,6 +75,8 @@ export interface RunOptions extends RunSettings {
   /** The experiment it is a point of, and which point: `runExperiment` says both. */
   readonly experiment?: string;
   readonly point?: string;
+  /** The runs of the point that are known of: with any other there it is not started (STATE_CONFLICT, `details.taken`). */
+  readonly beside?: readonly RunId[];
 }
 
 /**

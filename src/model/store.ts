@@ -248,7 +248,13 @@ export interface Store extends AsyncDisposable {
   deleteRun(run: RunId): Promise<void>;
 }
 
-export type NewRun = Omit<RunRow, 'owner' | 'epoch' | 'seq'>;
+export type NewRun = Omit<RunRow, 'owner' | 'epoch' | 'seq'> & {
+  /**
+   * The runs of its point that are known of. With any other there it is refused (STATE_CONFLICT, `details.taken` names the other), so
+   * that of two processes that start a point at one moment only one does.
+   */
+  readonly beside?: readonly RunId[];
+};
 
 /** Who owns a run is alive or not: what a store needs to know to hand a run over. */
 export interface OwnerRecord {

@@ -11,7 +11,7 @@ import {
   type RunId,
   type RunRow,
 } from '../model/index.ts';
-import { fittingGround, filterRuns, notYours, runExists, runNotFound, runOwned } from './store-rules.ts';
+import { fittingGround, filterRuns, notYours, pointTaken, runExists, runNotFound, runOwned } from './store-rules.ts';
 
 /** What of a run both memory stores keep. */
 export interface KeptRun {
@@ -63,7 +63,12 @@ export class MemoryRuns<Kept extends KeptRun> {
 
   create(run: NewRun, graph: Graph, owner: OwnerId): void {
     if (this.#runs.has(run.id)) throw runExists(run.id);
-    this.#runs.set(run.id, this.#make({ row: { ...run, owner, epoch: 1, seq: 0 }, graph: [graph], loose: 0 }));
+    const { beside, ...row } = run;
+    if (beside !== undefined && row.experiment !== '')
+      for (const [id, { row: other }] of this.#runs)
+        if (other.experiment === row.experiment && other.point === row.point && !beside.includes(id))
+          throw pointTaken(id, row.experiment);
+    this.#runs.set(run.id, this.#make({ row: { ...row, owner, epoch: 1, seq: 0 }, graph: [graph], loose: 0 }));
   }
 
   /** @throws {HeddleError} RUN_NOT_FOUND */

@@ -1,5 +1,6 @@
-import type { ExperimentRow, NewRun, OwnerId } from '../model/index.ts';
+import type { ExperimentRow, NewRun, OwnerId, RunId } from '../model/index.ts';
 import type { Statements } from './connection.ts';
+import { pointTaken } from './store-rules.ts';
 
 /** Adds the row of a run, owned at epoch 1; returns its key. */
 export function insertRun(
@@ -25,4 +26,16 @@ export function insertExperiment(statements: Statements, experiment: ExperimentR
   statements
     .get('INSERT OR REPLACE INTO experiments VALUES (?, ?, ?, ?, ?)')
     .run(name, createdAt, updatedAt, wish, settings);
+}
+
+/**
+ * Refuses a run whose point has another one than those it knows of; one that is still being written counts too.
+ *
+ * @throws {HeddleError} STATE_CONFLICT
+ */
+export function refuseBeside(statements: Statements, { experiment, point, beside }: NewRun): void {
+  if (beside === undefined || experiment === '') return;
+  const sql = "SELECT id FROM runs WHERE experiment = ? AND point = ? AND experiment <> '' AND state <> 'deleting'";
+  const other = statements.rows(sql, experiment, point).find(([id]) => !beside.includes(id as RunId));
+  if (other !== undefined) throw pointTaken(other[0] as RunId, experiment);
 }

@@ -149,6 +149,8 @@ export const MIGRATIONS: readonly string[] = [
     state TEXT NOT NULL,
     sha256 TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;`,
+  // The runs of one point: looked for whenever one is started.
+  `CREATE INDEX runs_by_point ON runs (experiment, point) WHERE experiment <> '';`,
 ];
 
 /** Tables whose rows belong to a run: their keys, and how many rows go in one slice of a removal. */

@@ -13,7 +13,7 @@ import {
 } from './commit-packing.ts';
 import { type ConnectionOptions, connectWriter, Statements } from './connection.ts';
 import { type GraphPart, graphParts } from './graph-format.ts';
-import { insertExperiment, insertRun } from './run-inserts.ts';
+import { insertExperiment, insertRun, refuseBeside } from './run-inserts.ts';
 import { isOwnerAlive, type KeptOwner, type OwnerJudge, remedyFor } from './ownership.ts';
 import { keptOwner, livingOwner } from './owner-rows.ts';
 import { LAST_SEQ, type StoredValueRow, valueColumns } from './rows.ts';
@@ -120,6 +120,7 @@ export class SqliteWriter {
   addRun(run: NewRun, parts: readonly GraphPart[], areAll: boolean): number {
     return this.transaction(() => {
       if (this.#statements.row('SELECT 1 FROM runs WHERE id = ?', run.id) !== undefined) throw runExists(run.id);
+      refuseBeside(this.#statements, run);
       const state = areAll ? 'ready' : 'writing';
       const key = insertRun(this.#statements, run, { state, owner: this.#self });
       this.#putParts(key, 0, parts);

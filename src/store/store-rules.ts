@@ -63,6 +63,14 @@ export function runExists(run: RunId): HeddleError {
   return new HeddleError('STATE_CONFLICT', `the run ${run} is in this store already`, { details: { run } });
 }
 
+/** The error for starting a point of an experiment that somebody else has started. */
+export function pointTaken(taken: RunId, experiment: string): HeddleError {
+  return new HeddleError('STATE_CONFLICT', `the run ${taken} is of the same point of experiment '${experiment}'`, {
+    details: { taken, experiment },
+    hint: `heddle show ${taken} says how it stands`,
+  });
+}
+
 /** The error for removing a run somebody works on. */
 export function runOwned(run: RunId, owner: OwnerId, remedy?: string): HeddleError {
   return new HeddleError('RUN_OWNED', `the run ${run} is owned by ${owner}, which is alive`, {

@@ -3,7 +3,7 @@ import { extname } from 'node:path';
 import { type Graph, joinSegments, type Status } from '../../model/index.ts';
 import { type GraphFormat, renderGraph, type StateOf } from '../../workflow/index.ts';
 import { findRun, openForReading } from '../find-run.ts';
-import { type LoadFlags, loadWorkflow } from '../load-workflow.ts';
+import { type LoadFlags, loadWorkflow, sayFirstPoint } from '../load-workflow.ts';
 import type { Context } from '../main.ts';
 import { writeTo } from '../write-to.ts';
 
@@ -27,7 +27,11 @@ interface Found {
 
 /** A run's id never looks like a file's name. Of a run the nodes say how they stand. */
 async function graphOf(context: Context, target: string, flags: LoadFlags): Promise<Found> {
-  if (existsSync(target) || extname(target) !== '') return { graph: (await loadWorkflow(target, flags)).graph };
+  if (existsSync(target) || extname(target) !== '') {
+    const loaded = await loadWorkflow(target, flags);
+    sayFirstPoint(context, loaded);
+    return { graph: loaded.graph };
+  }
   await using store = await openForReading(context);
   const { row } = await findRun(store, target);
   const states = new Map<number, Status>();

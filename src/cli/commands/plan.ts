@@ -5,19 +5,22 @@ import { storeDirectory, storeIfThere } from '../find-run.ts';
 import { type LoadFlags, loadWorkflow } from '../load-workflow.ts';
 import type { Context } from '../main.ts';
 import { printable } from '../output.ts';
+import type { PlanExperimentFlags } from './plan-experiment.ts';
 
 /** Upstream jobs named on one line. */
 const NAMED = 4;
 const LINES_AT_ONCE = 1000;
 
-export interface PlanFlags extends LoadFlags {
-  /** Whether earlier results are taken, whatever the tasks say. */
-  readonly cache?: 'on' | 'off';
-}
+export interface PlanFlags extends LoadFlags, PlanExperimentFlags {}
 
 /** Says what would run, what an earlier result stands for, in an order that is possible, and why. Starts nothing. */
 export async function plan(context: Context, [file = '']: readonly string[], flags: PlanFlags): Promise<number> {
-  const { graph, origin } = await loadWorkflow(file, flags);
+  const loaded = await loadWorkflow(file, flags);
+  const { graph, origin, experiment } = loaded;
+  if (experiment !== undefined) {
+    const { planExperimentFile } = await import('./plan-experiment.ts');
+    return planExperimentFile(context, { ...loaded, experiment }, flags);
+  }
   // What depends on a value, no list of jobs can say.
   const hasControls = graph.definitions.some(({ kind }) => kind === 'control');
   if (hasControls || mayReuse(graph) || flags.cache === 'on')

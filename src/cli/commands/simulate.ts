@@ -1,7 +1,7 @@
 import { textAt } from '../../model/index.ts';
 import { type SimulatedRun, simulateGraph } from '../../simulation/index.ts';
 import { type Fact, factsText } from '../facts.ts';
-import { type LoadFlags, loadWorkflow } from '../load-workflow.ts';
+import { type LoadFlags, loadWorkflow, sayFirstPoint } from '../load-workflow.ts';
 import type { Context } from '../main.ts';
 import { type Column, renderTable } from '../output.ts';
 import { formatDuration } from '../units.ts';
@@ -23,7 +23,9 @@ export async function simulate(
   [file = '']: readonly string[],
   flags: LoadFlags & { readonly cores?: readonly number[] },
 ): Promise<number> {
-  const { graph } = await loadWorkflow(file, flags);
+  const loaded = await loadWorkflow(file, flags);
+  const { graph } = loaded;
+  sayFirstPoint(context, loaded);
   const runs: SimulatedRun[] = [];
   for (const cores of flags.cores ?? []) runs.push(await simulateGraph(graph, cores));
   const [first] = runs;

@@ -1,20 +1,17 @@
 import { portableGraph } from '../../calls/index.ts';
 import type { Engine, RunHandle, RunningJob } from '../../jobs/index.ts';
-import { asError, type Detail, type Graph, HeddleError, isFinal, type RunId, type Status } from '../../model/index.ts';
+import { asError, type Graph, HeddleError, isFinal, type OwnerRecord, type RunId } from '../../model/index.ts';
 import { graphFingerprint } from '../fingerprint.ts';
 import type { Experiment, PointResult } from './experiment.ts';
-import type {
-  ExperimentCounts,
-  ExperimentPlace,
-  ExperimentView,
-  PointEvent,
-  RunExperimentOptions,
-} from './experiment-options.ts';
+import type { ExperimentCounts, ExperimentPlace, ExperimentView, PointEvent } from './experiment-options.ts';
 import { bestOf, type ExperimentTable, type PointRow, readExperimentTable, readResult } from './experiment-table.ts';
 import { mayOpen } from './how-many-open.ts';
 import { type KnownRun, pointKey, pointText, settingsOf } from './known-runs.ts';
 import type { Param } from './param.ts';
 import type { ParamSpace } from './param-space.ts';
+import { decidePoint } from './point-decision.ts';
+import { isOfThePoint, type NewPoint, type OpenPoint, type PointState, runSettings } from './point-parts.ts';
+import { otherOwner, PointsElsewhere, takenBy } from './points-elsewhere.ts';
 
 /** What is made before a point is run. @internal */
 export interface ExperimentParts extends ExperimentPlace {
@@ -22,13 +19,6 @@ export interface ExperimentParts extends ExperimentPlace {
   /** With parameters that are the same for all, and replicas. */
   readonly space: ParamSpace;
   readonly known: ReadonlyMap<string, readonly KnownRun[]>;
-}
-
-/** What is known of a point that has been looked at. */
-interface PointState {
-  readonly status: Status;
-  readonly detail: Detail;
-  readonly run: RunId | undefined;
 }
 
 /** A point, and how it stands. */
@@ -52,7 +42,8 @@ export class ExperimentHandle<P extends object = Param> {
   readonly #pinned: Record<string, RunId> = {};
   readonly #ending: Set<Promise<void>> = new Set();
   readonly #fed: Promise<void>;
-  #tally = { reused: 0, left: 0, changed: 0, elsewhere: 0 };
+  readonly #elsewhere: PointsElsewhere = new PointsElsewhere();
+  #tally = { reused: 0, left: 0, changed: 0 };
   /** What was asked here. `stopped`: the engine has been shut down. */
   #wish: '' | 'paused' | 'cancelled' | 'stopped' = '';
   #wake: () => void = () => undefined;
@@ -69,7 +60,11 @@ export class ExperimentHandle<P extends object = Param> {
 
   view(): ExperimentView {
     const counts = this.counts();
-    return { name: this.name, ...this.#statusOf(counts), size: this.size, counts, ...this.#tally };
+    const { size: elsewhere, pids: elsewherePids } = this.#elsewhere;
+    return {
+      ...{ name: this.name, ...this.#statusOf(counts), size: this.size, counts, ...this.#tally },
+      ...{ elsewhere, elsewherePids },
+    };
   }
 
   counts(): ExperimentCounts {
@@ -98,6 +93,7 @@ export class ExperimentHandle<P extends object = Param> {
   async wait(): Promise<ExperimentView> {
     await this.#fed;
     while (this.#ending.size > 0) await Promise.all(this.#ending);
+    await this.#settleElsewhere();
     return this.view();
   }
 
@@ -221,7 +217,7 @@ export class ExperimentHandle<P extends object = Param> {
     }
   }
 
-  async #take(point: Param, key: string): Promise<void> {
+  async #take(point: Param, key: string, fresh: readonly KnownRun[] = []): Promise<void> {
     const { experiment, known, options } = this.#parts;
     let graph: Graph;
     try {
@@ -231,23 +227,25 @@ export class ExperimentHandle<P extends object = Param> {
       return;
     }
     const fingerprint = graphFingerprint(graph);
+    const { retryFailed, rerun } = options;
     const runs = known.get(key) ?? [];
-    const same = options.rerun === true ? [] : runs.filter((run) => run.fingerprint === fingerprint);
-    const done = same.find(({ status }) => status === 'done');
-    if (done !== undefined) {
-      if (done !== runs[0]) this.#pinned[key] = done.id;
-      this.#tally.reused += 1;
-      this.#settle(key, { status: 'done', detail: '', run: done.id });
-      this.#tell({ kind: 'reused', parameters: point, run: done.id, status: 'done', detail: '' });
-      return;
+    const decision = decidePoint({ fingerprint, known: runs, fresh, retryFailed, rerun });
+    if (decision.action === 'start') {
+      const beside = [...fresh, ...runs].map(({ id }) => id);
+      return this.#start(point, key, { graph, fingerprint, isChanged: decision.isChanged, fresh, beside });
     }
-    const [latest] = same;
-    if (latest !== undefined) return this.#goOn(point, key, latest);
-    const isChanged = options.rerun !== true && runs.some(({ status }) => status === 'done');
-    await this.#start(point, key, { graph, fingerprint, isChanged });
+    if (decision.action === 'reuse') return this.#reuse(point, key, decision);
+    await this.#goOn(point, key, { run: decision.run, mayRetry: decision.action === 'retry' });
   }
 
-  async #start(point: Param, key: string, { graph, fingerprint, isChanged }: NewPoint): Promise<void> {
+  #reuse(point: Param, key: string, { run, isNewest }: { readonly run: KnownRun; readonly isNewest: boolean }): void {
+    if (!isNewest) this.#pinned[key] = run.id;
+    this.#tally.reused += 1;
+    this.#settle(key, { status: 'done', detail: '', run: run.id });
+    this.#tell({ kind: 'reused', parameters: point, run: run.id, status: 'done', detail: '' });
+  }
+
+  async #start(point: Param, key: string, { graph, fingerprint, isChanged, fresh, beside }: NewPoint): Promise<void> {
     const { options } = this.#parts;
     let handle: RunHandle;
     try {
@@ -256,10 +254,13 @@ export class ExperimentHandle<P extends object = Param> {
         fingerprint,
         experiment: this.name,
         point: key,
+        beside,
         parameters: point,
         ...runSettings(options, graph),
       });
     } catch (error) {
+      const taken = takenBy(error);
+      if (taken !== undefined) return this.#yieldTo(point, key, taken, fresh);
       if (!isOfThePoint(error)) throw error;
       this.#refuse(point, key, error);
       return;
@@ -269,34 +270,65 @@ export class ExperimentHandle<P extends object = Param> {
     this.#tell({ kind: 'started', parameters: point, run: handle.id, status: 'running', detail: '', isChanged });
   }
 
+  /** Somebody else began the point first; what has become of that is looked at. */
+  async #yieldTo(point: Param, key: string, taken: RunId, fresh: readonly KnownRun[]): Promise<void> {
+    const row = await this.#engine.store.run(taken);
+    if (row !== undefined) return this.#take(point, key, [row, ...fresh]);
+    // Its graph is still being written.
+    this.#leaveToOther(point, key, { id: taken, status: 'pending', detail: '' }, undefined);
+  }
+
   /** An unfinished run goes on; one that failed does where that was asked for. */
-  async #goOn(point: Param, key: string, run: KnownRun): Promise<void> {
+  async #goOn(
+    point: Param,
+    key: string,
+    { run: known, mayRetry }: { readonly run: KnownRun; readonly mayRetry: boolean },
+  ): Promise<void> {
     const { options } = this.#parts;
-    const about = { parameters: point, run: run.id, detail: run.detail };
+    const { store } = this.#engine;
+    // It may have ended, or have been taken up, since it was read.
+    const run = (await store.run(known.id)) ?? known;
+    if (run.status === 'done') return this.#reuse(point, key, { run, isNewest: true });
+    const other = await otherOwner(store, run.id);
+    if (other !== undefined) return this.#leaveToOther(point, key, run, other);
     const retries = isFinal(run.status);
-    if (retries && options.retryFailed !== true) {
+    if (retries && !mayRetry) {
       this.#tally.left += 1;
       this.#settle(key, { status: run.status, detail: run.detail, run: run.id });
       return;
     }
-    if (!retries && (await this.#isElsewhere(run))) {
-      this.#tally.elsewhere += 1;
-      this.#states.set(key, { status: run.status, detail: run.detail, run: run.id });
-      this.#tell({ kind: 'elsewhere', status: run.status, ...about });
-      return;
-    }
     await options.mayContinue?.(run);
-    const handle = await (retries ? this.#engine.retry(run.id) : this.#engine.resume(run.id));
+    let handle: RunHandle;
+    try {
+      handle = await (retries ? this.#engine.retry(run.id) : this.#engine.resume(run.id));
+    } catch (error) {
+      if (!HeddleError.is(error) || error.code !== 'RUN_OWNED') throw error;
+      return this.#leaveToOther(point, key, run, await otherOwner(store, run.id));
+    }
     // One that was paused and then left is paused still.
     if (handle.view().detail === 'paused') await handle.resume();
     this.#follow(point, key, handle);
-    this.#tell({ kind: retries ? 'retried' : 'resumed', status: 'running', ...about });
+    const kind = retries ? 'retried' : 'resumed';
+    this.#tell({ kind, status: 'running', parameters: point, run: run.id, detail: run.detail });
   }
 
-  async #isElsewhere(run: KnownRun): Promise<boolean> {
-    const { store } = this.#engine;
-    const owner = await store.ownerOf(run.id);
-    return owner?.alive === true && owner.owner !== store.owner;
+  #leaveToOther(
+    point: Param,
+    key: string,
+    { id: run, status, detail }: Pick<KnownRun, 'id' | 'status' | 'detail'>,
+    owner: OwnerRecord | undefined,
+  ): void {
+    this.#elsewhere.add(key, run, owner);
+    this.#states.set(key, { status, detail, run });
+    this.#tell({ kind: 'elsewhere', status, parameters: point, run, detail });
+  }
+
+  /** What others have ended while this ran stands for its point here too. */
+  async #settleElsewhere(): Promise<void> {
+    for await (const { key, run } of this.#elsewhere.ended(this.#engine.store)) {
+      if (run.status === 'done') this.#tally.reused += 1;
+      this.#settle(key, { status: run.status, detail: run.detail, run: run.id });
+    }
   }
 
   #follow(point: Param, key: string, handle: RunHandle): void {
@@ -354,30 +386,4 @@ export class ExperimentHandle<P extends object = Param> {
       );
     }
   }
-}
-
-interface OpenPoint {
-  readonly handle: RunHandle;
-  readonly parameters: Param;
-  readonly size: number;
-}
-
-interface NewPoint {
-  readonly graph: Graph;
-  readonly fingerprint: string;
-  readonly isChanged: boolean;
-}
-
-function runSettings(options: RunExperimentOptions, graph: Graph): object {
-  const { backend, onFailure, originOf } = options;
-  return {
-    ...(backend === undefined ? {} : { backend }),
-    ...(onFailure === undefined ? {} : { onFailure }),
-    ...(originOf === undefined ? {} : { origin: originOf(graph) }),
-  };
-}
-
-/** What is wrong with this point and says nothing of the others. */
-function isOfThePoint(error: unknown): boolean {
-  return HeddleError.is(error) && ['RESOURCES_IMPOSSIBLE', 'GRAPH_INVALID', 'VALUE_INVALID'].includes(error.code);
 }

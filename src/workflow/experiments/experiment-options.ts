@@ -60,6 +60,8 @@ export interface ExperimentView {
   readonly changed: number;
   /** Points that another process runs. */
   readonly elsewhere: number;
+  /** Those processes. */
+  readonly elsewherePids: readonly number[];
 }
 
 /** What there is to run an experiment with. @internal */

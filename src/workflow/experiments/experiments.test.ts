@@ -72,7 +72,17 @@ describe('runExperiment', () => {
     });
 
     expect(await handle.wait()).toEqual({
-      ...{ name: 'fluids', status: 'done', detail: '', size: 6, reused: 0, left: 0, changed: 0, elsewhere: 0 },
+      ...{
+        name: 'fluids',
+        status: 'done',
+        detail: '',
+        size: 6,
+        reused: 0,
+        left: 0,
+        changed: 0,
+        elsewhere: 0,
+        elsewherePids: [],
+      },
       counts: { done: 6, failed: 0, cancelled: 0, running: 0, pending: 0 },
     });
     expect(computed).toEqual([...square]);
@@ -213,6 +223,23 @@ describe('runExperiment', () => {
     // Not one run more than there are points.
     await using engine = await open();
     expect((await engine.runs({ experiment: 'fluids' })).length).toBe(6);
+  });
+
+  test.each([false, true])('two engines that begin at one moment begin each point once (rerun: %s)', async (rerun) => {
+    if (rerun) await run(experiment('fluids', fluid, square));
+    computed = [];
+    await using one = await open();
+    await using other = await open();
+    const what = experiment('fluids', fluid, square);
+
+    const handles = await Promise.all([one, other].map((engine) => runExperiment(engine, what, { ...inline, rerun })));
+    const views = await Promise.all(handles.map((handle) => handle.wait()));
+
+    expect(computed.length).toBe(6);
+    expect(views.every(({ counts, elsewhere }) => counts.done + elsewhere === 6)).toBe(true);
+    expect(views.map(({ counts }) => counts.done)).toContain(6);
+    const runs = await one.runs({ experiment: 'fluids' });
+    expect(runs.map(({ status }) => status)).toEqual(Array.from({ length: rerun ? 12 : 6 }, () => 'done'));
   });
 
   test('cancel, pause and resume mean all points, those to come too', async () => {

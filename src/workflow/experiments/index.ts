@@ -22,3 +22,4 @@ export { runExperiment } from './run-experiment.ts';
 export { latinHypercube, random, type SampleOptions, sobol } from './sampled-spaces.ts';
 export { type DataPath, spaceFromData, type SpaceDataOptions } from './space-data.ts';
 export { fromCsv, grid, list, product, union, zip } from './spaces.ts';
+export { planExperiment, type PlanExperimentOptions, type PlannedPoint } from './plan-experiment.ts';

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { fileLines, Sandbox } from './harness.ts';
 
@@ -23,6 +24,14 @@ function study(
 }
 
 const SQUARE = 'grid({ t: [0.5, 1], d: [1, 2] })';
+
+async function untilAsync(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await sleep(20);
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  await untilAsync(async () => isSo());
+}
 
 function computed(sandbox: Sandbox): readonly string[] {
   const path = join(sandbox.folder, 'computed.log');
@@ -75,6 +84,63 @@ describe('heddle run of an experiment', () => {
     expect(left.stderr).toContain('2 points had failed or been cancelled before');
     expect(computed(sandbox).length).toBe(6);
     expect((await sandbox.json<{ counts: object }>(['show', 'fluids'])).counts).toMatchObject({ done: 4, failed: 0 });
+  });
+
+  test('two that start it at one moment start each point once', async () => {
+    await using sandbox = new Sandbox();
+    const space = 'grid({ t: Array.from({ length: 40 }, (_, i) => i) })';
+    const file = sandbox.write('study.mjs', study(space, { body: 'await sleep(p.t % 3);' }));
+
+    const ended = await Promise.all([sandbox.run(['run', file]), sandbox.run(['run', file])]);
+
+    expect(ended.every(({ code }) => code === 0 || code === 4)).toBe(true);
+    expect(ended.some(({ code }) => code === 0)).toBe(true);
+    expect(computed(sandbox).length).toBe(40);
+    expect(new Set(computed(sandbox)).size).toBe(40);
+    expect((await sandbox.json<{ counts: object }>(['show', 'fluids'])).counts).toMatchObject({ done: 40 });
+  });
+
+  test('a second that comes later leaves what is run, and says who runs it', async () => {
+    await using sandbox = new Sandbox();
+    const body = "while (!existsSync('go')) await sleep(5);";
+    const file = sandbox.write('study.mjs', study(SQUARE, { body }));
+    const first = sandbox.start(['run', file]);
+    await until(() => computed(sandbox).length >= 1);
+    await untilAsync(async () => (await sandbox.run(['runs', 'fluids'])).stdout.split('\n').length > 4);
+
+    const second = await sandbox.run(['run', file]);
+    const planned = await sandbox.run(['plan', file]);
+    sandbox.write('go', '');
+
+    expect(second.code).toBe(4);
+    expect(second.stderr).toContain(`4 points are run by process ${first.process.pid}; see: heddle show 'fluids'`);
+    expect(planned.stderr).toContain('fluids: 4 elsewhere');
+    expect((await first.ended).code).toBe(0);
+    expect(computed(sandbox).length).toBe(4);
+  });
+
+  test('plan says of each point what becomes of it; graph and simulate are of the first', async () => {
+    await using sandbox = new Sandbox();
+    const options = "{ metric: 'energy.meen' }";
+    const body = 'if (p.t === 1) throw new Error();';
+    const file = sandbox.write('study.mjs', study('list([{ t: 0.5 }, { t: 1 }])', { body, options }));
+
+    const fresh = await sandbox.run(['plan', file]);
+    const run = await sandbox.run(['run', file]);
+    sandbox.write('study.mjs', study('list([{ t: 0.5 }, { t: 1 }, { t: 2 }])', { body, options }));
+    const later = await sandbox.run(['plan', file, '--detail']);
+    const json = await sandbox.json<{ points: { action: string }[]; counts: object }>(['plan', file, '--retry-failed']);
+    const graph = await sandbox.run(['graph', file]);
+
+    expect(fresh.stdout).toBe('run  t=0.5\nrun  t=1\n');
+    expect(run.stderr).toContain("warning: the metric 'energy.meen' is no column; there are energy.mean, energy.error");
+    expect(later.stdout.replaceAll(/r-[0-9a-z]{20}/g, 'r')).toMatch(
+      /^done in r {2}t=0\.5\nfailed in r \(left alone; --retry-failed\) {2}t=1\nrun {2}t=2\n {2}run +measure/,
+    );
+    expect(later.stderr).toContain('fluids: 1 run, 1 done, 1 left');
+    expect(json.points.map(({ action }) => action)).toEqual(['done', 'retry', 'run']);
+    expect(json.counts).toMatchObject({ done: 1, retry: 1, run: 1 });
+    expect(graph.stderr).toContain('fluids is an experiment of 3 points; this is of the first, t=0.5');
   });
 
   test('killed in the midst, the same command goes on: nothing that was done is done again', async () => {
