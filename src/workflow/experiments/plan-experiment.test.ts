@@ -60,11 +60,11 @@ test.each([1, 2, 3, 4])('what a plan says is what a run then does, after any his
   const draw = seededStream(seed, 'plan');
   const chance = (probability: number): boolean => draw.uniform() < probability;
   const seen = new Set<string>();
-  for (let step = 0; step < 8; step += 1) {
+  for (let step = 0; step < 20; step += 1) {
     const what = versions[chance(0.7) ? 0 : 1] as Experiment;
-    const options = { retryFailed: chance(0.4), rerun: chance(0.15) };
+    const options = { retryFailed: chance(0.4), rerun: chance(0.3) };
     const bad = new Set([1, 2, 3, 4, 5, 6].filter(() => chance(0.25)));
-    const held = new Set([1, 2, 3, 4, 5, 6].filter(() => chance(step === 7 ? 0 : 0.2)));
+    const held = new Set([1, 2, 3, 4, 5, 6].filter(() => chance(step === 19 ? 0 : 0.2)));
     failing = ({ t }) => bad.has(t);
     gate = Promise.withResolvers<never>();
     gate.promise.catch(() => undefined);
@@ -91,7 +91,7 @@ test.each([1, 2, 3, 4])('what a plan says is what a run then does, after any his
       .map((each) => `${each.action} ${pointText(each.parameters)}`);
     expect(did.filter((each) => each !== '').toSorted()).toEqual(said.toSorted());
   }
-  expect([...seen]).toEqual(expect.arrayContaining(['run', 'done']));
+  expect([...seen]).toEqual(expect.arrayContaining(['run', 'done', 'continue', 'retry']));
 });
 
 /** Resolves when nothing but calls that hold is left. */
