@@ -165,12 +165,14 @@ export const ItemEditor: typeof Heddle.ItemEditor = later('ItemEditor');
 export const ItemPart: typeof Heddle.ItemPart = later('ItemPart');
 export const ItemView: typeof Heddle.ItemView = later('ItemView');
 export const localExecutor: typeof Heddle.localExecutor = later('localExecutor');
+export const loadYaml: typeof Heddle.loadYaml = later('loadYaml');
 export const makeParser: typeof Heddle.makeParser = later('makeParser');
 export const manageExecution: typeof Heddle.manageExecution = later('manageExecution');
 export const QueueItem: typeof Heddle.QueueItem = later('QueueItem');
 export const run: typeof Heddle.run = later('run');
 export const RuntimeManager: typeof Heddle.RuntimeManager = later('RuntimeManager');
 export const scope: typeof Heddle.scope = later('scope');
+export const workflowFromYaml: typeof Heddle.workflowFromYaml = later('workflowFromYaml');
 export const WorkflowManager: typeof Heddle.WorkflowManager = later('WorkflowManager');
 
 export const Param: typeof Heddle.Param = later('Param', loadExperiments);

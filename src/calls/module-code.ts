@@ -107,6 +107,7 @@ const RACY_MS = 50;
 function readModule(path: string): ModuleFacts | undefined {
   const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
   if (stat?.isFile() !== true) return undefined;
+  // oxlint-disable-next-line no-restricted-globals -- compared with the times of a file, which are of the system's clock
   const isYoung = performance.timeOrigin + performance.now() - Number(stat.ctimeMs) < RACY_MS;
   const identity = isYoung ? '' : `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`;
   const earlier = known.get(path);

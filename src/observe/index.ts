@@ -5,7 +5,7 @@ export { type AttemptUsage, readUsage, type RunUsage, type UsageLine, usageOf } 
 export type { NotifyEvent, NotifyMessage } from './notify/message.ts';
 export { notify, type NotifyOptions } from './notify/notifier.ts';
 export type { SendLimits } from './notify/sender.ts';
-export { asItIs, type Redact } from './redact.ts';
+export type { Redact } from './redact.ts';
 export { exportCsv } from './exports/csv.ts';
 export type { CrateContent, CrateFile } from './exports/crate-files.ts';
 export { crateMetadata } from './exports/crate-metadata.ts';

@@ -279,11 +279,6 @@ export function currentRecorder(task: string): Recorder {
   });
 }
 
-/** Whether a workflow function runs now. */
-export function isRecording(): boolean {
-  return current !== undefined;
-}
-
 /** Runs a workflow function with a recorder in place. */
 export function recorded<Result>(recorder: Recorder, build: () => Result): Result {
   const outer = current;

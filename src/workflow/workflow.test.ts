@@ -314,7 +314,7 @@ test('a value inside quotes is refused where the template is written', () => {
 
 test.each<[string, Parameters<typeof command>[1], string, string]>([
   ['cpus 0', { run: () => sh`x`, resources: { cpus: 0 } }, 'RESOURCES_IMPOSSIBLE', "resources of 'c': cpus can't be 0"],
-  ['half a gpu', { run: () => sh`x`, resources: { gpus: 0.5 } }, 'RESOURCES_IMPOSSIBLE', 'gpus'],
+  ['one gpu and a half', { run: () => sh`x`, resources: { gpus: 1.5 } }, 'RESOURCES_IMPOSSIBLE', 'gpus'],
   [
     'unreadable memory',
     { run: () => sh`x`, resources: { memory: '8 apples' } },

@@ -17,9 +17,9 @@ import {
 } from '../../model/index.ts';
 import { type Launcher, type LauncherAnswer, MemoryKills, sharesGroup } from '../../process/index.ts';
 import { cutShellsWord, readClaim, readExitRecord, writeFence } from '../workdir/index.ts';
+import { CAPABILITIES, never } from './capabilities.ts';
 import { clear, type Ender, endRemains, redactThen } from './ending.ts';
 import { type End, judgeEnd } from './judge.ts';
-import { CAPABILITIES, never } from './capabilities.ts';
 import { shortest } from './launcher-pool.ts';
 import { LiveAttempt } from './live-attempt.ts';
 import { type CommandsOptions, type Machinery, openMachinery } from './machinery.ts';
@@ -30,7 +30,7 @@ export function commandsBackend(options: CommandsOptions = {}): Backend {
   return new CommandsBackend(options);
 }
 
-/** Between two looks at an attempt of an earlier engine. */
+/** Between looks at an attempt of an earlier engine. */
 const ADOPTED_LOOK_MS = 100;
 /** Launchers that died before taking one order, before we stop believing in the next. */
 const MAX_MOVES = 3;
@@ -322,8 +322,7 @@ class CommandsBackend implements Backend {
     if (live !== undefined) return { kind: 'running', phase: live.answered ? 'staging-out' : 'active' };
     if (work.kind !== 'command' || directory === '') return { kind: 'gone', why: 'it never was a command here' };
     const found = lookInto(directory, attempt);
-    if (found.kind === 'never') return { kind: 'gone', why: found.why };
-    return this.#adopt(query, work, found);
+    return found.kind === 'never' ? { kind: 'gone', why: found.why } : this.#adopt(query, work, found);
   }
 
   /** Takes over an attempt of an earlier engine: collects its end, waits for it, or ends what is left of it. */
@@ -332,12 +331,10 @@ class CommandsBackend implements Backend {
     work: LiveAttempt['work'],
     found: Exclude<Found, { readonly kind: 'never' }>,
   ): Promise<RecoverAnswer> {
-    const { attempt, directory, limits } = query;
+    const { attempt, directory, limits, redactor, grant } = query;
     const order = { attempt, fence: query.fence, directory, kind: 'shell' } as const;
-    const { redactor } = query;
-    const { cpus, memoryBytes } = query.grant;
-    const { memory } = this.#use().boundOf(attempt, memoryBytes, true);
-    const common = { attempt, directory, work, limits, order, cpus, memory, redactor };
+    const { memory } = this.#use().boundOf(attempt, grant.memoryBytes, true);
+    const common = { attempt, directory, work, limits, order, cpus: grant.cpus, memory, redactor };
     const live = new LiveAttempt({ ...common, of: query, now: this.#now() });
     this.#live.set(attempt, live);
     this.#use().slots.hold(live);

@@ -35,7 +35,7 @@ export interface Machinery {
   readonly pool: LauncherPool;
   readonly watch: Watch;
   /** How much memory an attempt may take, by what it was granted. `again`: an earlier engine has begun it. */
-  boundOf(attempt: string, memoryBytes: number | undefined, again?: true): BoundMemory;
+  readonly boundOf: (attempt: string, memoryBytes: number | undefined, again?: true) => BoundMemory;
 }
 
 /** An attempt's bound, and where it enters the group that keeps it to that. */

@@ -39,7 +39,7 @@ export async function accept(
     ...(wanted.jobs === undefined ? {} : { jobs: wanted.jobs }),
     ...(wanted.run === undefined ? {} : { run: wanted.run }),
   });
-  return report(context, wanted, accepted);
+  return await report(context, wanted, accepted);
 }
 
 async function ofFile(file: string, names: readonly string[], flags: LoadFlags): Promise<Wanted> {

@@ -3,8 +3,6 @@ import type { EnginePlace } from '../engine-options.ts';
 import { Reuser, type ReuserOptions } from './reuser.ts';
 
 export { type AcceptedJob, type AcceptOptions, acceptResults } from './accepting.ts';
-export { CodeBook } from './code-book.ts';
-export { type Described, describeTask, type ReadyTask, withoutPlaces } from './components.ts';
 export { type CacheExplanation, explainCache, reusedFrom } from './explaining.ts';
 export { mayReuse } from './graph-nodes.ts';
 export { type PlannedJob, type PlanOptions, planGraph } from './planning.ts';

@@ -163,7 +163,7 @@ describe('run() in a program', () => {
 describe('parsers', () => {
   test('are composed of others, each of which stays what it is', () => {
     const site = makeParser('site', []).option('--queue <name>', 'where to wait');
-    const one = makeParser('/home/me/one.ts', [site]).option('--a', 'of one');
+    const one = makeParser('/srv/one.ts', [site]).option('--a', 'of one');
     const other = makeParser('other', [site]).option('--b', 'of the other');
 
     expect([site, one, other].map(({ options }) => options.map(({ long }) => long))).toEqual([

@@ -229,7 +229,7 @@ export class World {
   #codeOf(module: number): readonly number[] {
     const { packages } = this.#spec.modules[module] as WorldSpec['modules'][number];
     return [
-      ...[...this.#closure(module)].sort().map((helper) => this.#helpers[helper] as number),
+      ...[...this.#closure(module)].sort((a, b) => a - b).map((helper) => this.#helpers[helper] as number),
       ...packages.map((each) => this.#packages[each] as number),
     ];
   }

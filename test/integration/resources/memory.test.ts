@@ -18,7 +18,7 @@ async function run(line: string, options: SubprocessJobOptions): Promise<unknown
   await using engine = await Engine.open();
   const job = new SubprocessJob(['sh', '-c', line], options);
   engine.submit(job);
-  return failureOf(job);
+  return await failureOf(job);
 }
 
 describe.skipIf(!canLimit('memory', 'bounds on memory by the kernel'))('where the kernel bounds memory', () => {
