@@ -17,6 +17,7 @@ export const ERROR_CODES = {
   TRACE_INVALID: { exit: 2, http: 422, retryable: false },
   PARAMETER_INVALID: { exit: 2, http: 422, retryable: false },
   TEMPLATE_INVALID: { exit: 2, http: 422, retryable: false },
+  PUBLISH_CONFLICT: { exit: 1, http: 409, retryable: false },
   PLACEHOLDER_USED: { exit: 2, http: 422, retryable: false },
   RESOURCES_IMPOSSIBLE: { exit: 2, http: 422, retryable: false },
   SECRET_MISSING: { exit: 2, http: 422, retryable: false },

@@ -1,6 +1,14 @@
 import { lstatSync, readdirSync, readFileSync, realpathSync, type Stats } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
-import { type FileHasher, type FileIdentity, isInside, publishFile, safeRelativePath } from '../../files/index.ts';
+import {
+  claimPublished,
+  type FileHasher,
+  type FileIdentity,
+  isInside,
+  type Publisher,
+  publishFile,
+  safeRelativePath,
+} from '../../files/index.ts';
 import {
   asError,
   type CommandOutput,
@@ -44,8 +52,8 @@ export async function collectOutputs(collection: Collection): Promise<Outcome> {
     return { kind: 'ok', value: { codec: 'json', json: JSON.stringify({ outputs: Object.fromEntries(found) }) } };
   } catch (error) {
     if (!HeddleError.is(error)) throw error;
-    const { name, message, code } = error;
-    return { kind: 'error', error: { name, message, code } };
+    const { name, message, code, hint } = error;
+    return { kind: 'error', error: { name, message, code, ...(hint === undefined ? {} : { hint }) } };
   }
 }
 
@@ -138,12 +146,25 @@ function parseJson(text: string, spec: OutputSpec): Json {
   }
 }
 
-async function publish({ directory, outputs, project, tag }: Collection): Promise<void> {
+async function publish({ directory, outputs, store, project, tag }: Collection): Promise<void> {
+  const paths = outputs.flatMap(({ publish: path }) => path ?? []);
+  if (paths.length === 0) return;
+  const publisher = publisherOf(directory, store);
+  if (publisher !== undefined) claimPublished(publisher, paths);
   for (const spec of outputs) {
     if (spec.publish === undefined) continue;
     const from = realpathSync(join(directory, spec.path));
     await publishFile(from, { root: join(project, 'results'), path: spec.publish, tag });
   }
+}
+
+/** `work/<run>/<shard>/<name>-<index>.<fence>`, below the store. */
+const ATTEMPT = /^(work\/[^/]+)\/\d+\/(.+)\.\d+$/;
+
+/** Whose attempt works in a directory; undefined outside a store's own. */
+function publisherOf(directory: string, store: string): Publisher | undefined {
+  const [, folder, job] = store === '' ? [] : (ATTEMPT.exec(relative(store, directory)) ?? []);
+  return folder === undefined || job === undefined ? undefined : { folder: join(store, folder), job };
 }
 
 function refused(spec: OutputSpec, why: string): HeddleError {

@@ -1,7 +1,8 @@
-import { existsSync, statSync } from 'node:fs';
+import { hash } from 'node:crypto';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EngineApi, ReadyJob, Reuse, ReuseAnswer } from '../../engine/index.ts';
-import { publishFile } from '../../files/index.ts';
+import { claimPublished, publishFile } from '../../files/index.ts';
 import {
   asJobId,
   type Clock,
@@ -15,6 +16,7 @@ import {
   type Store,
   type Value,
 } from '../../model/index.ts';
+import { safeName } from '../attempt-directory.ts';
 import type { Described } from './components.ts';
 import type { ReadFile } from './file-hashes.ts';
 import { GraphNodes } from './graph-nodes.ts';
@@ -199,17 +201,21 @@ export class Reuser {
   /** What is published must lie where people look also when nothing ran: under a new path, or after it was removed. */
   async #publish(job: ReadyJob, task: TaskWithInputs, value: Value | undefined): Promise<void> {
     if (!job.payload.includes('"publish"')) return;
-    const { project } = this.#options;
+    const { project, directory } = this.#options;
     const { payload, value: valueOf } = task;
     const work = resolveWork({ kind: 'command', payload, environment: undefined, value: valueOf }, project);
     const specs: readonly OutputSpec[] = work.kind === 'command' ? work.outputs : [];
     const outputs = new Map<string, CommandOutput>(outputsOf(value));
     const root = join(project, 'results');
+    const publisher = { folder: join(directory, 'work', job.run), job: `${safeName(job.job)}-${job.index}` };
+    claimPublished(
+      publisher,
+      specs.flatMap(({ publish }) => publish ?? []),
+    );
     for (const { name, publish } of specs) {
       const output = outputs.get(name);
       if (publish === undefined || output === undefined) continue;
-      const there = statSync(join(root, publish), { throwIfNoEntry: false });
-      if (there?.size === output.file.size) continue;
+      if (isThere(join(root, publish), output)) continue;
       await publishFile(this.results.placeOf(output), { root, path: publish, tag: `${job.run}-${job.index}` });
     }
   }
@@ -338,4 +344,11 @@ function readyJob(run: RunId, { job, name }: FingerprintRow, nodes: GraphNodes):
     isReusable: true,
     mayReuse: false,
   };
+}
+
+/** Whether a published file is what it should be. Looked into only where the size is right. */
+function isThere(path: string, { file }: CommandOutput): boolean {
+  const there = statSync(path, { throwIfNoEntry: false });
+  if (there?.isFile() !== true || there.size !== file.size) return false;
+  return hash('sha256', readFileSync(path)) === file.sha256;
 }
