@@ -9,7 +9,7 @@ import { storeDirectory, storeFlag } from './find-run.ts';
 import { directoryOf, lastLines } from './job-record.ts';
 import type { Context } from './main.ts';
 import { printable } from './output.ts';
-import { countsText, showProgress } from './progress.ts';
+import { countsOfView, countsText, showProgress } from './progress.ts';
 import { TimeLeft } from './time-left.ts';
 import { formatDuration } from './units.ts';
 
@@ -166,7 +166,7 @@ async function report(
   const { output } = context;
   const state = view.detail === '' || isFinal(view.status) ? view.status : `${view.status} (${view.detail})`;
   const cached = (await engine.store.fingerprints?.countReused(handle.id)) ?? 0;
-  const counts = `${countsText(view.counts)}${cached === 0 ? '' : ` (${cached} cached)`}`;
+  const counts = `${countsText(countsOfView(view))}${cached === 0 ? '' : ` (${cached} cached)`}`;
   output.say(`${output.style('bold', handle.id)}  ${state}: ${counts} in ${formatDuration(seconds * 1000)}`);
   if (view.status === 'pending') output.say(`  continue with: ${resumeHint(context, handle)}`);
   if (view.status === 'failed') {

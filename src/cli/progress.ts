@@ -94,7 +94,7 @@ class LiveBlock implements Disposable {
       return head + cutMiddle(printable(job.job), width - head.length - phase.length - 1) + phase;
     });
     const more = running.length > shown.length ? [`  and ${running.length - shown.length} more`] : [];
-    return [head, countsText(view.counts), ...shown, ...more].map((line) => fit(line, width));
+    return [head, countsText(countsOfView(view)), ...shown, ...more].map((line) => fit(line, width));
   }
 
   #styled(line: string, index: number): string {
@@ -126,7 +126,7 @@ class PlainLines implements Disposable {
     return this.#clock.after(LINE_EVERY_MS, () => {
       const view = this.#source.view();
       const left = this.#source.leftMs();
-      const counts = countsText(view.counts);
+      const counts = countsText(countsOfView(view));
       if (counts !== this.#last)
         this.#output.say(left === undefined ? counts : `${counts}, about ${formatDuration(left)} left`);
       this.#last = counts;
@@ -135,16 +135,23 @@ class PlainLines implements Disposable {
   }
 }
 
+/** Jobs by status and, where there are any, nodes that no branch chose: those never became jobs. */
+export type RunCounts = Counts & { readonly skipped?: number };
+
 /** `12 done, 2 running, 88 pending`: statuses that hold no job are left out. */
-export function countsText(counts: Counts): string {
-  const parts = (['done', 'failed', 'cancelled', 'running', 'pending', 'created'] as const)
-    .filter((status) => counts[status] > 0)
+export function countsText(counts: RunCounts): string {
+  const parts = (['done', 'failed', 'cancelled', 'running', 'pending', 'created', 'skipped'] as const)
+    .filter((status) => (counts[status] ?? 0) > 0)
     .map((status) => `${counts[status]} ${status}`);
   return parts.length === 0 ? 'no jobs' : parts.join(', ');
 }
 
+export function countsOfView({ counts, skipped }: RunView): RunCounts {
+  return skipped === undefined ? counts : { ...counts, skipped };
+}
+
 function ended(view: RunView): number {
-  return view.counts.done + view.counts.failed + view.counts.cancelled;
+  return view.counts.done + view.counts.failed + view.counts.cancelled + (view.skipped ?? 0);
 }
 
 function percent(view: RunView): string {

@@ -85,7 +85,8 @@ function* graphText(graph: Graph, stateOf: StateOf): Generator<string, void> {
     const needs = [...edgesInto(graph, i)].map(({ from, ordered }) =>
       ordered ? `(${textAt(graph.names, from)})` : textAt(graph.names, from),
     );
-    const state = stateOf(i);
+    // What is a job of a run has left its first status, but for what no branch chose.
+    const state = stateOf(i) === 'created' ? 'skipped' : stateOf(i);
     const inside = words.get(i) ?? '';
     const braced = inside === '' ? textAt(graph.names, i) : `${textAt(graph.names, i)} {${inside}}`;
     const name = state === undefined ? braced : `${braced} [${state}]`;

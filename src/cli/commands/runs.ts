@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs';
-import { type Counts } from '../../engine/index.ts';
 import { openStoreForReading } from '../../jobs/index.ts';
 import { HeddleError, type RunRow, STATUSES, type Status, type Store } from '../../model/index.ts';
 import { systemClock } from '../../process/index.ts';
 import { type FoundRun, statusOf, storeDirectory } from '../find-run.ts';
 import type { Context } from '../main.ts';
 import { type Column, renderTable } from '../output.ts';
-import { countsText } from '../progress.ts';
+import { countsText, type RunCounts } from '../progress.ts';
 import { formatDuration, formatTime } from '../units.ts';
 import { experimentCells, experimentJson, type ExperimentSummary, summarizeExperiment } from '../experiment-summary.ts';
 
@@ -45,7 +44,7 @@ export async function runs(context: Context, [experiment]: readonly string[] = [
 
 interface RunSummary {
   readonly found: FoundRun;
-  readonly counts: Counts;
+  readonly counts: RunCounts;
 }
 
 function runCells({ found, counts }: RunSummary): readonly string[] {
@@ -89,16 +88,27 @@ async function summarize(store: Store, row: RunRow): Promise<RunSummary> {
   return { found: { row, owner: owner?.alive === true ? owner : undefined }, counts: await countsOf(store, row) };
 }
 
-/** How many jobs have each status; those without a row have not left their first one. */
-export async function countsOf(store: Store, row: RunRow): Promise<Counts> {
-  // A run is done when every job is: no need to count a million rows.
-  const stored = row.status === 'done' ? new Map<Status, number>([['done', row.size]]) : await store.counts(row.id);
+/** Above this a run that is done is taken at its word: counting a million rows would hold the listing up. */
+const COUNTED_JOBS = 200_000;
+
+/**
+ * How many jobs have each status, and how many nodes no branch chose: those have a row that is `created` still. What
+ * has no row has not left its first status.
+ */
+export async function countsOf(store: Store, row: RunRow): Promise<RunCounts> {
+  const isTaken = row.status === 'done' && row.size > COUNTED_JOBS;
+  const stored = isTaken ? new Map<Status, number>([['done', row.size]]) : await store.counts(row.id);
   const counts = Object.fromEntries(STATUSES.map((status) => [status, stored.get(status) ?? 0])) as Record<
     Status,
     number
   >;
   const known = STATUSES.reduce((sum, status) => sum + counts[status], 0);
-  return { ...counts, pending: counts.pending + Math.max(0, row.size - known) };
+  const { created: chosenByNone } = counts;
+  const rest = Math.max(0, row.size - known);
+  const isDone = row.status === 'done';
+  const skipped = chosenByNone + (isDone ? rest : 0);
+  const all = { ...counts, created: 0, pending: counts.pending + (isDone ? 0 : rest) };
+  return skipped === 0 ? all : { ...all, skipped };
 }
 
 export function statusText(found: FoundRun): string {
@@ -112,7 +122,7 @@ function tookText(row: RunRow): string {
 }
 
 /** A run as listings and `show --json` give it. */
-export function runJson(found: FoundRun, counts: Counts): Readonly<Record<string, unknown>> {
+export function runJson(found: FoundRun, counts: RunCounts): Readonly<Record<string, unknown>> {
   const { row, owner } = found;
   const { status, detail } = statusOf(found);
   const settings = JSON.parse(row.settings || '{}') as Record<string, unknown>;

@@ -158,7 +158,13 @@ function jobCells({ index, row }: Entry, jobs: RunJobs): readonly string[] {
 
 function rowStatus(row: JobRow): string {
   const { status, detail } = stateOf(row);
+  if (isSkipped(row)) return 'skipped';
   return detail === '' || detail === 'active' ? status : `${status} (${detail})`;
+}
+
+/** No branch chose it, or what it needs: it has a row, and never left its first status. */
+function isSkipped({ status }: JobRow): boolean {
+  return status === 'created';
 }
 
 function tookOf(row: Pick<JobRow, 'startedAt' | 'endedAt'>): string {
@@ -173,6 +179,7 @@ export function jobJson({ index, row }: Entry, jobs: RunJobs): Readonly<Record<s
     job,
     index,
     status: row.status,
+    ...(isSkipped(row) ? { skipped: true } : {}),
     reason: stateOf(row).detail,
     attempt: row.fence,
     backend: row.backend,

@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { giveBack, ownFolder } from '../../test/own-folder.ts';
-import { claimPublished } from './publish-claims.ts';
+import { giveBack, ownFolder } from '../../own-folder.ts';
+import { claimPublished } from '../../../src/files/index.ts';
 
 let folder = '';
 beforeEach(() => {
