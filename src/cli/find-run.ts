@@ -128,7 +128,11 @@ async function named(store: Store, text: string): Promise<RunRow> {
         .join(', ')}${matches.length > 3 ? ', ...' : ''}`,
     });
   }
-  throw new HeddleError('RUN_NOT_FOUND', `there is no run${text.startsWith('r-') ? '' : ' and no experiment'} '${text}' in this store`, { hint: nearRun(text, rows) });
+  throw new HeddleError(
+    'RUN_NOT_FOUND',
+    `there is no run${text.startsWith('r-') ? '' : ' and no experiment'} '${text}' in this store`,
+    { hint: nearRun(text, rows) },
+  );
 }
 
 function nearRun(text: string, rows: readonly RunRow[]): string {
