@@ -4,6 +4,8 @@ import { type Handle, handleMaker } from './handle.ts';
 import { definitionOf } from './policy.ts';
 import { currentRecorder, dataEdges, type NodeRecord } from './recorder.ts';
 
+const NOTHING: readonly string[] = [];
+
 type NoOutputs = Record<never, never>;
 
 /** A call that computes nothing, as a task. */
@@ -36,7 +38,7 @@ function builtin<Arguments extends readonly unknown[]>(
     return makeHandle(
       recorder.record({
         ...{ definition, payload: json, edges: dataEdges(scope.uses), expectedMs },
-        published: [],
+        published: NOTHING,
         isValueless: true,
       }),
     );

@@ -123,8 +123,21 @@ export class Recorder {
   }
 
   record(node: NewRecord): NodeRecord {
-    const own = { recorder: this, index: this.#records.length, name: undefined, scope: this.#scope };
-    const record: NodeRecord = { gathers: undefined, isValueless: false, ...node, ...own };
+    // Field by field: what is spread together takes twice the memory, and there may be a million.
+    const { definition, payload, edges, expectedMs, published, gathers, isValueless = false } = node;
+    const record: NodeRecord = {
+      recorder: this,
+      index: this.#records.length,
+      definition,
+      name: undefined,
+      scope: this.#scope,
+      gathers,
+      payload,
+      edges,
+      expectedMs,
+      published,
+      isValueless,
+    };
     this.#records.push(record);
     return record;
   }
@@ -162,8 +175,8 @@ export class Recorder {
     const builder = new GraphBuilder(this.workflow);
     const names = namesOf(this.#records);
     const publishers = new Map<string, string>();
-    this.#records.forEach((record, i) => {
-      const name = names[i] as string;
+    this.#records.forEach((record) => {
+      const name = names.next().value as string;
       const { definition, expectedMs } = record;
       const edges = record.edges.map(({ upstream, accept }): NewEdge => ({ from: upstream.index, accept }));
       builder.add(name, { definition, payload: payloadOf(record, name), edges, expectedMs });
@@ -184,8 +197,8 @@ export class Recorder {
     const names = namesOf(this.#records);
     const publishers = new Map<string, string>();
     const taken = new Set<string>();
-    const nodes = this.#records.map((record, i): BodyNode => {
-      const name = names[i] as string;
+    const nodes = this.#records.map((record): BodyNode => {
+      const name = names.next().value as string;
       if (taken.size === taken.add(name).size) throw twice(name, this.inside as string);
       for (const path of record.published) claim(publishers, path, name);
       const payload = payloadOf(record, name);
@@ -236,8 +249,15 @@ function claim(publishers: Map<string, string>, path: string, name: string): voi
 
 /** Edges that need the values of these. */
 export function dataEdges(uses: Iterable<NodeRecord>): RecordEdge[] {
-  return Array.from(uses, (upstream) => ({ upstream, accept: DATA_EDGE }));
+  // A list that grew by pushing would keep room for a dozen more.
+  return [...uses].map((upstream) => {
+    if (latest?.upstream !== upstream) latest = { upstream, accept: DATA_EDGE };
+    return latest;
+  });
 }
+
+/** Many nodes in a row that need one are ordinary: a million of them share an edge. */
+let latest: RecordEdge | undefined;
 
 /** @throws {HeddleError} GRAPH_INVALID when the value of something is wanted that has none */
 export function valueEdges(task: string, uses: Iterable<NodeRecord>): RecordEdge[] {
@@ -302,14 +322,15 @@ export interface NameScope {
  * Names of all records in their order: as given by hand, else `simulate-1`, `simulate-2`, ... in order of the calls,
  * leaving out what was given by hand. Inside a nested workflow it all stands behind that one's own name, `sub-1/simulate-1`.
  */
-function namesOf(records: readonly NodeRecord[]): readonly string[] {
+function* namesOf(records: readonly NodeRecord[]): Generator<string, void> {
   const namer = new Namer(records);
-  const names: string[] = [];
+  const controls = new Map<NodeRecord, string>();
   for (const record of records) {
-    const { gathers } = record;
-    names.push(gathers === undefined ? namer.name(record) : `${names[gathers.index] as string}${GATHER_SUFFIX}`);
+    const { gathers, definition } = record;
+    const name = gathers === undefined ? namer.name(record) : `${controls.get(gathers) as string}${GATHER_SUFFIX}`;
+    if (definition.kind === 'control') controls.set(record, name);
+    yield name;
   }
-  return names;
 }
 
 class Namer {
