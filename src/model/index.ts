@@ -1,7 +1,7 @@
-export * from './backend.ts';
+export type * from './backend.ts';
 export * from './canonical-json.ts';
-export * from './clock.ts';
-export * from './condition.ts';
+export type * from './clock.ts';
+export type * from './condition.ts';
 export type { Body, BodyNode, ControlPayload, Hole, HoleKind, Test, Tests } from './control.ts';
 export {
   bodiesOf,
@@ -16,7 +16,7 @@ export {
 } from './control-data.ts';
 export * from './definition-input.ts';
 export * from './errors.ts';
-export * from './event.ts';
+export type * from './event.ts';
 export { expandControl, holds as testHolds } from './expansion.ts';
 export type * from './fingerprint-rows.ts';
 export * from './graph.ts';
@@ -28,7 +28,7 @@ export * from './graph-names.ts';
 export * from './ids.ts';
 export { mentionedByResults } from './instance.ts';
 export * from './logger.ts';
-export * from './observer.ts';
+export type * from './observer.ts';
 export * from './outcome.ts';
 export * from './policy.ts';
 export * from './redactor.ts';
@@ -39,7 +39,7 @@ export * from './shell-text.ts';
 export * from './sizes.ts';
 export * from './status.ts';
 export * from './store.ts';
-export * from './task.ts';
+export type * from './task.ts';
 export * from './template.ts';
 export { brief, decodeData, misplacedSecret, resolveArgument, resolveContext, staysInside } from './template-data.ts';
 export * from './value.ts';
