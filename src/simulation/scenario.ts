@@ -38,6 +38,8 @@ export interface StorePlan {
   readonly uncertain: number;
   /** What an uncertain commit says: nobody knows, or that the disk could not be synced (F12). */
   readonly uncertainCode: 'STORE_UNCERTAIN' | 'STORE_IO';
+  /** @default the quickest commit */
+  readonly slowestReadMs?: number;
 }
 
 export interface CrashPlan {
@@ -100,7 +102,7 @@ export function drawScenario(seed: number): Scenario {
     reserveAfterMs: dice.pick([100, 2000, 60_000]),
     recheckMs: dice.pick([500, 15_000]),
     siteFaults: isCalm ? NO_SITE_FAULTS : drawSiteFaults(dice),
-    store: drawStore(dice, isCalm),
+    store: { ...drawStore(dice, isCalm), ...drawReads(seed, plans) },
     crash: {
       perBoundary: isCalm || dice.chance(0.35) ? 0 : dice.pick([0.003, 0.01, 0.03, 0.1]),
       most: dice.int(1, 5),
@@ -201,6 +203,16 @@ function drawStore(dice: Dice, isCalm: boolean): StorePlan {
     uncertain: isCalm || dice.chance(0.7) ? 0 : dice.next() * 0.1,
     uncertainCode: dice.pick(['STORE_UNCERTAIN', 'STORE_IO'] as const),
   };
+}
+
+/**
+ * What control nodes are given may take long to read: then people change their minds while it is being read. Dice of its
+ * own, so that whatever else a seed draws stays as it is.
+ */
+function drawReads(seed: number, plans: readonly RunPlan[]): Pick<StorePlan, 'slowestReadMs'> {
+  if (!plans.some(({ expansions }) => expansions !== undefined)) return {};
+  const dice = new Dice(seed, 'reads');
+  return dice.chance(0.5) ? { slowestReadMs: dice.pick([100, 1000, 4000]) } : {};
 }
 
 function drawRun(dice: Dice, sites: readonly SiteProfile[], name: string): RunPlan {

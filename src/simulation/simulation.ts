@@ -275,11 +275,11 @@ class Simulation {
   }
 
   #storeFaults(): StoreFaults {
-    const { commitMs, busy, uncertain, uncertainCode } = this.#scenario.store;
+    const { commitMs, busy, uncertain, uncertainCode, slowestReadMs = commitMs[0] } = this.#scenario.store;
     if (this.#isCalm) return { ...NO_STORE_FAULTS, commitMs };
     return {
       commitMs,
-      readMs: [0, commitMs[0]],
+      readMs: [0, slowestReadMs],
       busy,
       uncertain,
       uncertainCode,

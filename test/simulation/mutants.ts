@@ -207,4 +207,10 @@ export const MUTANTS: readonly Mutant[] = [
     find: `return accept === DATA_EDGE ? 'skips' : 'yes';`,
     replace: `return 'yes';`,
   },
+  {
+    name: 'expanded though it was cancelled or held while its inputs were read',
+    file: 'engine/controls.ts',
+    find: ' || run.controls.get(job) !== control',
+    replace: '',
+  },
 ];
