@@ -7,6 +7,7 @@ import {
   type BackendEvent,
   HeddleError,
   type LaunchAnswer,
+  type LoginNeed,
   type Place,
   type RecoverAnswer,
   type ResolvedWork,
@@ -138,6 +139,7 @@ function orderFor(
     return undefined;
   }
   attempt.launched = true;
+  const { resources: request, scheduling } = attempt.run.definition(attempt.job);
   return {
     attempt: attempt.id,
     fence: attempt.fence,
@@ -146,11 +148,19 @@ function orderFor(
     index: attempt.job,
     work,
     grant: attempt.grant,
+    request,
+    ...(scheduling === undefined ? {} : { scheduling }),
+    ...containerOf(attempt),
     limits: limitsOf(host, attempt),
     directory: directoryOf(host, attempt),
     submission: attempt.submission,
     element: attempt.element,
   };
+}
+
+function containerOf({ run, job }: LiveAttempt): Pick<AttemptOrder, 'container'> {
+  const { container } = run.definition(job);
+  return container === undefined ? {} : { container };
 }
 
 /** What the attempt is to do; an error when its inputs do not make work. */
@@ -300,6 +310,7 @@ async function recoverOn(host: ActorHost, backend: Backend, attempts: readonly L
       limits: limitsOf(host, attempt),
       directory: directoryOf(host, attempt),
       work: workOrNoop(host, attempt, values),
+      ...containerOf(attempt),
     }));
     answers = await inTime(host, backend.recover(queries), (late) => takeAll(host, attempts, late));
   } catch (thrown) {
@@ -389,7 +400,22 @@ export function takeReport(core: Core, backend: string, event: BackendEvent): vo
     case 'places':
       takeOffer(core, backend, event.places);
       return;
+    case 'access':
+      takeAccess(core, backend, event.needs);
+      return;
   }
+}
+
+/** A target that wants its user is granted nothing; people are told once what mends it. */
+function takeAccess(core: Core, name: string, needs: LoginNeed | undefined): void {
+  const backend = core.backends.get(name);
+  if (backend === undefined) return;
+  const wasOpen = backend.needs === undefined;
+  backend.needs = needs;
+  core.grantable = true;
+  if (needs !== undefined && wasOpen)
+    core.notice('login', `${name} needs login: ${needs.why}; in a terminal: ${needs.mend}`);
+  else if (needs === undefined && !wasOpen) core.notice('login', `${name} lets us in again`);
 }
 
 function takeOffer(core: Core, name: string, places: readonly Place[]): void {

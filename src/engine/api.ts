@@ -13,6 +13,7 @@ import type {
   JobId,
   Json,
   Logger,
+  LoginNeed,
   Outcome,
   Random,
   ResolvedWork,
@@ -271,6 +272,8 @@ export interface Explanation {
   readonly limit?: number;
   /** No place of its backend has as much as it asks for, not even empty: there was more when it was submitted. */
   readonly exceeds?: true;
+  /** Its target wants its user, and so it is mended. */
+  readonly login?: LoginNeed;
   /** What it asked for at first, where retries have asked for more since. */
   readonly first?: { readonly memoryBytes?: number; readonly timeMs?: number };
   /** The cap that it waits for: as many jobs of that name as may run do. */

@@ -68,6 +68,7 @@ function pendingReason(run: RunState, job: number): Detail {
   if (run.wakeAt.has(job)) return 'backoff';
   if ((flags & GATED) !== 0) return run.timeGated.has(job) ? 'time' : 'condition';
   if (run.paused) return 'paused';
+  if ((flags & QUEUED) !== 0 && !run.isControl(job) && run.queueOf(job).backend.needs !== undefined) return 'login';
   if ((flags & QUEUED) !== 0 && isReserved(run, job)) return 'reserved';
   return 'queued';
 }
@@ -111,6 +112,7 @@ export function explain(core: Core, run: RunState, job: number): Explanation {
     ...(isQueued ? { request: queue.request, free: freeOn(queue.backend.places) } : {}),
     ...(isQueued && queue.backend.exceedsAll(queue.request) ? { exceeds: true as const } : {}),
     ...(first === undefined ? {} : { first: askedAtFirst(first) }),
+    ...(view.detail === 'login' && queue.backend.needs !== undefined ? { login: queue.backend.needs } : {}),
     ...(reservedFor === undefined ? {} : { reservedFor }),
     ...(wakeAt === undefined ? {} : { wakeAt }),
     ...(outcome === undefined ? {} : { lastOutcome: outcome }),

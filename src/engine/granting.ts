@@ -57,7 +57,7 @@ function inTurn(core: Core): readonly BackendState[] {
 }
 
 function grantOn(core: Core, backend: BackendState, budget: number): number {
-  if (backend.active.size === 0) return 0;
+  if (backend.active.size === 0 || backend.needs !== undefined) return 0;
   dropStaleReservation(core, backend);
   let granted = 0;
   if (isFull(core, backend)) return granted;

@@ -1,4 +1,4 @@
-import type { Backend, Grant, Place, ResourceRequest } from '../model/index.ts';
+import type { Backend, Grant, LoginNeed, Place, ResourceRequest } from '../model/index.ts';
 import type { LiveAttempt } from './attempts.ts';
 import { countDevices, type DeviceUse, findDevices } from './devices.ts';
 import { Heap } from './heap.ts';
@@ -61,6 +61,8 @@ export class BackendState {
   /** How many of them want no cpu. */
   activeWithoutCpus = 0;
   reservation: Reservation | undefined;
+  /** It wants its user: nothing is granted there. */
+  needs: LoginNeed | undefined;
 
   constructor(backend: Backend, init: BackendInit) {
     this.#init = init;

@@ -1,8 +1,10 @@
 import type { Clock } from './clock.ts';
+import type { ContainerSpec, NoContainer } from './container.ts';
 import type { AttemptId, JobId, RunId, SubmissionId } from './ids.ts';
 import type { Logger } from './logger.ts';
 import type { Outcome, SerializedError } from './outcome.ts';
-import type { Grant, Place } from './resources.ts';
+import type { Grant, Place, ResourceRequest } from './resources.ts';
+import type { SchedulingOptions } from './scheduling.ts';
 import type { Phase } from './status.ts';
 import type { Redactor } from './redactor.ts';
 import type { ResolvedWork } from './task.ts';
@@ -18,6 +20,10 @@ export interface AttemptOrder {
   readonly index: number;
   readonly work: ResolvedWork;
   readonly grant: Grant;
+  /** What was asked for, where that says more than the grant, which also has what was raised since (`timeMs`, `memoryBytes`). */
+  readonly request?: ResourceRequest;
+  readonly scheduling?: SchedulingOptions;
+  readonly container?: ContainerSpec | NoContainer;
   readonly limits: AttemptLimits;
   /** The attempt's own directory, absolute; the backend makes it when it needs one. Empty when the engine has none. */
   readonly directory: string;
@@ -75,6 +81,7 @@ export interface RecoverQuery {
   readonly directory: string;
   /** The order's work, so that outputs can be checked. */
   readonly work: ResolvedWork;
+  readonly container?: ContainerSpec | NoContainer;
   /** As in the order. */
   readonly redactor?: Redactor;
 }
@@ -141,8 +148,20 @@ export type BackendEvent =
       /** Its place died under it: twice on different places, and the body is quarantined. */
       readonly placeDied?: boolean;
     }
+  /**
+   * The target wants its user (a password, a second factor, a host key that changed): nothing more is granted here, and who
+   * waits for it is `pending (login)`, until `access` without `needs`. Attempts that are there are `unreachable` meanwhile.
+   */
+  | { readonly kind: 'access'; readonly needs?: LoginNeed }
   /** Capacity changed: the whole new set. */
   | { readonly kind: 'places'; readonly places: readonly Place[] };
+
+/** Why a target can't be reached without its user, and the command that mends it. */
+export interface LoginNeed {
+  readonly why: string;
+  /** A command line for a terminal: `ssh login.example.org`. */
+  readonly mend: string;
+}
 
 /** What a backend is handed when it is opened. */
 export interface BackendContext {

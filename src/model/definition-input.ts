@@ -1,8 +1,10 @@
 import type { Condition } from './condition.ts';
+import { type ContainerInput, containerSpec } from './container.ts';
 import { HeddleError } from './errors.ts';
 import { nearestName } from './graph-names.ts';
 import { DEFAULT_GRACE_MS, DEFAULT_RETRY, type Escalation, type RetryPolicy, type Timeouts } from './policy.ts';
 import type { ResourceRequest } from './resources.ts';
+import { type SchedulingOptions, schedulingOptions } from './scheduling.ts';
 import { type EnvironmentInput, environmentData, Secret } from './secret.ts';
 import { type BytesInput, type DurationInput, parseBytes, parseDuration } from './sizes.ts';
 import type { Definition } from './task.ts';
@@ -20,6 +22,10 @@ export interface ResourcesInput {
   readonly time?: DurationInput;
   /** Licences and the like, by name. */
   readonly tokens?: Readonly<Record<string, number>>;
+  /** Machines it spans, on a batch system. @default 1 */
+  readonly nodes?: number;
+  /** Processes that are launched together (MPI); `cpus` and `gpus` are then those of each. @default 1 */
+  readonly ranks?: number;
 }
 
 /** How often a task may be tried again. */
@@ -77,6 +83,8 @@ export interface PolicyOptions {
   readonly priority?: number;
   readonly backend?: string;
   readonly condition?: Condition;
+  /** What a batch system is told beside its resources: queue, account, qos, options of its own. */
+  readonly scheduling?: SchedulingOptions;
 }
 
 export interface DefinitionOptions extends PolicyOptions {
@@ -87,6 +95,8 @@ export interface DefinitionOptions extends PolicyOptions {
    * nothing but make its result. @default false
    */
   readonly cache?: boolean;
+  /** What a command runs in: an image, or more; false: no container, whatever the target's settings say. */
+  readonly container?: ContainerInput;
 }
 
 /** Refuses fields nobody reads: a policy misspelt is a policy not kept. @throws {HeddleError} INPUT_INVALID */
@@ -126,8 +136,8 @@ function numberIn(
 /** A request as people write it. @throws {HeddleError} INPUT_INVALID (unreadable), RESOURCES_IMPOSSIBLE (nothing could grant it) */
 export function resourceRequest(input: ResourcesInput, task: string): ResourceRequest {
   const whose = `resources of '${task}'`;
-  checkFields(input, ['cpus', 'memory', 'disk', 'gpus', 'time', 'tokens'], whose);
-  const { cpus = 1, memory, disk, gpus, time, tokens } = input;
+  checkFields(input, ['cpus', 'memory', 'disk', 'gpus', 'time', 'tokens', 'nodes', 'ranks'], whose);
+  const { cpus = 1, memory, disk, gpus, time, tokens, nodes, ranks } = input;
   const possible = (field: string, value: number, whole: boolean): number => {
     if (typeof value === 'number' && Number.isFinite(value) && value > 0 && (!whole || Number.isInteger(value)))
       return value;
@@ -156,6 +166,8 @@ export function resourceRequest(input: ResourcesInput, task: string): ResourceRe
             Object.entries(tokens).map(([name, count]) => [name, possible(`token '${name}'`, count, true)]),
           ),
         }),
+    ...(nodes === undefined ? {} : { nodes: possible('nodes', nodes, true) }),
+    ...(ranks === undefined ? {} : { ranks: possible('ranks', ranks, true) }),
   };
 }
 
@@ -219,7 +231,16 @@ function timeouts(input: DurationInput | TimeoutsInput, task: string): Timeouts 
 }
 
 /** Fields of `PolicyOptions`, for those who check theirs. */
-export const POLICY_FIELDS = ['resources', 'retry', 'timeout', 'grace', 'priority', 'backend', 'condition'] as const;
+export const POLICY_FIELDS = [
+  'resources',
+  'retry',
+  'timeout',
+  'grace',
+  'priority',
+  'backend',
+  'condition',
+  'scheduling',
+] as const;
 
 const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -240,6 +261,11 @@ function checkEnvironment(environment: EnvironmentInput, task: string): void {
 /** A definition with all it needs. @throws {HeddleError} INPUT_INVALID, RESOURCES_IMPOSSIBLE, naming field and value */
 export function definitionOf(name: string, kind: Definition['kind'], options: DefinitionOptions): Definition {
   const { resources, retry, timeout, grace, priority, backend, condition, environment, cache } = options;
+  const { scheduling, container } = options;
+  if (container !== undefined && kind !== 'command')
+    throw new HeddleError('INPUT_INVALID', `'${name}' is a function: a container is for commands`, {
+      hint: 'make it a command(), or leave the container out',
+    });
   if (cache !== undefined && typeof cache !== 'boolean')
     throw new HeddleError('INPUT_INVALID', `cache of '${name}' can't be ${String(cache)}`, {
       hint: 'give true or false',
@@ -257,6 +283,8 @@ export function definitionOf(name: string, kind: Definition['kind'], options: De
     ...(condition === undefined ? {} : { condition }),
     ...(environment === undefined ? {} : { environment: environmentData(environment) }),
     ...(cache === undefined ? {} : { cache }),
+    ...(container === undefined ? {} : { container: containerSpec(container, name) }),
+    ...(scheduling === undefined ? {} : { scheduling: schedulingOptions(scheduling, `scheduling of '${name}'`) }),
   };
   if (definition.retry.escalate !== undefined) refuseNothingToRaise(name, definition);
   return definition;

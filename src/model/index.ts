@@ -2,6 +2,7 @@ export type * from './backend.ts';
 export * from './canonical-json.ts';
 export type * from './clock.ts';
 export type * from './condition.ts';
+export * from './container.ts';
 export type { Body, BodyNode, ControlPayload, Hole, HoleKind, Test, Tests } from './control.ts';
 export {
   bodiesOf,
@@ -34,6 +35,7 @@ export * from './policy.ts';
 export * from './redactor.ts';
 export * from './resource-limit-error.ts';
 export * from './resources.ts';
+export * from './scheduling.ts';
 export * from './secret.ts';
 export * from './shell-text.ts';
 export * from './sizes.ts';

@@ -10,6 +10,10 @@ export interface ResourceRequest {
   readonly timeMs?: number;
   /** Licences and the like: engine-wide, not of one place. */
   readonly tokens?: Readonly<Record<string, number>>;
+  /** Machines it spans, where a backend has several. @default 1 */
+  readonly nodes?: number;
+  /** Processes that are launched together (MPI), over all its nodes; `cpus` and `gpus` are then those of each. @default 1 */
+  readonly ranks?: number;
 }
 
 export const DEFAULT_REQUEST: ResourceRequest = { cpus: 1 };

@@ -1,6 +1,8 @@
 import type { Condition } from './condition.ts';
+import type { ContainerSpec, NoContainer } from './container.ts';
 import type { RetryPolicy, Timeouts } from './policy.ts';
 import type { ResourceRequest } from './resources.ts';
+import type { SchedulingOptions } from './scheduling.ts';
 import type { Environment, SecretData } from './secret.ts';
 import type { Json } from './value.ts';
 
@@ -30,6 +32,10 @@ export interface Definition {
   readonly pure?: boolean;
   /** An earlier result of the same fingerprint is taken instead of running it again. */
   readonly cache?: boolean;
+  /** What a command runs in; absent: what its target's settings say, or nothing. */
+  readonly container?: ContainerSpec | NoContainer;
+  /** What a batch system is told of it. */
+  readonly scheduling?: SchedulingOptions;
   /** Makes files that are deleted when nobody needs them any more (`OutputSpec.temporary`). */
   readonly temporary?: boolean;
 }

@@ -91,7 +91,7 @@ export class SimulatedBackend implements Backend, SiteListener {
 
   hear(event: BackendEvent): void {
     const { dice, faults, profile } = this.#site;
-    if (event.kind === 'places') {
+    if (event.kind === 'places' || event.kind === 'access') {
       // Each says the whole set, so they come in order: late perhaps, but none overtakes another.
       const { mono } = this.process.world;
       this.#placesDue = Math.max(this.#placesDue, mono + dice.int(...profile.reportMs));
@@ -132,7 +132,7 @@ export class SimulatedBackend implements Backend, SiteListener {
 
   #deliver(event: BackendEvent, delayMs: number): void {
     const { process } = this;
-    const attempt = event.kind === 'places' ? '' : event.attempt;
+    const attempt = event.kind === 'places' || event.kind === 'access' ? '' : event.attempt;
     this.#site.countNews(attempt, 1);
     process.world.after(delayMs, () => {
       this.#site.countNews(attempt, -1);

@@ -32,7 +32,7 @@ export interface CommandTask<P, O extends Outputs> {
   on(backend: string, overrides?: Omit<PolicyOptions, 'backend'>): CommandTask<P, O>;
 }
 
-const FIELDS: readonly string[] = ['run', 'outputs', 'inputs', 'environment', 'cache', ...POLICY_FIELDS];
+const FIELDS: readonly string[] = ['run', 'outputs', 'inputs', 'environment', 'cache', 'container', ...POLICY_FIELDS];
 
 /**
  * Defines a command: what to run, what it leaves behind, what it needs.

@@ -240,6 +240,8 @@ function pendingReasons(known: Known, found: FoundRun, context: Context): readon
   if (explanation?.request !== undefined) lines.push(requestText(explanation));
   if (explanation?.exceeds === true)
     lines.push('no place has as much now, not even empty: it waits for what was there when it was submitted');
+  if (explanation?.login !== undefined)
+    lines.push(`its target needs login: ${explanation.login.why}`, `in a terminal: ${explanation.login.mend}`);
   if (explanation?.first !== undefined && explanation.request !== undefined)
     lines.push(`before attempts ran out of it, it asked for ${firstText(explanation.first)}`);
   if (explanation?.limit !== undefined)

@@ -120,6 +120,7 @@ class Guard {
       case 'phase':
       case 'heartbeat':
       case 'places':
+      case 'access':
         return event;
     }
   }

@@ -75,6 +75,8 @@ const FIELDS: Readonly<Record<keyof DefinitionOptions, keyof Definition>> = {
   condition: 'condition',
   environment: 'environment',
   cache: 'cache',
+  container: 'container',
+  scheduling: 'scheduling',
 };
 
 function overridden(definition: Definition, policies: DefinitionOptions): Definition {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { parseBytes, parseDuration } from '../../model/index.ts';
+import { CONTAINER_RUNTIMES, parseBytes, parseDuration } from '../../model/index.ts';
 
 /**
  * What a workflow in YAML is made of, as zod schemas: what is read is checked against them, and the JSON Schema that editors
@@ -63,6 +63,8 @@ const resources = z.strictObject(
     gpus: number({ min: 0 }).optional(),
     time: duration.optional(),
     tokens: z.record(z.string(), number({ min: 0 })).optional(),
+    nodes: number({ min: 1, isWhole: true }).optional(),
+    ranks: number({ min: 1, isWhole: true }).optional(),
   },
   { error: 'must be a map: { cpus: 4, memory: 8GiB, time: 2h }' },
 );
@@ -134,7 +136,42 @@ const POLICIES = {
     })
     .optional(),
 };
-export const POLICY_KEYS: readonly string[] = Object.keys(POLICIES);
+
+const mount = z.strictObject({
+  from: text('must be a path'),
+  to: text('must be a path'),
+  writable: z.boolean().optional(),
+});
+const container = z
+  .union(
+    [
+      z.literal(false),
+      z.string().min(1),
+      z.strictObject({
+        image: text('must name an image'),
+        runtime: z.enum(CONTAINER_RUNTIMES).optional(),
+        pull: z.enum(['missing', 'always', 'never']).optional(),
+        mounts: z.array(mount).optional(),
+        network: z.string().optional(),
+        user: z.union([z.string(), z.number()]).optional(),
+        entrypoint: z.boolean().optional(),
+        options: z.array(z.string()).optional(),
+        sharedMemory: bytes.optional(),
+      }),
+    ],
+    { error: 'must name an image, be { image, runtime, ... }, or false' },
+  )
+  .meta({ description: 'What the command runs in; false: no container, whatever its target says.' });
+const scheduling = z.strictObject(
+  {
+    queue: text('must name a queue').optional(),
+    account: text('must name an account').optional(),
+    qos: text('must name a quality of service').optional(),
+    options: z.array(z.string().min(1)).optional(),
+  },
+  { error: 'must be a map: { queue: long, account: physics }' },
+);
+export const POLICY_KEYS: readonly string[] = [...Object.keys(POLICIES), 'container', 'scheduling'];
 
 const status = z.enum(['done', 'failed', 'cancelled'], { error: 'must be done, failed or cancelled' });
 const after = z
@@ -238,6 +275,8 @@ function workSchemas(spec: z.ZodType): Readonly<Record<WorkKind, z.ZodObject>> {
       }),
       outputs: named(output, 'output').optional(),
       inputs: z.record(z.string(), text('must be the path of a file, or refer to one')).optional(),
+      container: container.optional(),
+      scheduling: scheduling.optional(),
       ...POLICIES,
       ...COMMON,
       ...ways,
@@ -245,6 +284,7 @@ function workSchemas(spec: z.ZodType): Readonly<Record<WorkKind, z.ZodObject>> {
     call: z.strictObject({
       call: text('must name a function: ./analysis.ts#fit'),
       args: z.array(data, { error: 'must be a list of arguments' }).optional(),
+      scheduling: scheduling.optional(),
       ...POLICIES,
       ...COMMON,
       ...ways,
