@@ -128,6 +128,11 @@ async function named(store: Store, text: string): Promise<RunRow> {
         .join(', ')}${matches.length > 3 ? ', ...' : ''}`,
     });
   }
+  if ((await store.experiment(text)) !== undefined) {
+    throw new HeddleError('INPUT_INVALID', `'${text}' is an experiment, and this looks at one run`, {
+      hint: `name the run of one of its points: 'heddle show ${text}' lists them`,
+    });
+  }
   throw new HeddleError(
     'RUN_NOT_FOUND',
     `there is no run${text.startsWith('r-') ? '' : ' and no experiment'} '${text}' in this store`,

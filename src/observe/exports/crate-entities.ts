@@ -7,13 +7,22 @@ export type Entity = { readonly '@id': string; readonly '@type': string | readon
 };
 
 export const ref = (id: string): { readonly '@id': string } => ({ '@id': id });
-export const refs = (ids: Iterable<string>): readonly { readonly '@id': string }[] => [...new Set(ids)].map(ref);
+type Ref = ReturnType<typeof ref>;
 
-/** The profiles a crate conforms to, narrowest first: id, name, version. */
+/** Refs to several, each once. One alone stands bare, as JSON-LD is flattened and compacted. */
+export function refs(ids: Iterable<string>): Ref | readonly Ref[] {
+  const each = [...new Set(ids)].map(ref);
+  return each.length === 1 ? (each[0] as Ref) : each;
+}
+
+/** Says that a crate tells of the executions of a workflow's tools. */
+export const PROVENANCE = 'https://w3id.org/ro/wfrun/provenance/0.5';
+
+/** The profiles a crate conforms to, widest first: id, name, version. */
 export const PROFILES: readonly (readonly [id: string, name: string, version: string])[] = [
   ['https://w3id.org/ro/wfrun/process/0.5', 'Process Run Crate', '0.5'],
   ['https://w3id.org/ro/wfrun/workflow/0.5', 'Workflow Run Crate', '0.5'],
-  ['https://w3id.org/ro/wfrun/provenance/0.5', 'Provenance Run Crate', '0.5'],
+  [PROVENANCE, 'Provenance Run Crate', '0.5'],
   ['https://w3id.org/workflowhub/workflow-ro-crate/1.0', 'Workflow RO-Crate', '1.0'],
 ];
 

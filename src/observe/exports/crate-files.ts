@@ -2,7 +2,8 @@ import { statSync } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { CommandOutput } from '../../model/index.ts';
-import { type EntitySet, nameByHash } from './crate-entities.ts';
+import { type EntitySet, nameByHash, ref } from './crate-entities.ts';
+import { formatOf } from './media-type.ts';
 
 /** A file that is to be in the crate. */
 export interface CrateFile {
@@ -15,6 +16,13 @@ export interface CrateFile {
 
 /** Which files a crate holds; others are named by what they hold. */
 export type CrateContent = 'none' | 'results' | 'all';
+
+interface OutputOptions {
+  /** Whether it belongs into the crate, if it is still there. */
+  readonly isWanted: boolean;
+  /** The id of the output of a tool that it is. */
+  readonly exampleOf: string | undefined;
+}
 
 /** Describes files as entities, each once, and notes which of them belong into the crate. */
 export class CrateFiles {
@@ -35,7 +43,7 @@ export class CrateFiles {
   }
 
   /** An output a job left. Files that hold the same under the same name are one. */
-  output({ file, at }: CommandOutput, { isWanted }: { readonly isWanted: boolean }): string {
+  output({ file, at }: CommandOutput, { isWanted, exampleOf }: OutputOptions): string {
     const { sha256, size, name } = file;
     const path = `files/${sha256.slice(0, 16)}/${name}`;
     const from = isAbsolute(at) ? at : join(this.#store, at);
@@ -44,7 +52,15 @@ export class CrateFiles {
     const id = isIncluded ? crateId(path) : `${nameByHash(sha256)}?name=${encodeURIComponent(name)}`;
     if (isIncluded) this.#included.set(path, { path, from, sha256 });
     this.ids.add(id);
-    return this.#entities.add({ '@id': id, '@type': 'File', name, sha256, contentSize: String(size) });
+    return this.#entities.add({
+      '@id': id,
+      '@type': 'File',
+      name,
+      sha256,
+      contentSize: String(size),
+      ...formatOf(name),
+      ...(exampleOf === undefined ? {} : { exampleOfWork: ref(exampleOf) }),
+    });
   }
 
   /** A file of the user's that jobs took in. It is where it was: nothing says that it still holds what it held. */
@@ -57,6 +73,7 @@ export class CrateFiles {
       '@type': isWeb ? 'File' : 'CreativeWork',
       name: basename(path),
       alternateName: path,
+      ...formatOf(path),
     });
   }
 }

@@ -9,9 +9,22 @@ import {
 } from '../../model/index.ts';
 import { type JobRecord, jobRecords, joinUsage, outcomeIn, type RunSource } from '../record.ts';
 import type { Redact } from '../redact.ts';
-import { CONTEXT, type Entity, EntitySet, idPart, PROFILES, propertyOf, ref, refs } from './crate-entities.ts';
+import {
+  CONTEXT,
+  type Entity,
+  EntitySet,
+  idPart,
+  PROFILES,
+  PROVENANCE,
+  propertyOf,
+  ref,
+  refs,
+} from './crate-entities.ts';
 import { type CrateContent, type CrateFile, CrateFiles, crateId } from './crate-files.ts';
 import { payloadOf, resultOutputs, splitOutput } from './crate-results.ts';
+import { rootEntities } from './crate-root.ts';
+import { usageEntities } from './crate-usage.ts';
+import { formatOf } from './media-type.ts';
 import { outputsOf, refsIn } from './payload-refs.ts';
 
 export interface CrateOptions {
@@ -44,8 +57,6 @@ export interface Crate {
 /** Where a crate has the graph that was run, as `heddle graph --format json` writes it. */
 export const GRAPH_FILE = 'graph.json';
 const VALUES_AT_ONCE = 500;
-const BYTES = 'https://qudt.org/vocab/unit/BYTE';
-const SECONDS = 'https://qudt.org/vocab/unit/SEC';
 
 /**
  * Describes a run as a Provenance Run Crate 0.5 (Workflow Run RO-Crate, Leo et al. 2024): the workflow with a step a job, a
@@ -70,6 +81,7 @@ class CrateBuilder {
   readonly #published: Set<string>;
   readonly #inputs = new Set<string>();
   readonly #failures: string[] = [];
+  readonly #ranTools = new Set<string>();
 
   constructor(source: RunSource, options: CrateOptions) {
     this.#source = source;
@@ -82,8 +94,9 @@ class CrateBuilder {
   async addJobs(): Promise<void> {
     await this.#readOutputs();
     for await (const job of jobRecords(this.#source)) {
-      this.#addStep(job);
+      this.#addTool(job);
       if (job.fence === 0) continue;
+      this.#ranTools.add(this.#toolId(job.index));
       const earlier = job.fence > 1 ? await this.#source.store.attempts(this.#source.row.id, job.index) : [];
       this.#addExecution(job, earlier);
     }
@@ -102,7 +115,7 @@ class CrateBuilder {
     }
   }
 
-  #addStep(job: JobRecord): void {
+  #addTool(job: JobRecord): void {
     const { definition, index } = job;
     const tool = this.#toolId(index);
     const outputs = payloadOf(this.#source.graph, index)?.outputs ?? [];
@@ -112,7 +125,7 @@ class CrateBuilder {
         '@type': 'SoftwareApplication',
         name: definition?.name ?? '',
         description: `${definition?.kind ?? 'call'} of the workflow ${this.#source.graph.name}`,
-        ...(outputs.length === 0 ? {} : { output: outputs.map(({ name }) => ref(`${tool}/output/${idPart(name)}`)) }),
+        ...(outputs.length === 0 ? {} : { output: refs(outputs.map(({ name }) => `${tool}/output/${idPart(name)}`)) }),
       });
     }
     for (const { name, type } of outputs) {
@@ -143,17 +156,20 @@ class CrateBuilder {
         name: `attempt ${of} of ${this.#options.redact(name)}`,
         instrument: ref(this.#toolId(index)),
         ...(objects.length === 0 ? {} : { object: refs(objects) }),
+        ...this.#agent(),
         ...more,
       } as Entity);
     };
-    const attempts = earlier.map((row) => action(row.fence, this.#timesOf(row, outcomeIn(row), false)));
+    const attempts = earlier.map((row) =>
+      action(row.fence, { ...this.#timesOf(row, outcomeIn(row), false), ...ranOn(row.backend) }),
+    );
     const isDone = job.status === 'done';
     attempts.push(
       action(fence, {
         ...this.#timesOf(job, job.outcome, isDone),
+        ...ranOn(job.backend),
         ...(isDone && results.length > 0 ? { result: refs(results) } : {}),
         ...this.#usageOf(index, fence, job.outcome),
-        ...this.#agent(),
       }),
     );
     if (job.status === 'failed' && this.#failures.length < 3) this.#failures.push(this.#options.redact(name));
@@ -191,20 +207,8 @@ class CrateBuilder {
 
   #usageOf(index: number, fence: number, outcome: Outcome | undefined): Partial<Entity> {
     const usage = joinUsage(outcome?.usage, this.#source.measures.attempts.get(`${index}/${fence}`));
-    const found: string[] = [];
-    const say = (name: string, value: number | undefined, unitCode: string): void => {
-      if (value === undefined) return;
-      const id = `#attempt-${index}-${fence}-${name}`;
-      const propertyID = `urn:heddle:usage:${name}`;
-      found.push(
-        this.#entities.add({ '@id': id, '@type': 'PropertyValue', name, propertyID, unitCode, value: String(value) }),
-      );
-    };
-    say('maxRssBytes', usage.maxRssBytes, BYTES);
-    say('cpuSeconds', usage.cpuSeconds, SECONDS);
-    say('readBytes', usage.readBytes, BYTES);
-    say('writtenBytes', usage.writtenBytes, BYTES);
-    return found.length === 0 ? {} : { resourceUsage: refs(found) };
+    const entities = usageEntities(`#attempt-${index}-${fence}`, usage);
+    return entities.length === 0 ? {} : { resourceUsage: refs(entities.map((entity) => this.#entities.add(entity))) };
   }
 
   #objectsOf(index: number): readonly string[] {
@@ -234,7 +238,9 @@ class CrateBuilder {
     const { content } = this.#options;
     const isWanted = content === 'all' || (content === 'results' && this.#published.has(`${node}/${name}`));
     const outputs = this.#outputs.get(node) ?? {};
-    return this.#files.output(outputs[name] as CommandOutput, { isWanted });
+    const formal = `${this.#toolId(node)}/output/${idPart(name)}`;
+    const exampleOf = this.#entities.has(formal) ? formal : undefined;
+    return this.#files.output(outputs[name] as CommandOutput, { isWanted, exampleOf });
   }
 
   addRun(): void {
@@ -245,12 +251,6 @@ class CrateBuilder {
       this.#addParameter(name, value),
     );
     this.#addWorkflow(parameters.map(({ formal }) => formal));
-    const engine = this.#entities.add({
-      '@id': '#engine',
-      '@type': 'SoftwareApplication',
-      name: 'Heddle',
-      softwareVersion: engineVersion,
-    });
     const isDone = row.status === 'done';
     const failed = this.#failures.length === 0 ? row.status : `failed: ${this.#failures.join(', ')}`;
     const status: Partial<Entity> = isDone
@@ -280,6 +280,13 @@ class CrateBuilder {
       ...this.#agent(),
     } as Entity);
     this.#actions.unshift(run);
+    if (!this.#hasRun()) return;
+    const engine = this.#entities.add({
+      '@id': '#engine',
+      '@type': 'SoftwareApplication',
+      name: 'Heddle',
+      softwareVersion: engineVersion,
+    });
     this.#entities.add({
       '@id': `#${row.id}-engine`,
       '@type': 'OrganizeAction',
@@ -326,11 +333,13 @@ class CrateBuilder {
       const about = { about: ref(this.#workflowId), encodingFormat: 'application/json' };
       this.#entities.add({ '@id': GRAPH_FILE, '@type': 'File', name: 'the graph that was run', ...about });
     }
-    const tools = new Set(Array.from(graph.definitionOf, (definition) => `#tool-${definition}`));
+    // What a workflow has as its parts must have been run. Steps that were not still say which tool they are of.
+    const tools = this.#hasRun() ? this.#ranTools : new Set(Array.from(order, (index) => this.#toolId(index)));
     this.#entities.add({
       '@id': this.#workflowId,
       '@type': ['File', 'SoftwareSourceCode', 'ComputationalWorkflow', 'HowTo'],
       name: redact(graph.name),
+      ...formatOf(workflow.path),
       programmingLanguage: ref(language),
       hasPart: refs(tools),
       step: refs(Array.from(order, stepId)),
@@ -354,40 +363,38 @@ class CrateBuilder {
   *#all(): Generator<Entity, void> {
     const { row } = this.#source;
     const { redact, license, now } = this.#options;
-    yield {
-      '@id': 'ro-crate-metadata.json',
-      '@type': 'CreativeWork',
-      about: ref('./'),
-      conformsTo: [ref('https://w3id.org/ro/crate/1.1'), ref('https://w3id.org/workflowhub/workflow-ro-crate/1.0')],
-    };
-    const licenseId =
-      license === undefined
-        ? '#license'
-        : URL.canParse(license)
-          ? license
-          : `https://spdx.org/licenses/${idPart(license)}`;
-    yield {
-      '@id': './',
-      '@type': 'Dataset',
-      name: `${redact(row.name)} (${row.id})`,
-      description: `What the run ${row.id} of the workflow ${redact(row.name)} did, step by step.`,
-      datePublished: isoTime(now),
-      license: ref(licenseId),
-      conformsTo: PROFILES.map(([id]) => ref(id)),
-      mainEntity: ref(this.#workflowId),
-      hasPart: refs([this.#workflowId, ...this.#files.ids]),
-      mentions: refs([...this.#actions, `#${row.id}-engine`]),
-    };
-    yield { '@id': licenseId, '@type': 'CreativeWork', name: license ?? 'No licence was stated' };
-    for (const [id, name, version] of PROFILES) yield { '@id': id, '@type': 'CreativeWork', name, version };
+    yield* rootEntities({
+      name: redact(row.name),
+      run: row.id,
+      published: isoTime(now),
+      license,
+      profiles: this.#profiles(),
+      mainEntity: this.#workflowId,
+      hasPart: [this.#workflowId, ...this.#files.ids],
+      mentions: [...this.#actions, ...(this.#hasRun() ? [`#${row.id}-engine`] : [])],
+    });
     yield* this.#entities.values();
   }
+
+  /** False of a run whose every result was known: it has no executions to tell of. */
+  #hasRun(): boolean {
+    return this.#controls.length > 0;
+  }
+
+  #profiles(): typeof PROFILES {
+    return this.#hasRun() ? PROFILES : PROFILES.filter(([id]) => id !== PROVENANCE);
+  }
+}
+
+function ranOn(backend: string): Partial<Entity> {
+  return { description: `ran on the backend ${backend}` };
 }
 
 function stepId(index: number): string {
   return `#step-${index}`;
 }
 
+/** ISO 8601 with an offset in figures, which is how the profiles write it and all that some validators know. */
 function isoTime(epochMs: number): string {
-  return new Date(epochMs).toISOString();
+  return new Date(epochMs).toISOString().replace('Z', '+00:00');
 }

@@ -249,7 +249,12 @@ describe('an experiment in listings', () => {
     const largest = await sandbox.run(['show', 'fluids', '--best', 'energy.mean', '--max', '--csv']);
     const missing = await sandbox.run(['show', 'fluids', '--best', 'energi.mean']);
     const runs = await sandbox.run(['runs']);
+    const exported = await sandbox.run(['export', 'fluids', '--to', 'rocrate']);
 
+    expect(exported).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("name the run of one of its points: 'heddle show fluids' lists them") as string,
+    });
     expect(csv.stdout.split('\r\n').map((line) => line.replace(/r-[0-9a-z]{20}/, 'r'))).toEqual([
       't,d,status,run,energy.mean,energy.error,phase',
       '0.5,1,done,r,-0.16666666666666666,0.1,liquid',

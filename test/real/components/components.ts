@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Real components tests may ask for, each started by the script of its name beside this file. */
-export const COMPONENTS = ['postgres', 'slurm'] as const;
+/** Real components tests may ask for, each started (or found) by the script of its name beside this file. */
+export const COMPONENTS = ['postgres', 'rocrate', 'slurm'] as const;
 export type ComponentName = (typeof COMPONENTS)[number];
 
 export type Component =

@@ -2,18 +2,32 @@
 # Installs what the tests on real components need, on Debian or Ubuntu, as root. Starts nothing: see the *.sh beside it.
 set -euo pipefail
 
+# What rocrate.sh tells of. Of the package rocrate only its copy of the context of RO-Crate 1.1 is wanted; later versions have a later one.
+install_rocrate() {
+  local home=/opt/heddle-components/rocrate
+  [ ! -e $home/installed ] || return 0
+  /usr/bin/python3 -m venv --clear $home
+  $home/bin/pip install --quiet --disable-pip-version-check roc-validator==0.13.0
+  $home/bin/pip install --quiet --disable-pip-version-check --no-deps --target $home/context rocrate==0.13.0
+  touch $home/installed
+}
+
 packages=(
   procps make gzip
   busybox-static # a third shell for the wrapper of the work directory
   postgresql
   slurmctld slurmd slurm-client munge
   bwa samtools bcftools bowtie2-examples # real tools and real reads for examples/variant-calling
+  python3-venv # for what follows
 )
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
 done
-[ ${#missing[@]} -gt 0 ] || exit 0
+if [ ${#missing[@]} = 0 ]; then
+  install_rocrate
+  exit 0
+fi
 
 # A package that starts a service of its own would take its ports: refuse that where nothing else does.
 policy=/usr/sbin/policy-rc.d
@@ -32,3 +46,4 @@ apt install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1 || {
   apt update
   apt install -y --no-install-recommends "${missing[@]}"
 }
+install_rocrate
