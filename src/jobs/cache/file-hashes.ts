@@ -12,6 +12,9 @@ export type FoundFile =
   /** A folder, or a file that changes while it is read: what it holds is not known. */
   | { readonly kind: 'unknown' };
 
+const MISSING: FoundFile = { kind: 'missing' };
+const UNKNOWN: FoundFile = { kind: 'unknown' };
+
 /** A file that was read. */
 export interface ReadFile {
   readonly path: string;
@@ -21,11 +24,20 @@ export interface ReadFile {
   readonly readAt: number;
 }
 
+/** A file that is there, by its place among those asked about. */
 interface Looked {
-  readonly path: string;
+  readonly i: number;
   readonly stat: Stats;
   readonly inode: string;
   readonly state: string;
+}
+
+/** A file that is asked about. */
+export interface AskedFile {
+  /** Absolute. */
+  readonly path: string;
+  /** One of another size need not be read: it is `unknown`. */
+  readonly size?: number;
 }
 
 /**
@@ -44,36 +56,45 @@ export class FileHashes {
     this.#hasher = new FileHasher(() => clock.now().wall);
   }
 
-  /**
-   * What lies at these paths, absolute. One whose size is not the wanted one need not be read: it is `unknown`.
-   */
-  async at(
-    paths: Iterable<string>,
-    wantedSize: (path: string) => number | undefined = () => undefined,
-  ): Promise<ReadonlyMap<string, FoundFile>> {
-    const found = new Map<string, FoundFile>();
+  /** What lies at these paths, in the order asked. Asked of a hundred thousand at a time: what is known must be quick. */
+  async at(asked: readonly AskedFile[]): Promise<readonly FoundFile[]> {
+    const found: FoundFile[] = [];
     const looked: Looked[] = [];
-    for (const path of new Set(paths)) {
+    for (const [i, { path, size }] of asked.entries()) {
       const stat = look(path);
-      const wanted = wantedSize(path);
-      if (stat === undefined) found.set(path, { kind: 'missing' });
-      else if (!stat.isFile() || (wanted !== undefined && wanted !== stat.size)) found.set(path, { kind: 'unknown' });
-      else looked.push({ path, stat, ...identityOf(stat) });
+      found.push(stat === undefined ? MISSING : UNKNOWN);
+      if (stat?.isFile() !== true || (size !== undefined && size !== stat.size)) continue;
+      looked.push({ i, stat, inode: inodeOf(stat), state: stateOf(stat) });
     }
     if (looked.length === 0) return found;
     const known = (await this.#store?.fileHashes(looked.map(({ inode }) => inode))) ?? [];
+    const unread: Looked[] = [];
+    for (const [n, each] of looked.entries()) {
+      const row = known[n];
+      if (row?.state === each.state) found[each.i] = { kind: 'file', sha256: row.sha256, size: each.stat.size };
+      else unread.push(each);
+    }
+    if (unread.length > 0) await this.#readAll(unread, { asked, found });
+    return found;
+  }
+
+  /** Reads each file once, however often it is asked about. */
+  async #readAll(
+    unread: readonly Looked[],
+    { asked, found }: { readonly asked: readonly AskedFile[]; readonly found: FoundFile[] },
+  ): Promise<void> {
     const fresh: FileHashRow[] = [];
-    for (const [i, { path, stat, inode, state }] of looked.entries()) {
-      const row = known[i];
-      if (row?.state === state) found.set(path, { kind: 'file', sha256: row.sha256, size: stat.size });
-      else {
-        const read = await this.#read(path);
-        found.set(path, read);
+    const byPath = new Map<string, FoundFile>();
+    for (const { i, stat, inode, state } of unread) {
+      const { path } = asked[i] as AskedFile;
+      let read = byPath.get(path);
+      if (read === undefined) {
+        byPath.set(path, (read = await this.#read(path)));
         if (read.kind === 'file' && this.#isSteady(stat)) fresh.push({ inode, state, sha256: read.sha256 });
       }
+      found[i] = read;
     }
     await this.#remember(fresh);
-    return found;
   }
 
   /**
@@ -88,7 +109,7 @@ export class FileHashes {
       if (stat === undefined || stat.size !== file.size) continue;
       if (!this.#isSteady(stat)) young.push(file);
       else if (Math.max(stat.ctimeMs, stat.mtimeMs) <= file.readAt)
-        rows.push({ ...identityOf(stat), sha256: file.sha256 });
+        rows.push({ inode: inodeOf(stat), state: stateOf(stat), sha256: file.sha256 });
     }
     await this.#remember(rows);
     return young;
@@ -106,10 +127,10 @@ export class FileHashes {
   async #read(path: string): Promise<FoundFile> {
     try {
       const read = this.#hasher.hashSmall(path) ?? (await this.#hasher.hash(path));
-      return 'unsteady' in read ? { kind: 'unknown' } : { kind: 'file', ...read };
+      return 'unsteady' in read ? UNKNOWN : { kind: 'file', ...read };
     } catch {
       // Gone since, or not to be read: whoever needs it will say so.
-      return { kind: 'missing' };
+      return MISSING;
     }
   }
 }
@@ -122,6 +143,10 @@ function look(path: string): Stats | undefined {
   }
 }
 
-function identityOf({ dev, ino, size, ctimeMs, mtimeMs }: Stats): { readonly inode: string; readonly state: string } {
-  return { inode: `${dev}:${ino}`, state: `${size}:${ctimeMs}:${mtimeMs}` };
+function inodeOf({ dev, ino }: Stats): string {
+  return `${dev}:${ino}`;
+}
+
+function stateOf({ size, ctimeMs, mtimeMs }: Stats): string {
+  return `${size}:${ctimeMs}:${mtimeMs}`;
 }

@@ -2,7 +2,7 @@ import { isAbsolute, resolve } from 'node:path';
 import type { Clock, CommandOutput, CommandValue, FoundResult, RunId, Store, Value } from '../../model/index.ts';
 import { CodeBook } from './code-book.ts';
 import { type Described, describeTask, type Placeless, type ReadyTask, withoutPlaces } from './components.ts';
-import { FileHashes } from './file-hashes.ts';
+import { type AskedFile, FileHashes, type FoundFile } from './file-hashes.ts';
 
 /** A job whose inputs are known. */
 export interface TaskWithInputs extends ReadyTask {
@@ -41,7 +41,12 @@ export interface ResultsOptions {
   readonly project: string;
 }
 
+/** By name. */
+type Outputs = readonly (readonly [string, CommandOutput])[];
+
 const NONE: Lookup = { kind: 'none' };
+const NO_OUTPUTS: Outputs = [];
+const NOTHING_GONE: readonly string[] = [];
 /** So many earlier results of a fingerprint are looked at, latest first. */
 const TRIED = 3;
 const EMPTY_SET: ReadonlySet<string> = new Set();
@@ -67,16 +72,22 @@ export class Results {
     const placeless = tasks.map((task) => this.#placeless(task));
     const paths = new Set<string>();
     for (const each of placeless) for (const path of each?.userFiles ?? []) paths.add(this.#userPath(path));
-    const found = paths.size === 0 ? undefined : await this.files.at(paths);
-    const hashOf = (path: string): string | undefined => {
-      const file = found?.get(this.#userPath(path));
-      return file?.kind === 'file' ? file.sha256 : undefined;
-    };
+    const hashes = await this.#hashesAt(paths);
+    const hashOf = (path: string): string | undefined => hashes.get(this.#userPath(path));
     const context = { code: this.code, hashOf };
     return tasks.map((task, i) => {
       const each = placeless[i];
       return each === undefined ? undefined : describeTask(task, each, context);
     });
+  }
+
+  /** sha256 of the user's files, by their absolute path. */
+  async #hashesAt(paths: ReadonlySet<string>): Promise<ReadonlyMap<string, string>> {
+    const hashes = new Map<string, string>();
+    const asked = [...paths].map((path) => ({ path }));
+    for (const [i, file] of (await this.files.at(asked)).entries())
+      if (file.kind === 'file') hashes.set((asked[i] as { path: string }).path, file.sha256);
+    return hashes;
   }
 
   /** Files of other jobs that a job takes; undefined when its work can't be rendered. */
@@ -93,14 +104,18 @@ export class Results {
       const found =
         (await this.#store?.fingerprints?.find(fingerprints, { skip, ...(except === undefined ? {} : { except }) })) ??
         [];
-      const there = open.flatMap((i, n) => (found[n] === undefined ? [] : [{ i, source: found[n] as FoundResult }]));
-      const judged = await this.#judge(there.map(({ i, source }) => ({ ...(wanted[i] as Wanted), source })));
-      for (const [n, { i }] of there.entries()) {
+      const there = open.filter((_, n) => found[n] !== undefined);
+      const sources = found.filter((each) => each !== undefined);
+      const judged = await this.#judge(
+        there.map((i) => wanted[i] as Wanted),
+        sources,
+      );
+      for (const [n, i] of there.entries()) {
         const answer = judged[n] as Lookup;
         // What is said of the latest stands, unless an older one can be taken.
         if (answer.kind === 'found' || answers[i] === NONE) answers[i] = answer;
       }
-      open = there.flatMap(({ i }) => (answers[i]?.kind === 'found' ? [] : [i]));
+      open = there.filter((i) => answers[i]?.kind !== 'found');
     }
     return answers;
   }
@@ -123,43 +138,65 @@ export class Results {
     return resolve(this.project, path);
   }
 
-  async #judge(found: readonly (Wanted & { readonly source: FoundResult })[]): Promise<readonly Lookup[]> {
-    if (found.length === 0) return [];
-    const values = await this.#valuesOf(found);
-    const outputs = values.map((value) => outputsOf(value));
-    const sizes = new Map<string, number>();
-    for (const each of outputs) for (const [, output] of each) sizes.set(this.placeOf(output), output.file.size);
-    const files =
-      sizes.size === 0 ? new Map<string, never>() : await this.files.at(sizes.keys(), (path) => sizes.get(path));
-    return found.map(({ source, temporary }, i): Lookup => {
-      const gone: string[] = [];
-      for (const [name, output] of outputs[i] ?? []) {
-        const file = files.get(this.placeOf(output));
-        const whose = `its output ${output.file.name}, of ${source.run}/${source.name},`;
-        if (file === undefined || file.kind === 'missing') {
-          if (!temporary.has(name)) return { kind: 'broken', why: `${whose} is gone` };
-          gone.push(name);
-        } else if (file.kind === 'unknown' || file.sha256 !== output.file.sha256) {
-          return { kind: 'broken', why: `${whose} was edited` };
-        }
-      }
-      return { kind: 'found', source, value: values[i], gone };
+  /** Whether what was found can be taken: its files are what they were. */
+  async #judge(wanted: readonly Wanted[], sources: readonly FoundResult[]): Promise<readonly Lookup[]> {
+    if (sources.length === 0) return [];
+    const values = await this.#valuesOf(wanted, sources);
+    const outputs = values.map(outputsOf);
+    const asked: AskedFile[] = [];
+    for (const each of outputs)
+      for (const [, output] of each) asked.push({ path: this.placeOf(output), size: output.file.size });
+    const files = asked.length === 0 ? [] : await this.files.at(asked);
+    let next = 0;
+    return sources.map((source, i): Lookup => {
+      const from = next;
+      next += outputs[i]?.length ?? 0;
+      return this.#judged(source, {
+        value: values[i],
+        outputs: outputs[i] ?? [],
+        temporary: (wanted[i] as Wanted).temporary,
+        fileAt: (n) => files[from + n] as FoundFile,
+      });
     });
   }
 
-  async #valuesOf(
-    found: readonly (Wanted & { readonly source: FoundResult })[],
-  ): Promise<readonly (Value | undefined)[]> {
+  #judged(
+    source: FoundResult,
+    {
+      value,
+      outputs,
+      temporary,
+      fileAt,
+    }: {
+      readonly value: Value | undefined;
+      readonly outputs: Outputs;
+      readonly temporary: ReadonlySet<string>;
+      readonly fileAt: (n: number) => FoundFile;
+    },
+  ): Lookup {
+    let gone = NOTHING_GONE;
+    for (const [n, [name, output]] of outputs.entries()) {
+      const file = fileAt(n);
+      if (file.kind === 'file' && file.sha256 === output.file.sha256) continue;
+      const whose = `its output ${output.file.name}, of ${source.run}/${source.name},`;
+      if (file.kind !== 'missing') return { kind: 'broken', why: `${whose} was edited` };
+      if (!temporary.has(name)) return { kind: 'broken', why: `${whose} is gone` };
+      gone = [...gone, name];
+    }
+    return { kind: 'found', source, value, gone };
+  }
+
+  async #valuesOf(wanted: readonly Wanted[], sources: readonly FoundResult[]): Promise<readonly (Value | undefined)[]> {
     const byRun = new Map<RunId, number[]>();
-    for (const [i, { source, withoutValue }] of found.entries()) {
-      if (withoutValue === true) continue;
-      const positions = byRun.get(source.run);
-      if (positions === undefined) byRun.set(source.run, [i]);
+    for (const [i, { run }] of sources.entries()) {
+      if (wanted[i]?.withoutValue === true) continue;
+      const positions = byRun.get(run);
+      if (positions === undefined) byRun.set(run, [i]);
       else positions.push(i);
     }
-    const values = Array.from<Value | undefined>({ length: found.length });
+    const values = Array.from<Value | undefined>({ length: sources.length });
     for (const [run, positions] of byRun) {
-      const jobs = positions.map((i) => found[i]?.source.job as number);
+      const jobs = positions.map((i) => sources[i]?.job as number);
       const read = await this.#store?.values(run, jobs);
       for (const [n, i] of positions.entries()) values[i] = read?.[n];
     }
@@ -168,13 +205,13 @@ export class Results {
 }
 
 /** The outputs of a command's value, by name; none of a call's. */
-export function outputsOf(value: Value | undefined): readonly (readonly [string, CommandOutput])[] {
-  if (value?.codec !== 'json' || !value.json.startsWith('{"outputs":{"')) return [];
+export function outputsOf(value: Value | undefined): Outputs {
+  if (value?.codec !== 'json' || !value.json.startsWith('{"outputs":{"')) return NO_OUTPUTS;
   const { outputs } = JSON.parse(value.json) as Partial<CommandValue>;
   const entries = Object.entries(outputs ?? {});
   return entries.every(([, output]) => typeof output?.at === 'string' && typeof output.file === 'object')
     ? entries
-    : [];
+    : NO_OUTPUTS;
 }
 
 /** Names of the outputs of a payload that are temporary and nothing else. */
