@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   GRAPH_UNKNOWN_NODE: { exit: 2, http: 422, retryable: false },
   GRAPH_INVALID: { exit: 2, http: 422, retryable: false },
   TRACE_INVALID: { exit: 2, http: 422, retryable: false },
+  CONFIG_INVALID: { exit: 2, http: 422, retryable: false },
   PARAMETER_INVALID: { exit: 2, http: 422, retryable: false },
   TEMPLATE_INVALID: { exit: 2, http: 422, retryable: false },
   PUBLISH_CONFLICT: { exit: 1, http: 409, retryable: false },
