@@ -110,13 +110,19 @@ test.each([
   });
 });
 
-test('a published output is a copy in the results, whole or not there', async () => {
+test('a published output is a copy in the results, whole, and a later attempt of its job replaces it', async () => {
   await using bench = await Bench.open();
+  const outputs = [file('out', { publish: 'tables/first.txt' })];
+  const published = join(bench.project, 'results/tables/first.txt');
 
-  await valueOf(bench, 'echo one > out', { outputs: [file('out', { publish: 'tables/first.txt' })] });
-  await valueOf(bench, 'echo two > out', { outputs: [file('out', { publish: 'tables/first.txt' })] });
+  const first = await bench.launch(bench.order('echo one > out', { outputs }));
+  await bench.end(first);
+  expect(readFileSync(published, 'utf8')).toBe('one\n');
 
-  expect(readFileSync(join(bench.project, 'results/tables/first.txt'), 'utf8')).toBe('two\n');
+  const again = { ...bench.order('echo two > out', { outputs }), directory: first.directory.replace(/\.1$/, '.2') };
+  await bench.end(await bench.launch({ ...again, job: first.job, index: first.index, fence: 2 }));
+
+  expect(readFileSync(published, 'utf8')).toBe('two\n');
 });
 
 test.each(['../escaped', '/tmp/escaped', 'linked/escaped'])('nothing is published at %s', async (path) => {
