@@ -1,4 +1,4 @@
-import { DATA_EDGE, type Definition, type Graph, textAt } from '../../model/index.ts';
+import { type Body, type ControlPayload, DATA_EDGE, type Definition, type Graph, textAt } from '../../model/index.ts';
 
 /** A node of a run's graph. */
 export interface GraphNode {
@@ -78,7 +78,38 @@ export class GraphNodes {
   }
 }
 
-/** Whether something of a graph may be reused, or is deleted when it is not needed any more. */
+/** Whether something of a graph, or of what its control nodes become, may be reused or is deleted when nobody needs it. */
 export function mayReuse(graph: Graph): boolean {
-  return graph.definitions.some(({ cache, temporary }) => cache === true || temporary === true);
+  if (graph.definitions.some(isOfCache)) return true;
+  if (!graph.definitions.some(({ kind }) => kind === 'control')) return false;
+  for (let i = 0; i < graph.size; i += 1) {
+    const { kind } = graph.definitions[graph.definitionOf[i] as number] as Definition;
+    if (kind === 'control' && bodiesMayReuse(JSON.parse(textAt(graph.payloads, i)) as ControlPayload)) return true;
+  }
+  return false;
+}
+
+function bodiesMayReuse(payload: ControlPayload): boolean {
+  return bodiesOf(payload).some(({ nodes }) =>
+    nodes.some(
+      ({ definition, payload: inner }) =>
+        isOfCache(definition) || (inner !== undefined && 'control' in inner && bodiesMayReuse(inner)),
+    ),
+  );
+}
+
+function bodiesOf(payload: ControlPayload): readonly Body[] {
+  switch (payload.control) {
+    case 'scatter':
+    case 'loop':
+      return [payload.body];
+    case 'branch':
+      return Object.values(payload.branches);
+    case 'gather':
+      return [];
+  }
+}
+
+function isOfCache({ cache, temporary }: Definition): boolean {
+  return cache === true || temporary === true;
 }

@@ -9,11 +9,13 @@ import {
   type Graph,
   input,
   json,
+  map,
   type RunHandle,
   sh,
+  task,
   workflow,
 } from '../../../src/index.ts';
-import { acceptResults, explainCache, type PlannedJob, planGraph } from '../../../src/jobs/index.ts';
+import { acceptResults, explainCache, mayReuse, type PlannedJob, planGraph } from '../../../src/jobs/index.ts';
 import type { CommandValue, FileValue } from '../../../src/model/index.ts';
 import { systemClock } from '../../../src/process/index.ts';
 import { giveBack, ownFolder } from '../../own-folder.ts';
@@ -189,6 +191,37 @@ describe('temporary files', () => {
     const [value] = await engine.store.values(handle.id, [0]);
     const { outputs } = JSON.parse(value?.codec === 'json' ? value.json : '') as CommandValue;
     expect(existsSync(join(store, outputs['sorted']?.at ?? ''))).toBe(true);
+  });
+});
+
+describe('of what a control node becomes', () => {
+  /** Two samples, each sorted; only the task in the body may be reused. */
+  function mapped(samples: readonly string[]): Graph {
+    const sort = command('sort', {
+      run: (p: { sample: string }) => sh`echo ${p.sample} >> ${join(folder, 'ledger')}; echo 1 > n.json`,
+      outputs: { n: json<number>('n.json') },
+      cache: true,
+    });
+    return workflow('mapped', () => map(samples, (sample) => sort({ sample }).n)).build();
+  }
+
+  test('each job takes its earlier result, and an element that is new runs', async () => {
+    const { handle } = await run(mapped(['a', 'b']));
+    const again = await run(mapped(['a', 'b']));
+    const more = await run(mapped(['a', 'b', 'c']));
+
+    expect([again.ran, more.ran]).toEqual([[], ['c']]);
+    await using engine = await open();
+    expect(await engine.store.fingerprints?.dependents(handle.id)).toEqual([again.handle.id, more.handle.id]);
+  });
+
+  test('it is seen that some of it may be reused, however deep it stands', () => {
+    const plain = task('plain', (x: number) => x);
+    const kept = task('kept', (x: number) => x, { cache: true });
+    const deep = (inner: typeof plain): Graph =>
+      workflow('deep', () => map([[1]], (row) => map(row, (x) => inner(x)))).build();
+
+    expect([mayReuse(deep(plain)), mayReuse(deep(kept))]).toEqual([false, true]);
   });
 });
 
