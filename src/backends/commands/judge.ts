@@ -1,7 +1,7 @@
 import type { FileHasher } from '../../files/index.ts';
-import { asError, type Outcome } from '../../model/index.ts';
+import type { Outcome } from '../../model/index.ts';
 import type { MemoryKills } from '../../process/index.ts';
-import { collectOutputs, EMPTY_VALUE, stderrTail } from '../workdir/index.ts';
+import { badEnd, collectOrError, EMPTY_VALUE, stderrTail } from '../workdir/index.ts';
 import type { LiveAttempt } from './live-attempt.ts';
 
 /** What the process that was the attempt's said at its end. */
@@ -23,7 +23,6 @@ export interface JudgePlaces {
   readonly memoryKills: MemoryKills;
 }
 
-const ABORT_CODE = 134;
 const KILL_CODE = 137;
 
 /**
@@ -34,26 +33,10 @@ export function judgeEnd(live: LiveAttempt, status: number | string, places: Jud
   if (status !== 0) return judgeBadEnd(live, status, places.memoryKills);
   // Told to end, it did so with good manners: that proves no work done.
   if (live.cancelling?.termSent === true) return { kind: 'cancelled', by: 'user' };
-  return live.work.outputs.length === 0 ? { kind: 'ok', value: EMPTY_VALUE } : collect(live, places);
-}
-
-async function collect({ directory, work, attempt }: LiveAttempt, places: JudgePlaces): Promise<Outcome> {
+  const { directory, attempt, work } = live;
   const { store, project, hasher } = places;
-  try {
-    return await collectOutputs({ directory, outputs: work.outputs, store, project, tag: attempt, hasher });
-  } catch (error) {
-    const { name, message, stack } = asError(error);
-    const code = (error as NodeJS.ErrnoException).code;
-    return {
-      kind: 'error',
-      error: {
-        name,
-        message: `the outputs could not be collected: ${message}`,
-        ...(code === undefined ? {} : { code }),
-        ...(stack === undefined ? {} : { stack }),
-      },
-    };
-  }
+  if (work.outputs.length === 0) return { kind: 'ok', value: EMPTY_VALUE };
+  return collectOrError({ directory, outputs: work.outputs, store, project, tag: attempt, hasher });
 }
 
 /**
@@ -63,15 +46,10 @@ async function collect({ directory, work, attempt }: LiveAttempt, places: JudgeP
 function judgeBadEnd(live: LiveAttempt, status: number | string, memoryKills: MemoryKills): Outcome {
   const spent = live.cancelling === undefined ? live.memory?.judge() : undefined;
   if (spent !== undefined) return spent;
-  const said = stderrTail(live.directory);
-  if ((status === 'SIGABRT' || status === ABORT_CODE) && said.includes('heap out of memory')) {
-    return { kind: 'memory', note: "JavaScript's heap limit was reached" };
-  }
+  const plain = badEnd(status, stderrTail(live.directory));
   // A KILL of our own making is no riddle.
   const riddle = live.cancelling === undefined && (status === 'SIGKILL' || status === KILL_CODE);
-  if (riddle && memoryKills.take()) return { kind: 'memory', note: 'killed by the kernel: out of memory' };
-  const stderr = said === '' ? {} : { stderr: said };
-  return typeof status === 'number'
-    ? { kind: 'exit', code: status, ...stderr }
-    : { kind: 'signal', signal: status, ...stderr };
+  if (plain.kind !== 'memory' && riddle && memoryKills.take())
+    return { kind: 'memory', note: 'killed by the kernel: out of memory' };
+  return plain;
 }

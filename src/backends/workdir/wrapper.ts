@@ -14,8 +14,9 @@ export const WRAPPER_EXIT = {
 } as const;
 
 /**
- * The wrapper for places where no launcher of ours can live: `sh wrapper.sh DIRECTORY ATTEMPT FENCE [GRACE_SECONDS]`
- * runs `command.sh` of an attempt's directory once. Besides `sh` it needs `mv`, `rm`, `date`, `sleep` and `uname`.
+ * The wrapper for places where no launcher of ours can live: `sh wrapper.sh DIRECTORY ATTEMPT FENCE [GRACE_SECONDS
+ * [MARK]]` runs `command.sh` of an attempt's directory once. When its end is published, it writes its directory into the file
+ * MARK, so that who waits for many ends has one place to look at. Besides `sh` it needs `mv`, `rm`, `date`, `sleep` and `uname`.
  *
  * It takes `claim` exclusively, looks for `fenced`, starts the job in a group of its own (bash by job control, others
  * by `setsid` where there is one), says so in `started.json`, hands TERM, INT, USR1 and USR2 on to the group, ends
@@ -29,7 +30,7 @@ export function wrapperScript(): string {
   return `#!/bin/sh
 cd "$1" || exit ${WRAPPER_EXIT.directory}
 attempt=$2 fence=$3 grace=\${4:-10}
-host=$(uname -n)
+mark=\${5-} host=$(uname -n)
 now() { t=$(date +%s%3N 2>/dev/null); case $t in *[!0-9]*|'') t=$(date +%s)000;; esac; }
 now; started=$t
 ( set -C; printf '{"attempt":"%s","fence":%s,"wrapper":%s,"started":%s,"host":"%s"}\\n' "$attempt" "$fence" $$ "$started" "$host" >${CLAIM_FILE} ) 2>/dev/null || exit ${WRAPPER_EXIT.claimed}
@@ -78,7 +79,7 @@ kill -KILL "-$p" 2>/dev/null
 fi
 now
 [ -e ${FENCED_FILE} ] && exit ${WRAPPER_EXIT.fenced}
-printf '{"attempt":"%s","fence":%s,%s,"started":%s,"ended":%s,"pid":%s,"host":"%s"}\\n' "$attempt" "$fence" "$end" "$started" "$t" "$p" "$host" >${EXIT_FILE}.$$ && mv ${EXIT_FILE}.$$ ${EXIT_FILE}
+printf '{"attempt":"%s","fence":%s,%s,"started":%s,"ended":%s,"pid":%s,"host":"%s"}\\n' "$attempt" "$fence" "$end" "$started" "$t" "$p" "$host" >${EXIT_FILE}.$$ && mv ${EXIT_FILE}.$$ ${EXIT_FILE} && [ -n "$mark" ] && printf '%s\\n' "$PWD" >"$mark"
 exit $c
 `;
 }
