@@ -26,11 +26,11 @@ export type ControlEnd =
   | { readonly kind: 'skipped' };
 
 /**
- * Makes of what a control node is said to become how it ends. What cannot be appended fails it.
+ * Makes of what a control node is said to become how it ends. What cannot be appended fails it. Yields where it is long.
  *
  * @throws {HeddleError} GRAPH_INVALID, BACKEND_UNKNOWN, RESOURCES_IMPOSSIBLE, INPUT_INVALID, VALUE_TOO_LARGE
  */
-export function endOf(core: Core, control: ReadyControl, from: ExpansionOf): ControlEnd {
+export function* endOf(core: Core, control: ReadyControl, from: ExpansionOf): Generator<void, ControlEnd> {
   const { error, skipped, value, segment, lateEdges = [] } = from.expansion;
   if (error !== undefined) return { kind: 'failed', error };
   const { run, job } = control;
@@ -39,11 +39,11 @@ export function endOf(core: Core, control: ReadyControl, from: ExpansionOf): Con
     throw new HeddleError('VALUE_TOO_LARGE', message, { hint: 'let each element write a file, and declare it' });
   }
   const size = segment?.size ?? 0;
-  refuseUnfit(run, control, { base: from.base, size, segment, lateEdges });
+  yield* refuseUnfit(run, control, { base: from.base, size, segment, lateEdges });
   if (skipped === true) return { kind: 'skipped' };
   if (segment === undefined || size === 0) return { kind: 'done', value, segment: undefined };
   refuseDefinitions(core, { run, segment, defaults: from.defaults });
-  const late = lateEdges.length === 0 ? {} : { late: columnsOf(lateEdges) };
+  const late = lateEdges.length === 0 ? {} : { late: yield* columnsOf(lateEdges) };
   return { kind: 'done', value, segment: { ...segment, ...late, expands: Uint32Array.of(job) } };
 }
 
@@ -61,13 +61,21 @@ interface Appended {
   readonly lateEdges: readonly LateEdge[];
 }
 
-function refuseUnfit(run: RunState, { job }: ReadyControl, { base, size, segment, lateEdges }: Appended): void {
+/** Late edges that are gone through in one slice. */
+const EDGES_A_SLICE = 20_000;
+
+function* refuseUnfit(
+  run: RunState,
+  { job }: ReadyControl,
+  { base, size, segment, lateEdges }: Appended,
+): Generator<void> {
   const said = `what "${run.nameOf(job)}" becomes`;
   if (segment !== undefined && segment.base !== base)
     throw invalid(`${said} begins at ${segment.base}, and the run has ${base} jobs`);
   /** Nodes that late edges may lead into. */
   const waiting = new Set<number>();
-  for (const { from, to, accept } of lateEdges) {
+  for (const [e, { from, to, accept }] of lateEdges.entries()) {
+    if (e > 0 && e % EDGES_A_SLICE === 0) yield;
     if (from < base || from >= base + size) throw invalid(`${said} has a late edge from ${from}, which is not its own`);
     if (!Number.isInteger(accept) || (accept & ~ACCEPT_ALL) !== 0)
       throw invalid(`${said} has a late edge that accepts something that is no final status`);
@@ -94,10 +102,11 @@ function waitsFor(run: RunState, node: number, other: number): boolean {
   return waits;
 }
 
-function columnsOf(edges: readonly LateEdge[]): NonNullable<Graph['late']> {
+function* columnsOf(edges: readonly LateEdge[]): Generator<void, NonNullable<Graph['late']>> {
   const { length } = edges;
   const columns = { from: new Uint32Array(length), to: new Uint32Array(length), accept: new Uint8Array(length) };
   for (let e = 0; e < length; e += 1) {
+    if (e > 0 && e % EDGES_A_SLICE === 0) yield;
     const { from, to, accept } = edges[e] as LateEdge;
     columns.from[e] = from;
     columns.to[e] = to;

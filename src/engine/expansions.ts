@@ -27,10 +27,23 @@ export function expandAll(loop: EngineLoop, controls: readonly ReadyControl[]): 
 async function expand(loop: EngineLoop, control: ReadyControl): Promise<void> {
   const upstreams: number[] = [];
   control.run.eachUpstream(control.job, (from) => upstreams.push(from));
-  const values = await readValues(loop, control, upstreams);
+  const known = await setOf(loop, upstreams);
+  const values = await readValues(loop, control, known);
   if (values === undefined) return loop.input(() => takeAgain(loop.core, control));
   // Where its nodes begin stands until they are there: nobody else appends meanwhile.
-  await loop.entrance.enter(control.run.id, () => become(loop, control, { upstreams, values }));
+  await loop.entrance.enter(control.run.id, () => become(loop, control, { upstreams, known, values }));
+}
+
+/** Nodes that become a set in one slice. */
+const NODES_A_SLICE = 10_000;
+
+async function setOf(loop: EngineLoop, nodes: readonly number[]): Promise<ReadonlySet<number>> {
+  const set = new Set<number>();
+  for (const [i, node] of nodes.entries()) {
+    set.add(node);
+    if (i % NODES_A_SLICE === NODES_A_SLICE - 1) await loop.soon();
+  }
+  return set;
 }
 
 /** Values that are read in one go. */
@@ -42,12 +55,12 @@ const READ_AGAIN_MS = 1000;
 async function readValues(
   loop: EngineLoop,
   control: ReadyControl,
-  upstreams: readonly number[],
+  upstreams: ReadonlySet<number>,
 ): Promise<ReadonlyMap<number, Value | undefined> | undefined> {
   const { core, store } = loop;
   const { run } = control;
   const values = new Map<number, Value | undefined>();
-  const done = [...new Set(upstreams)].filter((node) => run.statusOf(node) === 'done');
+  const done = [...upstreams].filter((node) => run.statusOf(node) === 'done');
   for (let at = 0; at < done.length; ) {
     if (!mayExpand(core, control)) return undefined;
     const nodes = done.slice(at, at + VALUES_A_READ);
@@ -70,13 +83,16 @@ async function readValues(
 }
 
 interface Inputs {
+  /** An edge each. */
   readonly upstreams: readonly number[];
+  readonly known: ReadonlySet<number>;
   readonly values: ReadonlyMap<number, Value | undefined>;
 }
 
 async function become(loop: EngineLoop, control: ReadyControl, inputs: Inputs): Promise<void> {
   const { core } = loop;
   const { run } = control;
+  if (run.indexesNamesSoon) await loop.inSlices(run.indexNames());
   let end: ControlEnd | undefined;
   if (mayExpand(core, control)) end = await askEnd(loop, control, inputs);
   if (end === undefined || end.kind !== 'done' || end.segment === undefined)
@@ -116,13 +132,13 @@ async function askEnd(loop: EngineLoop, control: ReadyControl, inputs: Inputs): 
       throw new HeddleError('GRAPH_INVALID', 'this engine was opened without a way to expand control nodes');
     const asked = options.expand(nodeFor(control, base, inputs));
     const expansion = 'next' in asked ? await drained(loop, asked) : asked;
-    return endOf(core, control, { expansion, base, defaults: options.defaultBackends });
+    return await drained(loop, endOf(core, control, { expansion, base, defaults: options.defaultBackends }));
   } catch (thrown) {
     return { kind: 'failed', error: serialized(asError(thrown)) };
   }
 }
 
-async function drained(loop: EngineLoop, steps: Generator<void, Expansion>): Promise<Expansion> {
+async function drained<Result>(loop: EngineLoop, steps: Generator<void, Result>): Promise<Result> {
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;
@@ -130,8 +146,7 @@ async function drained(loop: EngineLoop, steps: Generator<void, Expansion>): Pro
   }
 }
 
-function nodeFor({ run, job }: ReadyControl, base: number, { upstreams, values }: Inputs): ControlNode {
-  const known = new Set(upstreams);
+function nodeFor({ run, job }: ReadyControl, base: number, { upstreams, known, values }: Inputs): ControlNode {
   return {
     run: run.id,
     job: run.nameOf(job),

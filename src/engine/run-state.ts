@@ -219,10 +219,15 @@ export class RunState {
     late?.from.forEach((from, e) => visit(from, late.accept[e] as number));
   }
 
+  /** Names are asked for so often that the next question may find them all indexed: better before, in slices. */
+  get indexesNamesSoon(): boolean {
+    return this.#lookups > LOOKUPS_WITHOUT_INDEX - 3;
+  }
+
   /** Index of a job by name: by looking through the names, and by an index once that is asked often. */
   indexOf(job: string): number | undefined {
     this.#lookups += 1;
-    if (this.#lookups > 8) for (const _ of this.indexNames()) continue;
+    if (this.#lookups > LOOKUPS_WITHOUT_INDEX) for (const _ of this.indexNames()) continue;
     for (const [i, segment] of this.segments.entries()) {
       const index = this.#indices[i];
       const at = index?.names.indexOf(job) ?? findText(segment, job, index?.entered ?? 0);
@@ -333,6 +338,7 @@ interface LateUpstream {
   readonly accept: number[];
 }
 
+const LOOKUPS_WITHOUT_INDEX = 8;
 const OUTCOMES_IN_FULL = 1000;
 /** Where there are more kinds of work than these, looking for equal ones does not pay. */
 const DEFINITIONS_KNOWN = 4096;

@@ -1,6 +1,6 @@
 import type { Body, BodyNode, ControlPayload, Hole, Test, Tests } from './control.ts';
 import type { Cap, Payload } from './task.ts';
-import { type CommandOutput, escapedData, type Json } from './value.ts';
+import { type CloneMark, clonedData, type CommandOutput, escapedData, type Json, readClone } from './value.ts';
 
 /** Where in a control node a piece of data stands. `own`: in what it is decided by, at the level of the node itself. */
 export type DataRole = 'own' | 'payload' | 'test' | 'result';
@@ -174,6 +174,7 @@ export function dig(data: Json, path: readonly (string | number)[]): Json | unde
       if (!Array.isArray(at) && Object.hasOwn(members, mark))
         return { [mark]: [...(members[mark] as readonly Json[]), ...path.slice(i)] };
     }
+    if (Object.hasOwn(members, '$v8')) return digClone(readClone(members as unknown as CloneMark), path.slice(i));
     if (Object.hasOwn(members, '$output')) {
       const output = members['$output'] as unknown as CommandOutput;
       at = output.type === 'json' ? dig(escapedData(output.value), [step]) : undefined;
@@ -183,4 +184,13 @@ export function dig(data: Json, path: readonly (string | number)[]): Json | unde
     } else at = Object.hasOwn(members, step) ? members[step] : undefined;
   }
   return at;
+}
+
+function digClone(value: unknown, path: readonly (string | number)[]): Json | undefined {
+  let at = value;
+  for (const step of path) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, step)) return undefined;
+    at = (at as Readonly<Record<string | number, unknown>>)[step];
+  }
+  return clonedData(at);
 }

@@ -1,40 +1,45 @@
 import { serialize } from 'node:v8';
+import type { ControlPayload } from './control.ts';
 import { gatherRefs } from './control-data.ts';
 import { asError, HeddleError } from './errors.ts';
 import type { Became, Expanded, NodeRange, ReadyControl, UpstreamEnd } from './expansion-shape.ts';
+import { ELEMENTS_AT_ONCE, readElements, type WrittenElements } from './instance.ts';
 import { describeOutcome, type SerializedError } from './outcome.ts';
 import type { Ref } from './task.ts';
 import { findRef, follow, readGathered, type ResolveContext, resolveContext } from './template-data.ts';
-import { escapedData, isLargerThan, type Json, MAX_VALUE_BYTES, type Value } from './value.ts';
-
-/** Elements of a list that are gone through at a time: so that a long one does not hold the loop. */
-export const ELEMENTS_AT_ONCE = 500;
+import { clonedData, escapedData, isLargerThan, type Json, MAX_VALUE_BYTES, type Value } from './value.ts';
 
 /** Failures that a gather names; the others are counted. */
 const NAMED_FAILURES = 20;
 
-/** What a control node has told its gather. */
-export function becameOf(node: ReadyControl, control: string): Became {
-  const index = node.indexOf(control);
-  const became = index === undefined ? undefined : becameAt(node, index);
-  if (became !== undefined) return became;
-  throw new HeddleError('GRAPH_INVALID', `'${node.job}' gathers '${control}', and there is no such control node`, {
-    hint: 'a gather has a data edge from its control node',
-  });
+type Gather = Extract<ControlPayload, { readonly control: 'gather' }>;
+type Result = Exclude<Became, { readonly elements: unknown }>;
+
+/** Takes together what a control node has told it became. */
+export function gather(node: ReadyControl, payload: Gather): Expanded | Generator<void, Expanded> {
+  const index = node.indexOf(payload.of);
+  const json = index === undefined ? undefined : toldBy(node, index);
+  if (json === undefined)
+    throw new HeddleError('GRAPH_INVALID', `'${node.job}' gathers '${payload.of}', and there is no such control node`, {
+      hint: 'a gather has a data edge from its control node',
+    });
+  const elements = readElements(json);
+  if (elements !== undefined) return gatherElements(node, elements, payload.settled === true);
+  return gatherResult(node, JSON.parse(json) as Result);
 }
 
-function becameAt(node: ReadyControl, index: number): Became | undefined {
+function toldBy(node: ReadyControl, index: number): string | undefined {
   const value = node.upstream(index)?.value;
-  return value?.codec === 'json' ? (JSON.parse(value.json) as Became) : undefined;
+  return value?.codec === 'json' ? value.json : undefined;
 }
 
 /** The value of a branch or a loop, or why there is none. */
-export function gatherResult(node: ReadyControl, became: Exclude<Became, { readonly elements: unknown }>): Expanded {
+function gatherResult(node: ReadyControl, became: Result): Expanded {
   let at = became;
   while ('next' in at) {
     const end = node.upstream(at.next);
     if (end?.status !== 'done') return withoutValue(node, end, at.nodes);
-    at = becameAt(node, at.next) as typeof at;
+    at = JSON.parse(toldBy(node, at.next) as string) as Result;
   }
   const { result, nodes = NONE } = at;
   for (const ref of gatherRefs(result, new Set())) {
@@ -45,8 +50,7 @@ export function gatherResult(node: ReadyControl, became: Exclude<Became, { reado
   const whole = only === undefined ? undefined : node.upstream(only)?.value;
   if (whole !== undefined) return { value: whole };
   const writer = new GatheredWriter((ref) => node.upstream(ref)?.value);
-  writer.data(result);
-  return { value: writer.value(node.job) };
+  return { value: writer.value(node.job, writer.data(result)) };
 }
 
 const NONE: NodeRange = { first: 0, size: 0 };
@@ -79,27 +83,31 @@ interface ElementFailure {
 }
 
 /** The values of a scatter's instances in the order of the elements, or what became of each. */
-export function* gatherElements(
+function* gatherElements(
   node: ReadyControl,
-  { elements, size }: Extract<Became, { readonly elements: unknown }>,
+  { slices, size }: WrittenElements,
   settled: boolean,
 ): Generator<void, Expanded> {
   const writer = new GatheredWriter((ref) => node.upstream(ref)?.value);
+  const list = new GatheredList(writer);
   const failures: ElementFailure[] = [];
   let failed = 0;
-  writer.text('[');
-  for (const [index, [first, result]] of elements.entries()) {
-    if (index > 0) writer.text(',');
-    if (index > 0 && index % ELEMENTS_AT_ONCE === 0) yield;
-    const end = endOf(node, { first, size, result });
-    const error = writeElement(writer, { end, result, settled });
-    if (error === undefined) continue;
-    failed += 1;
-    if (failures.length < NAMED_FAILURES) failures.push({ index, error });
+  let index = 0;
+  for (const slice of slices()) {
+    for (const [first, result] of slice) {
+      if (index > 0 && index % ELEMENTS_AT_ONCE === 0) yield;
+      const end = endOf(node, { first, size, result });
+      const { text, error } = writeElement(writer, { end, result, settled });
+      if (text !== undefined) list.add(text);
+      if (error !== undefined) {
+        failed += 1;
+        if (failures.length < NAMED_FAILURES) failures.push({ index, error });
+      }
+      index += 1;
+    }
   }
-  writer.text(']');
-  if (failed > 0) return { error: gathersFailures(node, { failures, failed, of: elements.length }) };
-  return { value: writer.value(node.job) };
+  if (failed > 0) return { error: gathersFailures(node, { failures, failed, of: index }) };
+  return { value: yield* list.value(node.job) };
 }
 
 interface ElementOf extends NodeRange {
@@ -127,30 +135,27 @@ interface ElementEnd {
   readonly settled: boolean;
 }
 
-/** Writes what an element has come to; gives the error of one that has not come to a value, unless that is welcome. */
-function writeElement(writer: GatheredWriter, { end, result, settled }: ElementEnd): SerializedError | undefined {
+interface WrittenElement {
+  readonly text?: string;
+  readonly error?: SerializedError;
+}
+
+/** What an element has come to, as text; the error of one that has not come to a value, unless that is welcome. */
+function writeElement(writer: GatheredWriter, { end, result, settled }: ElementEnd): WrittenElement {
   const status = end?.status ?? 'done';
-  if (status === 'skipped') {
-    writer.text(settled ? '{"status":"skipped"}' : 'null');
-    return undefined;
-  }
+  if (status === 'skipped') return { text: settled ? '{"status":"skipped"}' : 'null' };
   let error = end === undefined ? undefined : failureOf(end);
   if (error === undefined) {
-    const mark = writer.mark;
     try {
-      if (settled) writer.text('{"status":"done","value":');
-      writer.data(result);
-      if (settled) writer.text('}');
-      return undefined;
+      const text = writer.data(result);
+      return { text: settled ? `{"status":"done","value":${text}}` : text };
     } catch (thrown) {
-      writer.drop(mark);
       error = serialized(asError(thrown));
     }
   }
-  if (!settled) return error;
+  if (!settled) return { error };
   const { stack: _, ...told } = error;
-  writer.text(JSON.stringify({ status: status === 'cancelled' ? status : 'failed', error: told }));
-  return undefined;
+  return { text: JSON.stringify({ status: status === 'cancelled' ? status : 'failed', error: told }) };
 }
 
 function serialized(error: Error): SerializedError {
@@ -205,6 +210,9 @@ function firstLine(text: string): string {
   return line.length > LINE_CHARS ? `${line.slice(0, LINE_CHARS)}...` : line;
 }
 
+/** Whether what was gathered can stand as it was written, or its marks are still to become values. */
+type Manner = 'plain' | 'files' | 'marked' | 'clones';
+
 /**
  * Writes values of other nodes together as one, by a template of data with refs. Files stay files: where there are any, the
  * value is a `GatheredValue`. Pieces of JSON are copied as text.
@@ -212,7 +220,6 @@ function firstLine(text: string): string {
 class GatheredWriter {
   readonly #value: (node: number) => Value | undefined;
   readonly #context: ResolveContext;
-  readonly #pieces: string[] = [];
   #hasFiles = false;
   /** Something is marked: the text is not yet the value itself. */
   #hasMarks = false;
@@ -223,45 +230,38 @@ class GatheredWriter {
     this.#context = resolveContext(value, { project: '', clones: true });
   }
 
-  /** JSON that stands there as it is. */
-  text(json: string): void {
-    this.#pieces.push(json);
-  }
-
-  /** The number of pieces so far, to go back to (`drop`). */
-  get mark(): number {
-    return this.#pieces.length;
-  }
-
-  drop(mark: number): void {
-    this.#pieces.length = mark;
-  }
-
   /**
-   * Writes a template with its refs replaced.
+   * A template with its refs replaced, as text.
    *
    * @throws {HeddleError} TEMPLATE_INVALID when a ref leads nowhere
    */
-  data(data: Json): void {
-    this.#pieces.push(this.#data(data));
+  data(data: Json): string {
+    return this.#data(data);
   }
 
-  /** @throws {HeddleError} VALUE_TOO_LARGE */
-  value(what: string): Value {
-    const value = this.#whole(this.#pieces.join(''));
-    if (!isLargerThan(value, MAX_VALUE_BYTES)) return value;
-    throw new HeddleError('VALUE_TOO_LARGE', `what '${what}' gathers is larger than ${MAX_VALUE_BYTES} bytes`, {
-      hint: 'let tasks leave large results in files, and return what is needed of them',
-    });
+  /** What all that was written is to be: files stay what they are, else values are to be as they were. */
+  get manner(): Manner {
+    if (this.#hasFiles) return 'files';
+    if (this.#hasClones) return 'clones';
+    return this.#hasMarks ? 'marked' : 'plain';
+  }
+
+  /** What was written, as the value of `what`. @throws {HeddleError} VALUE_TOO_LARGE */
+  value(what: string, text: string): Value {
+    return limited(what, this.#whole(text));
   }
 
   #whole(text: string): Value {
-    if (this.#hasFiles) return { codec: 'json', json: `{"$gathered":${text}}` };
-    if (!this.#hasMarks && !this.#hasClones) return { codec: 'json', json: text };
-    const value = readGathered(JSON.parse(text) as Json);
-    return this.#hasClones
-      ? { codec: 'v8', bytes: new Uint8Array(serialize(value)) }
-      : { codec: 'json', json: JSON.stringify(value) };
+    switch (this.manner) {
+      case 'plain':
+        return { codec: 'json', json: text };
+      case 'files':
+        return { codec: 'json', json: `{"$gathered":${text}}` };
+      case 'marked':
+        return { codec: 'json', json: JSON.stringify(readText(text)) };
+      case 'clones':
+        return { codec: 'v8', bytes: new Uint8Array(serialize(readText(text))) };
+    }
   }
 
   #data(data: Json): string {
@@ -271,6 +271,10 @@ class GatheredWriter {
     if (Object.hasOwn(members, '$ref')) return this.#ref(members as unknown as Ref);
     if (Object.hasOwn(members, '$file') || Object.hasOwn(members, '$output')) {
       this.#hasFiles = true;
+      return JSON.stringify(members);
+    }
+    if (Object.hasOwn(members, '$v8')) {
+      this.#hasClones = true;
       return JSON.stringify(members);
     }
     if (Object.hasOwn(members, '$object')) {
@@ -291,7 +295,7 @@ class GatheredWriter {
     const found = findRef(ref, this.#context);
     switch (found.kind) {
       case 'value':
-        return this.#leaf(follow(found.value, found.rest, found.whose), value?.codec === 'v8');
+        return this.#leaf(follow(found.value, found.rest, found.whose), mayBeClone(value));
       case 'gathered':
         this.#hasFiles = true;
         return JSON.stringify(found.data);
@@ -315,18 +319,81 @@ class GatheredWriter {
   }
 
   #leaf(value: unknown, isClone: boolean): string {
-    if (typeof value === 'string' || typeof value === 'boolean' || value === null) return JSON.stringify(value);
-    if (!isClone) {
-      const data = escapedData(value as Json);
-      if (data !== value) this.#hasMarks = true;
-      return JSON.stringify(data);
-    }
-    this.#hasClones = true;
-    return `{"$v8":"${Buffer.from(serialize(value)).toString('base64')}"}`;
+    const data = isClone ? clonedData(value) : escapedData(value as Json);
+    if (isClone && typeof data === 'object') this.#hasClones = true;
+    else if (data !== value) this.#hasMarks = true;
+    return JSON.stringify(data);
   }
+}
+
+/** A value by itself, or one in what was gathered with files. */
+function mayBeClone(value: Value | undefined): boolean {
+  return value?.codec === 'v8' || value?.json.startsWith('{"$gathered"') === true;
 }
 
 /** No command's outputs, and no key that starts with `$`. */
 function isPlain(json: string): boolean {
   return !json.includes('"$') && !json.startsWith('{"outputs"');
+}
+
+function readText(text: string): unknown {
+  return readGathered(JSON.parse(text) as Json);
+}
+
+function limited(what: string, value: Value): Value {
+  if (!isLargerThan(value, MAX_VALUE_BYTES)) return value;
+  throw new HeddleError('VALUE_TOO_LARGE', `what '${what}' gathers is larger than ${MAX_VALUE_BYTES} bytes`, {
+    hint: 'let tasks leave large results in files, and return what is needed of them',
+  });
+}
+
+/** Texts of a writer as one list, taken together slice by slice. */
+class GatheredList {
+  readonly #writer: GatheredWriter;
+  readonly #slices: string[] = [];
+  #slice: string[] = [];
+
+  constructor(writer: GatheredWriter) {
+    this.#writer = writer;
+  }
+
+  add(text: string): void {
+    this.#slice.push(text);
+    if (this.#slice.length === ELEMENTS_AT_ONCE) this.#close();
+  }
+
+  /**
+   * The list as the value of `what`. Only v8's format is written in one go.
+   *
+   * @throws {HeddleError} VALUE_TOO_LARGE
+   */
+  *value(what: string): Generator<void, Value> {
+    this.#close();
+    const slices = this.#slices;
+    switch (this.#writer.manner) {
+      case 'plain':
+      case 'files':
+        break;
+      case 'marked':
+        for (let i = 0; i < slices.length; i += 1) {
+          if (i > 0) yield;
+          slices[i] = JSON.stringify(readText(`[${slices[i]}]`)).slice(1, -1);
+        }
+        return limited(what, { codec: 'json', json: `[${slices.join(',')}]` });
+      case 'clones': {
+        const list: unknown[] = [];
+        for (const [i, slice] of slices.entries()) {
+          if (i > 0) yield;
+          list.push(...(readText(`[${slice}]`) as unknown[]));
+        }
+        return limited(what, { codec: 'v8', bytes: new Uint8Array(serialize(list)) });
+      }
+    }
+    return this.#writer.value(what, `[${slices.join(',')}]`);
+  }
+
+  #close(): void {
+    if (this.#slice.length > 0) this.#slices.push(this.#slice.join(','));
+    this.#slice = [];
+  }
 }

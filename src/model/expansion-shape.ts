@@ -1,3 +1,4 @@
+import type { Element } from './instance.ts';
 import type { Graph } from './graph.ts';
 import type { Outcome, SerializedError } from './outcome.ts';
 import type { AcceptMask, FinalStatus } from './status.ts';
@@ -43,7 +44,7 @@ export interface Expanded {
 /** What a control node tells its gather it has become: its value. */
 export type Became =
   /** Of a scatter: the first node and the value of each instance, all of one size. */
-  | { readonly elements: readonly (readonly [first: number, result: Json])[]; readonly size: number }
+  | { readonly elements: readonly Element[]; readonly size: number }
   /** Of a branch: the nodes that were chosen, and their value. Of a loop that has come to its end: the last state. */
   | { readonly result: Json; readonly nodes?: NodeRange }
   /** Of a turn: its nodes, and who looks at what it has left. */

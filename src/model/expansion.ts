@@ -3,16 +3,23 @@ import type { Body, ControlPayload, Test } from './control.ts';
 import { cappedBody, hasTests, mapTest, neededBy } from './control-data.ts';
 import { definitionOf } from './definition-input.ts';
 import { HeddleError } from './errors.ts';
+import { gather } from './expansion-gather.ts';
 import type { Became, Expanded, LateEdge, NodeRange, ReadyControl } from './expansion-shape.ts';
-import { becameOf, ELEMENTS_AT_ONCE, gatherElements, gatherResult } from './expansion-gather.ts';
 import { DATA_EDGE } from './graph.ts';
 import { GraphBuilder } from './graph-builder.ts';
-import { addInstance, fillData, type Instance, publishTemplates } from './instance.ts';
+import {
+  addInstance,
+  ELEMENTS_AT_ONCE,
+  ElementsWriter,
+  fillData,
+  type Instance,
+  publishTemplates,
+} from './instance.ts';
 import { ACCEPT_ALL } from './status.ts';
 import type { Ref } from './task.ts';
 import { publishPath } from './template.ts';
-import { brief, dataReader, findRef, resolveContext } from './template-data.ts';
-import { escapedData, type Json, type Value } from './value.ts';
+import { brief, dataReader, findRef, resolveArgument, type ResolveContext, resolveContext } from './template-data.ts';
+import { clonedData, escapedData, type Json, type Value } from './value.ts';
 
 /**
  * Says what a control node becomes, now that all it waits for has ended. Pure: the same upstreams, the same expansion. What may
@@ -29,10 +36,8 @@ export function expandControl(node: ReadyControl): Expanded | Generator<void, Ex
       return branch(node, payload);
     case 'loop':
       return loop(node, payload);
-    case 'gather': {
-      const became = becameOf(node, payload.of);
-      return 'elements' in became ? gatherElements(node, became, payload.settled === true) : gatherResult(node, became);
-    }
+    case 'gather':
+      return gather(node, payload);
   }
 }
 
@@ -40,26 +45,31 @@ type Scatter = Extract<ControlPayload, { readonly control: 'scatter' }>;
 type Branch = Extract<ControlPayload, { readonly control: 'branch' }>;
 type Loop = Extract<ControlPayload, { readonly control: 'loop' }>;
 
+/** One instance of the body for each element of a list. */
 function* scatter(node: ReadyControl, payload: Scatter): Generator<void, Expanded> {
   const { over, maxConcurrency } = payload;
   const name = node.job;
-  const read = readerOf(node);
+  const context = resolveContext((upstream) => node.upstream(upstream)?.value, ANYWHERE);
+  const read = (data: Json): unknown => resolveArgument(data, context);
   const list = read(over);
   if (!Array.isArray(list)) throw noList(name, list);
+  const isLong = list.length > ELEMENTS_AT_ONCE;
+  if (isLong) yield;
   const body = maxConcurrency === undefined ? payload.body : cappedBody(payload.body, { name, limit: maxConcurrency });
-  const elementAt = elementsOf(node, over, list);
-  refuseSharedPaths(body, { name, length: list.length, read, elementAt });
-  const builder = new GraphBuilder(name, { base: node.base });
-  const becoming = new Becoming(node, { builder, gather: payload.gather });
-  const elements: [number, Json][] = [];
+  const elementAt = elementsOf(over, list, context);
+  yield* refuseSharedPaths(body, { name, length: list.length, read, elementAt });
+  const becoming = new Becoming(node, { name, gather: payload.gather });
+  const elements = new ElementsWriter();
   for (let i = 0; i < list.length; i += 1) {
     if (i > 0 && i % ELEMENTS_AT_ONCE === 0) yield;
     const holes = { item: elementAt(i), index: i };
-    const instance = addInstance(builder, body, { prefix: `${name}/${i}`, holes });
+    const instance = addInstance(becoming.builder, body, { prefix: `${name}/${i}`, holes });
     becoming.gathers(instance);
-    elements.push([instance.first, instance.result]);
+    elements.add([instance.first, instance.result]);
   }
-  return becoming.done({ elements, size: body.nodes.length });
+  const value = elements.value(body.nodes.length);
+  if (isLong) yield;
+  return yield* becoming.doneInSlices(value);
 }
 
 interface ReadList {
@@ -70,11 +80,12 @@ interface ReadList {
 }
 
 /** @throws {HeddleError} GRAPH_INVALID when two elements would publish one path, as far as that is known */
-function refuseSharedPaths(body: Body, { name, length, read, elementAt }: ReadList): void {
+function* refuseSharedPaths(body: Body, { name, length, read, elementAt }: ReadList): Generator<void> {
   const templates = publishTemplates(body);
   if (templates.length === 0) return;
   const publishers = new Map<string, number>();
   for (let i = 0; i < length; i += 1) {
+    if (i > 0 && i % ELEMENTS_AT_ONCE === 0) yield;
     for (const template of templates) {
       const path = publishPath(template, (data) =>
         read(fillData(data, { item: elementAt(i), index: i }, `${name}/${i}`)),
@@ -91,40 +102,22 @@ function refuseSharedPaths(body: Body, { name, length, read, elementAt }: ReadLi
 
 /**
  * Says of each element of a list how it stands in its instance, as data: of a list that is written down, what stands there; of
- * a value, its part itself, so that no instance has to read the whole; a ref into it where data can't say what is there.
+ * a value its part itself, so that no instance has to read the whole list.
  */
-function elementsOf(node: ReadyControl, over: Json, list: readonly unknown[]): (i: number) => Json {
+function elementsOf(over: Json, list: readonly unknown[], context: ResolveContext): (i: number) => Json {
   if (isArray(over)) return (i) => over[i] as Json;
-  const ref = (over as unknown as Ref).$ref;
-  const value = node.upstream(ref[0])?.value;
-  const found = findRef(
-    { $ref: ref },
-    resolveContext((upstream) => node.upstream(upstream)?.value, ANYWHERE),
-  );
-  const part = (i: number): Json => ({ $ref: [...ref, i] }) as unknown as Json;
-  if (found.kind === 'gathered')
-    return (i) => {
-      const data = (found.data as readonly Json[])[i] as Json;
-      return holdsClone(data) ? part(i) : data;
-    };
-  if (value?.codec === 'json') return (i) => escapedData(list[i] as Json);
-  return (i) => (isJsonLeaf(list[i]) ? (list[i] as Json) : part(i));
+  const { $ref: ref } = over as unknown as Partial<Ref>;
+  if (ref === undefined) return (i) => clonedData(list[i]);
+  const found = findRef({ $ref: ref }, context);
+  if (found.kind === 'gathered') return (i) => (found.data as readonly Json[])[i] as Json;
+  if (context.value(ref[0])?.codec === 'json') return (i) => escapedData(list[i] as Json);
+  return (i) => clonedData(list[i]);
 }
 
 const ANYWHERE = { project: '', clones: true } as const;
 
 function isArray(data: Json): data is readonly Json[] {
   return Array.isArray(data);
-}
-
-function isJsonLeaf(value: unknown): boolean {
-  return typeof value === 'string' || typeof value === 'boolean' || value === null || Number.isSafeInteger(value);
-}
-
-/** What only structured clone carries has a mark in gathered data that commands and bodies can't read. */
-function holdsClone(data: Json): boolean {
-  if (typeof data !== 'object' || data === null) return false;
-  return Object.hasOwn(data, '$v8') || Object.values(data).some((member) => holdsClone(member as Json));
 }
 
 function noList(name: string, value: unknown): HeddleError {
@@ -136,10 +129,9 @@ function noList(name: string, value: unknown): HeddleError {
 function branch(node: ReadyControl, payload: Branch): Expanded {
   const label = chosen(node, payload);
   if (label === undefined) return { skipped: true };
-  const builder = new GraphBuilder(node.job, { base: node.base });
-  const becoming = new Becoming(node, { builder, gather: payload.gather });
+  const becoming = new Becoming(node, { name: node.job, gather: payload.gather });
   const body = payload.branches[label] as Branch['branches'][string];
-  const instance = addInstance(builder, body, { prefix: `${node.job}/${label}`, holes: {} });
+  const instance = addInstance(becoming.builder, body, { prefix: `${node.job}/${label}`, holes: {} });
   becoming.gathers(instance);
   return becoming.done({ result: instance.result, nodes: rangeOf(instance) });
 }
@@ -180,14 +172,13 @@ function turnEnds(iteration: number): string {
 
 /** One more turn, and the node that looks at what it has left. */
 function turn(node: ReadyControl, payload: Loop, { name, next }: { name: string; next: number }): Expanded {
-  const builder = new GraphBuilder(name, { base: node.base });
-  const becoming = new Becoming(node, { builder, gather: payload.gather });
+  const becoming = new Becoming(node, { name, gather: payload.gather });
   const holes = { state: payload.initial, iteration: next };
-  const instance = addInstance(builder, payload.body, { prefix: `${name}/${next}`, holes });
+  const instance = addInstance(becoming.builder, payload.body, { prefix: `${name}/${next}`, holes });
   becoming.gathers(instance);
   const then: Loop = { ...payload, initial: instance.result, iteration: next };
   const needed = neededBy(then);
-  const looking = builder.add(`${name}${turnEnds(next)}`, {
+  const looking = becoming.builder.add(`${name}${turnEnds(next)}`, {
     definition: definitionOf(node.definition.name, 'control', {}),
     payload: JSON.stringify(then),
     edges: [
@@ -199,27 +190,24 @@ function turn(node: ReadyControl, payload: Loop, { name, next }: { name: string;
   return becoming.done({ next: looking, nodes: rangeOf(instance) });
 }
 
-function nodesOf({ first, size }: Instance): readonly number[] {
-  return Array.from({ length: size }, (_, k) => first + k);
-}
-
 function rangeOf({ first, size }: Instance): NodeRange {
   return { first, size };
 }
 
 /** Gathers what a control node becomes: new nodes, and the edges by which its gather waits for them. */
 class Becoming {
-  readonly #builder: GraphBuilder;
+  readonly builder: GraphBuilder;
   readonly #gather: number;
   readonly #edges: LateEdge[] = [];
 
-  constructor(node: ReadyControl, { builder, gather }: { readonly builder: GraphBuilder; readonly gather: string }) {
+  /** @throws {HeddleError} GRAPH_INVALID when there is no such gather */
+  constructor(node: ReadyControl, { name, gather }: { readonly name: string; readonly gather: string }) {
     const index = node.indexOf(gather);
     if (index === undefined)
       throw new HeddleError('GRAPH_INVALID', `'${node.job}' is gathered by '${gather}', and there is no such task`, {
         hint: 'a control node and its gather belong together',
       });
-    this.#builder = builder;
+    this.builder = new GraphBuilder(name, { base: node.base });
     this.#gather = index;
   }
 
@@ -232,13 +220,25 @@ class Becoming {
     this.#edges.push({ from, to: this.#gather, accept: ACCEPT_ALL });
   }
 
-  done(became: Became): Expanded {
+  done(became: Exclude<Became, { readonly elements: unknown }>): Expanded {
     const value = encoded(became);
-    if (this.#builder.size === 0) return { value };
-    return { segment: this.#builder.build(), lateEdges: this.#edges, value };
+    if (this.builder.size === 0) return { value };
+    return { segment: this.builder.build(), lateEdges: this.#edges, value };
+  }
+
+  /** As `done`, of what may be many nodes: yields now and then. */
+  *doneInSlices(value: Value): Generator<void, Expanded> {
+    if (this.builder.size === 0) return { value };
+    return { segment: yield* this.builder.buildInSlices(), lateEdges: this.#edges, value };
   }
 }
 
+/** The nodes of an instance, by their indices in the run. */
+function nodesOf({ first, size }: Instance): readonly number[] {
+  return Array.from({ length: size }, (_, k) => first + k);
+}
+
+/** What a control node tells its gather, as a value. */
 function encoded(became: Became): Value {
   return { codec: 'json', json: JSON.stringify(became) };
 }

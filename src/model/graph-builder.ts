@@ -1,6 +1,6 @@
 import { HeddleError } from './errors.ts';
 import { DATA_EDGE, type Graph, textAt } from './graph.ts';
-import { checkEdges, topologicalOrder } from './graph-check.ts';
+import { checkInSlices } from './graph-check.ts';
 import { Float64Column, TextColumnBuilder, Uint8Column, Uint32Column } from './graph-columns.ts';
 import { NameIndex, nameIndex, nearestName } from './graph-names.ts';
 import { ACCEPT_ALL, type AcceptMask } from './status.ts';
@@ -157,6 +157,19 @@ export class GraphBuilder {
    * @throws {HeddleError} GRAPH_UNKNOWN_NODE, GRAPH_CYCLE, GRAPH_INVALID
    */
   build(): Graph {
+    const steps = this.buildInSlices();
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
+  }
+
+  /**
+   * As `build`; yields between slices, so that a large graph does not hold the loop.
+   *
+   * @throws {HeddleError} GRAPH_UNKNOWN_NODE, GRAPH_CYCLE, GRAPH_INVALID
+   */
+  *buildInSlices(): Generator<void, Graph> {
     if (this.#built)
       throw new HeddleError('GRAPH_INVALID', 'this graph was built already', { hint: 'a builder makes one graph' });
     this.#built = true;
@@ -176,8 +189,7 @@ export class GraphBuilder {
       expectedMs: this.#expectedMs.take(),
       ...(this.#result === undefined ? {} : { result: this.#result }),
     };
-    checkEdges(graph);
-    topologicalOrder(graph);
+    yield* checkInSlices(graph);
     return graph;
   }
 

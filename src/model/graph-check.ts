@@ -38,10 +38,16 @@ export function downstream(graph: Graph): Downstream {
   return { offsets, to };
 }
 
+/** Some nodes of a graph, by their positions. */
+interface NodeSlice {
+  readonly first: number;
+  readonly last: number;
+}
+
 /** Says whether every edge leads from an earlier node to a later one: then the order of nodes is one that works. */
-function runsForward(graph: Graph): boolean {
-  const { size, base, edgeOffsets, edgeFrom } = graph;
-  for (let i = 0; i < size; i += 1) {
+function runsForward(graph: Graph, { first, last }: NodeSlice = { first: 0, last: graph.size }): boolean {
+  const { base, edgeOffsets, edgeFrom } = graph;
+  for (let i = first; i < last; i += 1) {
     const end = edgeOffsets[i + 1] as number;
     for (let e = edgeOffsets[i] as number; e < end; e += 1) if ((edgeFrom[e] as number) - base >= i) return false;
   }
@@ -130,10 +136,10 @@ function invalid(message: string, hint = 'build it with GraphBuilder, which keep
 }
 
 /** @throws {HeddleError} GRAPH_UNKNOWN_NODE for an edge from nowhere, GRAPH_INVALID for an edge or a number that means nothing */
-export function checkEdges(graph: Graph): void {
+function checkEdges(graph: Graph, { first, last }: NodeSlice = { first: 0, last: graph.size }): void {
   const { size, base, edgeOffsets, edgeFrom, edgeAccept, definitionOf, definitions, expectedMs } = graph;
   const bound = base + size;
-  for (let i = 0; i < size; i += 1) {
+  for (let i = first; i < last; i += 1) {
     if ((definitionOf[i] as number) >= definitions.length) {
       throw invalid(
         `task '${textAt(graph.names, i)}' has definition ${definitionOf[i]}, and there are ${definitions.length}`,
@@ -165,6 +171,26 @@ export function checkEdges(graph: Graph): void {
       }
     }
   }
+}
+
+/** Nodes that are looked at in one slice. */
+const NODES_A_SLICE = 8192;
+
+/**
+ * Checks the edges of a graph whose columns are in step, and that nothing waits for itself; yields between slices.
+ *
+ * @throws {HeddleError} GRAPH_UNKNOWN_NODE, GRAPH_INVALID, GRAPH_CYCLE
+ */
+export function* checkInSlices(graph: Graph): Generator<void> {
+  const { size } = graph;
+  let isForward = true;
+  for (let first = 0; first < size; first += NODES_A_SLICE) {
+    if (first > 0) yield;
+    const slice = { first, last: Math.min(first + NODES_A_SLICE, size) };
+    checkEdges(graph, slice);
+    isForward &&= runsForward(graph, slice);
+  }
+  if (!isForward) topologicalOrder(graph);
 }
 
 function checkColumns(graph: Graph): void {

@@ -43,5 +43,5 @@ export * from './status.ts';
 export * from './store.ts';
 export type * from './task.ts';
 export * from './template.ts';
-export { brief, decodeData, misplacedSecret, resolveArgument, resolveContext, staysInside } from './template-data.ts';
+export { brief, decodeData, misplacedSecret, resolveArgument, resolveContext } from './template-data.ts';
 export * from './value.ts';

@@ -5,7 +5,7 @@ import { DATA_EDGE } from './graph.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import { ACCEPT_ALL, type AcceptMask } from './status.ts';
 import type { Payload, Template, TemplatePart } from './task.ts';
-import type { Json } from './value.ts';
+import type { Json, Value } from './value.ts';
 
 /** What fills the holes of a body that are no nodes of it, as data with refs. */
 export type HoleValues = Readonly<Partial<Record<'item' | 'index' | 'state' | 'iteration', Json>>>;
@@ -157,4 +157,56 @@ function isOfElement(part: TemplatePart): boolean {
   if (typeof data !== 'object' || data === null) return true;
   const hole = (data as { readonly $hole?: Hole['$hole'] }).$hole;
   return hole !== undefined && hole[0] === 0 && (hole[1] === 'item' || hole[1] === 'index');
+}
+
+/** Elements of a list that are gone through at a time: so that a long one does not hold the loop. */
+export const ELEMENTS_AT_ONCE = 200;
+
+/** An instance of a scatter's body, as its gather finds it: its first node, and its value with refs. */
+export type Element = readonly [first: number, result: Json];
+
+const HEAD = '{"elements":[';
+const TAIL = '],"size":';
+/** JSON has no line ends of its own here: one between slices lets them be read one by one. */
+const BETWEEN = ',\n';
+
+/** Writes `{ elements, size }` slice by slice. */
+export class ElementsWriter {
+  readonly #slices: string[] = [];
+  #slice: string[] = [];
+
+  add(element: Element): void {
+    this.#slice.push(JSON.stringify(element));
+    if (this.#slice.length === ELEMENTS_AT_ONCE) this.#close();
+  }
+
+  /** `size`: nodes an instance. */
+  value(size: number): Value {
+    this.#close();
+    return { codec: 'json', json: `${HEAD}${this.#slices.join(BETWEEN)}${TAIL}${size}}` };
+  }
+
+  #close(): void {
+    if (this.#slice.length > 0) this.#slices.push(this.#slice.join(','));
+    this.#slice = [];
+  }
+}
+
+/** What a scatter told its gather. */
+export interface WrittenElements {
+  readonly size: number;
+  /** The elements in their order, each slice read when it is wanted. */
+  readonly slices: () => Generator<readonly Element[], void>;
+}
+
+/** Reads what `ElementsWriter` wrote; undefined: something else told it. What has no line ends is one slice. */
+export function readElements(json: string): WrittenElements | undefined {
+  if (!json.startsWith(HEAD)) return undefined;
+  const end = json.lastIndexOf(TAIL);
+  return {
+    size: Number(json.slice(end + TAIL.length, -1)),
+    *slices() {
+      for (const slice of json.slice(HEAD.length, end).split(BETWEEN)) yield JSON.parse(`[${slice}]`) as Element[];
+    },
+  };
 }

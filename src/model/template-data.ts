@@ -1,8 +1,16 @@
-import { deserialize } from 'node:v8';
 import { HeddleError } from './errors.ts';
-import type { FileRef, Ref, ResolvedInput } from './task.ts';
+import type { FileRef, Ref } from './task.ts';
 import { isSecretData, Secret } from './secret.ts';
-import { type CommandOutput, type CommandValue, decodeValue, type FileValue, type Json, type Value } from './value.ts';
+import {
+  type CloneMark,
+  type CommandOutput,
+  type CommandValue,
+  decodeValue,
+  type FileValue,
+  type Json,
+  readClone,
+  type Value,
+} from './value.ts';
 
 /** A value with every ref replaced; files in it have become the paths they are linked at. */
 export type Resolved = Json;
@@ -13,12 +21,17 @@ export interface Located {
   readonly file?: FileValue;
 }
 
+/** Takes up files that are mentioned; gives the path of each from the work directory. */
+export interface FileTaker {
+  mention(located: Located): string;
+}
+
 export interface ResolveContext {
   readonly value: (node: number) => Value | undefined;
   /** The value of a node, read: of commands JSON, of calls whatever structured clone carries. */
   readonly parsed: (node: number) => unknown;
   /** Takes up the files a command mentions; absent for calls, which get file values as data. */
-  readonly files?: FileSet;
+  readonly files?: FileTaker;
   /** Where relative paths of the user's start. */
   readonly project: string;
   /** Values that are more than JSON are welcome: calls take them, command lines can't say them. */
@@ -29,52 +42,6 @@ export interface ResolveContext {
 
 function invalid(message: string, hint: string): HeddleError {
   return new HeddleError('TEMPLATE_INVALID', message, { hint });
-}
-
-/** A path that stays below where it starts: no empty, `.` or `..` part, not absolute. */
-export function staysInside(path: string): boolean {
-  return (
-    path !== '' && !path.includes('\0') && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
-  );
-}
-
-/** The files one command is to find below `inputs/`: each file once, no two under one name. */
-export class FileSet {
-  readonly #byName = new Map<string, ResolvedInput>();
-  readonly #nameOfPath = new Map<string, string>();
-
-  get inputs(): readonly ResolvedInput[] {
-    return [...this.#byName.values()];
-  }
-
-  /**
-   * Links a file under the name it was declared with.
-   *
-   * @throws {HeddleError} TEMPLATE_INVALID when the name leaves `inputs/` or is taken by another file
-   */
-  declare(name: string, located: Located): void {
-    if (!staysInside(name)) throw invalid(`an input is named '${name}'`, 'a name is a path below inputs/, without ..');
-    const there = this.#byName.get(name);
-    if (there !== undefined && there.at !== located.at)
-      throw invalid(`two inputs are named '${name}'`, 'give one of them another name');
-    this.#enter(name, located);
-  }
-
-  /** Links a file under its own name, or below a number when that is taken; gives the path from the work directory. */
-  mention(located: Located): string {
-    const known = this.#nameOfPath.get(located.at);
-    if (known !== undefined) return `inputs/${known}`;
-    const own = located.file?.name ?? located.at.slice(located.at.lastIndexOf('/') + 1);
-    let name = own;
-    for (let k = 2; this.#byName.has(name); k += 1) name = `${k}/${own}`;
-    this.#enter(name, located);
-    return `inputs/${name}`;
-  }
-
-  #enter(name: string, { at, file }: Located): void {
-    this.#byName.set(name, { name, at, ...(file === undefined ? {} : { sha256: file.sha256, size: file.size }) });
-    if (!this.#nameOfPath.has(at)) this.#nameOfPath.set(at, name);
-  }
 }
 
 /** Replaces refs and files at any depth and takes `$object` apart. Keys are data: `__proto__` too. */
@@ -91,9 +58,9 @@ export function resolveArgument(data: Json, context: ResolveContext): unknown {
   if (Object.hasOwn(marked, '$file')) return fileText(userFile(marked as unknown as FileRef, context), context);
   if (Object.hasOwn(marked, '$output')) return outputText(marked['$output'] as unknown as CommandOutput, context);
   if (isSecretData(marked)) return secretOf(new Secret(marked.$secret), context);
+  if (typeof marked['$v8'] === 'string') return cloneText(marked as unknown as CloneMark, context);
   if (context.clones === true) {
-    const { $v8, $map, $set } = marked;
-    if (typeof $v8 === 'string') return deserialize(Buffer.from($v8, 'base64'));
+    const { $map, $set } = marked;
     if (isArray($set)) return new Set($set.map((member) => resolveArgument(member, context)));
     if (isArray($map)) {
       const entries = $map as readonly (readonly [Json, Json])[];
@@ -137,6 +104,11 @@ export function misplacedSecret({ source: [kind, from], label }: Secret): Heddle
 /** `Array.isArray` narrows away readonly arrays. */
 function isArray(data: Json | undefined): data is readonly Json[] {
   return Array.isArray(data);
+}
+
+function cloneText(mark: CloneMark, { clones }: ResolveContext): unknown {
+  if (clones === true) return readClone(mark);
+  throw invalid('a value is wanted that is more than JSON can say', 'return plain data where a command takes it');
 }
 
 function fileText(located: Located, context: ResolveContext): Json {
@@ -190,7 +162,7 @@ function findGathered(data: Json, path: Path, whose: string): Found {
     if (marked.$v8 !== undefined)
       return {
         kind: 'value',
-        value: deserialize(Buffer.from(marked.$v8, 'base64')),
+        value: readClone(marked as CloneMark),
         rest: path.slice(i),
         whose: where,
       };
@@ -209,10 +181,7 @@ function gatheredText(data: Json, context: ResolveContext): unknown {
   const marked = data as GatheredMarks;
   if (marked.$output !== undefined) return outputText(marked.$output, context);
   if (marked.$file !== undefined) return fileText(userFile({ $file: marked.$file }, context), context);
-  if (marked.$v8 !== undefined) {
-    if (context.clones === true) return deserialize(Buffer.from(marked.$v8, 'base64'));
-    throw invalid('a value is wanted that is more than JSON can say', 'return plain data where a command takes it');
-  }
+  if (marked.$v8 !== undefined) return cloneText(marked as CloneMark, context);
   const entries = marked.$object ?? Object.entries(data as { readonly [key: string]: Json });
   return Object.fromEntries(entries.map(([key, member]) => [key, gatheredText(member, context)]));
 }

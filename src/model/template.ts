@@ -11,13 +11,13 @@ import type {
   OutputTemplate,
   Payload,
   ResolvedCall,
+  ResolvedInput,
   ResolvedWork,
   Template,
   TemplatePart,
 } from './task.ts';
 import {
   brief,
-  FileSet,
   locateFile,
   madeNothing,
   type Resolved,
@@ -25,10 +25,56 @@ import {
   resolveArgument,
   resolveContext,
   resolveData,
-  staysInside,
+  type Located,
   userFile,
 } from './template-data.ts';
 import type { Json, Value } from './value.ts';
+
+/** A path that stays below where it starts: no empty, `.` or `..` part, not absolute. */
+export function staysInside(path: string): boolean {
+  return (
+    path !== '' && !path.includes('\0') && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
+  );
+}
+
+/** The files one command is to find below `inputs/`: each file once, no two under one name. */
+export class FileSet {
+  readonly #byName = new Map<string, ResolvedInput>();
+  readonly #nameOfPath = new Map<string, string>();
+
+  get inputs(): readonly ResolvedInput[] {
+    return [...this.#byName.values()];
+  }
+
+  /**
+   * Links a file under the name it was declared with.
+   *
+   * @throws {HeddleError} TEMPLATE_INVALID when the name leaves `inputs/` or is taken by another file
+   */
+  declare(name: string, located: Located): void {
+    if (!staysInside(name)) throw invalid(`an input is named '${name}'`, 'a name is a path below inputs/, without ..');
+    const there = this.#byName.get(name);
+    if (there !== undefined && there.at !== located.at)
+      throw invalid(`two inputs are named '${name}'`, 'give one of them another name');
+    this.#enter(name, located);
+  }
+
+  /** Links a file under its own name, or below a number when that is taken; gives the path from the work directory. */
+  mention(located: Located): string {
+    const known = this.#nameOfPath.get(located.at);
+    if (known !== undefined) return `inputs/${known}`;
+    const own = located.file?.name ?? located.at.slice(located.at.lastIndexOf('/') + 1);
+    let name = own;
+    for (let k = 2; this.#byName.has(name); k += 1) name = `${k}/${own}`;
+    this.#enter(name, located);
+    return `inputs/${name}`;
+  }
+
+  #enter(name: string, { at, file }: Located): void {
+    this.#byName.set(name, { name, at, ...(file === undefined ? {} : { sha256: file.sha256, size: file.size }) });
+    if (!this.#nameOfPath.has(at)) this.#nameOfPath.set(at, name);
+  }
+}
 
 /** A node as the engine knows it when it wants to start it. */
 export interface UnresolvedNode {

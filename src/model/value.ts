@@ -1,4 +1,4 @@
-import { deserialize } from 'node:v8';
+import { deserialize, serialize } from 'node:v8';
 
 /** A file as a value: what it holds, how large it is, what it is called. A path is only where one lies. */
 export interface FileValue {
@@ -56,6 +56,27 @@ export function isLargerThan(value: Value, bytes: number): boolean {
 /** Objects with keys that start with `$` are written apart, as everywhere in data. What needs it not is given as it is. */
 export function escapedData(value: Json): Json {
   return typeof value === 'object' && value !== null && JSON.stringify(value).includes('"$') ? apart(value) : value;
+}
+
+/** What only structured clone carries, in data: the bytes of v8's format, as base64. */
+export interface CloneMark {
+  readonly $v8: string;
+}
+
+/** A part of what structured clone carries, as data: by itself where JSON has it too, else by its mark. */
+export function clonedData(value: unknown): Json {
+  return isJsonLeaf(value) ? value : { $v8: Buffer.from(serialize(value)).toString('base64') };
+}
+
+/** The value that a mark stands for. */
+export function readClone({ $v8 }: CloneMark): unknown {
+  return deserialize(Buffer.from($v8, 'base64'));
+}
+
+/** Numbers that JSON has no word for are none of these. */
+function isJsonLeaf(value: unknown): value is null | boolean | number | string {
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);
+  return typeof value === 'string' || typeof value === 'boolean' || value === null;
 }
 
 function apart(value: Json): Json {

@@ -48,10 +48,11 @@ export class MovingPort implements Port {
     return this.#port.place;
   }
 
-  /** There will be much to write: it is not waited until that shows. */
-  expectMuch(): void {
-    if (this.#options.begin !== 'auto' || this.#isClosing || this.place === 'thread') return;
+  /** There will be much to write: it is not waited until that shows. Resolves when what is written then holds no loop. */
+  expectMuch(): Promise<void> {
+    if (this.#options.begin !== 'auto' || this.#isClosing || this.place === 'thread') return Promise.resolve();
     this.#moving ??= this.#move();
+    return this.#moving;
   }
 
   carry(call: PortCall): Promise<unknown> {
@@ -70,11 +71,11 @@ export class MovingPort implements Port {
   #watch(ms: number): void {
     if (this.#moving !== undefined) return;
     if (ms >= SHORT_HOLD_MS) this.#holdMs += ms;
-    if (ms > LONGEST_HOLD_MS) return this.expectMuch();
+    if (ms > LONGEST_HOLD_MS) return void this.expectMuch();
     const now = this.#options.clock.now().mono;
     const watchedMs = now - this.#watchedFrom;
     if (watchedMs < WATCHED_MS) return;
-    if (this.#holdMs > watchedMs * LARGEST_SHARE) this.expectMuch();
+    if (this.#holdMs > watchedMs * LARGEST_SHARE) void this.expectMuch();
     this.#watchedFrom = now;
     this.#holdMs = 0;
   }

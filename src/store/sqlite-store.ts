@@ -135,7 +135,7 @@ export class SqliteStore implements Store {
   }
 
   async createRun(run: NewRun, graph: Graph): Promise<void> {
-    if (graph.size >= LARGE_RUN) this.#access.expectMuch();
+    if (graph.size >= LARGE_RUN) void this.#access.expectMuch();
     await this.#own();
     const parts = batched(graphParts(graph), PARTS_A_WRITE);
     const first = parts.next();
@@ -169,7 +169,7 @@ export class SqliteStore implements Store {
   }
 
   async commit(commits: readonly RunCommit[]): Promise<void> {
-    if (this.#filing === undefined && !hasLargeValues(commits)) return this.#write(commits);
+    if (this.#filing === undefined && !hasLargeValues(commits) && !bringsMuch(commits)) return this.#write(commits);
     return this.#commitInTurn(commits);
   }
 
@@ -302,7 +302,7 @@ export class SqliteStore implements Store {
     this.#parts.exclusiveFile?.release();
   }
 
-  /** Commits keep their order: behind one whose large values are being written the others wait. */
+  /** Commits keep their order: behind one that brings much to write the others wait. */
   async #commitInTurn(commits: readonly RunCommit[]): Promise<void> {
     const before = this.#filing;
     const { promise: handedOn, resolve: handOn } = Promise.withResolvers<void>();
@@ -313,6 +313,8 @@ export class SqliteStore implements Store {
       // What this opening is about to name must not look like something left behind.
       await this.#sweeping;
       const filed: readonly StoredCommit[] = await this.#blobs.file(commits);
+      // The end of a transaction writes its pages in one go: that of a hundred thousand jobs takes some 50 ms.
+      if (bringsMuch(commits)) await this.#access.expectMuch();
       written = this.#write(filed);
     } finally {
       if (this.#filing === handedOn) this.#filing = undefined;
@@ -376,6 +378,11 @@ export class SqliteStore implements Store {
       });
     }
   }
+}
+
+/** Whether so many jobs are appended that their commit would hold the loop for long. */
+function bringsMuch(commits: readonly RunCommit[]): boolean {
+  return commits.some(({ segments }) => segments.some(({ size }) => size >= LARGE_RUN));
 }
 
 function* batched(parts: Iterable<GraphPart>, size: number): Generator<GraphPart[]> {

@@ -43,9 +43,9 @@ export class StoreAccess {
     return this.#port.place;
   }
 
-  /** There will be much to write. */
-  expectMuch(): void {
-    this.#port.expectMuch();
+  /** There will be much to write; resolves when that holds no loop. */
+  expectMuch(): Promise<void> {
+    return this.#port.expectMuch();
   }
 
   write<Method extends WriterMethod>(

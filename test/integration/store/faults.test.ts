@@ -226,6 +226,24 @@ test('F17: a store whose commits are slow moves its writer to a thread; nothing 
   expect(await lastNumber(store, run)).toBe(last);
 });
 
+test('a commit that appends many jobs is made on a thread, and what comes behind it does not overtake it', async () => {
+  await using place = await scratch();
+  const places: string[] = [];
+  const store = await place.open({ hook: (point) => point === 'commit' && places.push(point) });
+  const run = await addSample(store);
+  const onMain = places.length;
+
+  const segment = { ...sampleGraph(5000), base: 10 };
+  const much = store.commit([sampleCommit(store, run, { segments: [segment] })]);
+  await Promise.all([much, store.commit([numberedCommit(store, run, { epoch: 1, number: 1 })])]);
+
+  expect(store.writerPlace).toBe('thread');
+  // The hook hears of this thread's commits only.
+  expect(places).toHaveLength(onMain);
+  expect((await store.graph(run)).map(({ size }) => size)).toEqual([10, 5000]);
+  expect(await lastNumber(store, run)).toBe(1);
+});
+
 test('F17: on a thread, what was handed over behind a commit that fails fails with it, and goes on afterwards', async () => {
   await using place = await scratch();
   const store = await place.open({ writer: 'thread' });
