@@ -5,7 +5,7 @@ export { type CallCommand, type CallCommandOptions, functionCallToCommand, readC
 export { type InlineOptions, inlineBackend } from './backends/inline/index.ts';
 export { processesBackend, type ProcessesOptions } from './backends/processes/index.ts';
 export { threadsBackend, type ThreadsOptions } from './backends/threads/index.ts';
-export { type AttemptContext, attemptContext } from './calls/index.ts';
+export { type AttemptContext, attemptContext, filePath } from './calls/index.ts';
 export type { Counts, Explanation, JobView, RetryChanges, RunSettings, RunView } from './engine/index.ts';
 export {
   AfterAnother,

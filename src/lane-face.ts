@@ -7,7 +7,7 @@ import type * as Heddle from './index.ts';
  * of its functions, in each lane again; what starts engines and makes jobs, and costs a tenth of a second, is loaded when it is
  * used, which it seldom is: a lane opens no engine.
  */
-export { attemptContext } from './calls/lane-face.ts';
+export { attemptContext, filePath } from './calls/lane-face.ts';
 export { LOG_LEVELS } from './jobs/lane-face.ts';
 export { ERROR_CODES, HeddleError, Secret, secret } from './model/lane-face.ts';
 export {

@@ -67,7 +67,7 @@ export interface CallCommand {
 export function functionCallToCommand<Arguments extends readonly unknown[]>(
   fn: (...parameters: Arguments) => unknown,
   args: Arguments,
-  { directory, label, project, environment, heddle = ownCommand() }: CallCommandOptions,
+  { directory, label, project, environment, heddle = ownHeddle() }: CallCommandOptions,
 ): CallCommand {
   const reference = referenceTo(fn as AnyFunction);
   const call: CallFile = {
@@ -85,7 +85,7 @@ export function functionCallToCommand<Arguments extends readonly unknown[]>(
 }
 
 /** The same heddle again. Running from its sources it has to say so: an older build may lie beside them. */
-function ownCommand(): readonly string[] {
+export function ownHeddle(): readonly string[] {
   const command = [process.execPath, fileURLToPath(new URL('../../bin/heddle.cjs', import.meta.url))];
   return import.meta.url.endsWith('.ts') ? ['env', 'HEDDLE_SOURCE=1', ...command] : command;
 }

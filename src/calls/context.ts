@@ -37,6 +37,8 @@ export interface ContextFacts {
   readonly fence: number;
   /** Empty where there is none. */
   readonly directory: string;
+  /** The store's directory, absolute; absent or empty where it can't be reached. */
+  readonly store?: string | undefined;
   readonly gpus?: readonly number[] | undefined;
   readonly clock: Clock;
   heartbeat?(): void;

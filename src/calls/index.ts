@@ -3,6 +3,7 @@ export {
   type CallCommandOptions,
   type CallFile,
   functionCallToCommand,
+  ownHeddle,
   readCallFile,
   readCallResult,
   type ResultFile,
@@ -27,6 +28,7 @@ export {
   currentCall,
   isInsideLane,
 } from './context.ts';
+export { filePath } from './file-path.ts';
 export { type LoadOptions, loadFunction } from './load.ts';
 export { type Call, type CallOptions, type CallOutcome, runCall } from './run-call.ts';
 export { type CallCode, callCode, codeOf, codeOfModules, moduleCode } from './module-code.ts';

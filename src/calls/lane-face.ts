@@ -3,6 +3,7 @@
  * source text for it.
  */
 export { attemptContext, becomeLane, CallContext, currentCall } from './context.ts';
+export { filePath } from './file-path.ts';
 export { encodeArguments } from './encode-arguments.ts';
 export { serializeError } from './error-data.ts';
 export { registerResolver } from './resolver.ts';

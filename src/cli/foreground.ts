@@ -173,6 +173,7 @@ async function report(
     output.say(`  see:   heddle show ${handle.id}${storeFlag(context)}`);
     output.say(`  again: heddle retry ${handle.id}${storeFlag(context)}`);
   }
+  const result = view.status === 'done' ? ((await handle.result()) ?? undefined) : undefined;
   if (context.json) {
     await output.json({
       run: handle.id,
@@ -180,12 +181,12 @@ async function report(
       counts: view.counts,
       ...(cached === 0 ? {} : { cached }),
       wallSeconds: Number(seconds.toFixed(3)),
+      // What is more than JSON can say is left out.
+      ...(result !== undefined && encodeValue(result).codec === 'json' ? { result } : {}),
     });
     return;
   }
-  if (view.status !== 'done') return;
-  const result = await handle.result();
-  if (result !== null && result !== undefined) await output.data(resultText(result));
+  if (result !== undefined) await output.data(resultText(result));
 }
 
 /** Text is given as it is, several texts under their names, anything else as JSON where JSON can say it. */

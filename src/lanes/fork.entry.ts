@@ -7,7 +7,7 @@ import { LaneWorker } from './worker.ts';
 /**
  * A lane in a child process of the engine's machine: lists of messages over the IPC channel of `fork` (serialization
  * `advanced`), a socket to its watchdog as descriptor 3, a file for its last claim as descriptor 5, and a process group of its own (`detached`). Its working
- * directory is where packages are looked for.
+ * directory is where packages are looked for, its argument the store's directory.
  */
 
 let onTheWay = 0;
@@ -28,6 +28,7 @@ const worker = new LaneWorker({
   slots: watchOver(WATCH_DESCRIPTOR, NOTE_DESCRIPTOR),
   clock: laneClock,
   project: process.cwd(),
+  store: process.argv[2],
   kind: 'process',
   leave: () => {
     isLeaving = true;

@@ -13,14 +13,20 @@ import type { Slots } from './worker-slots.ts';
  * A lane over streams of bytes, for where there is nothing better: frames come in by standard input and go out by
  * standard output, or by the descriptors `--in` and `--out`. With `--watch` the watchdog listens on a socket of that
  * number, as in a forked lane; without, it reads the frames, and the end of its input is the end of the lane. `--note` is a
- * file for its last claim.
+ * file for its last claim, `--store` the store's directory, where it can be reached.
  *
  * What is said has left this process when `post` returns, however it ends after that.
  */
 export function serveFrames(argv: readonly string[]): void {
   const { values } = parseArgs({
     args: [...argv],
-    options: { in: { type: 'string' }, out: { type: 'string' }, watch: { type: 'string' }, note: { type: 'string' } },
+    options: {
+      in: { type: 'string' },
+      out: { type: 'string' },
+      watch: { type: 'string' },
+      note: { type: 'string' },
+      store: { type: 'string' },
+    },
     strict: false,
   });
   const input = numberOf(values.in) ?? 0;
@@ -34,6 +40,7 @@ export function serveFrames(argv: readonly string[]): void {
     slots: listen({ input, watch: numberOf(values.watch), note: numberOf(values.note) }, heard),
     clock: laneClock,
     project: process.cwd(),
+    store: typeof values.store === 'string' ? values.store : undefined,
     kind: 'process',
     leave: () => process.exit(),
   });

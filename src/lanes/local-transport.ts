@@ -19,6 +19,8 @@ export interface LocalOptions {
   readonly clock: Clock;
   /** Its working directory, from which packages are looked for. */
   readonly project: string;
+  /** The store's directory, absolute: where files that calls are given lie. */
+  readonly store?: string;
 }
 
 /** How a worker of this machine is started, and what carries its messages. */
@@ -29,6 +31,7 @@ interface Way {
 
 interface ChildStart {
   readonly project: string;
+  readonly store: string;
   readonly flags: readonly string[];
   /** Descriptor of the file for its notes. */
   readonly note: number;
@@ -50,11 +53,11 @@ export function forkTransport(options: LocalOptions): OpenTransport {
   return localTransport(FORKED, options);
 }
 
-function localTransport(way: Way, { clock, project }: LocalOptions): OpenTransport {
+function localTransport(way: Way, { clock, project, store = '' }: LocalOptions): OpenTransport {
   return (shape, listener) => {
     const note = openNote();
     try {
-      const child = way.start({ project, flags: flagsOf(shape), note });
+      const child = way.start({ project, store, flags: flagsOf(shape), note });
       // Told by the missing pid; without a listener it would be thrown.
       child.on('error', () => undefined);
       const { pid } = child;
@@ -86,7 +89,7 @@ function streamAt({ stdio }: ChildProcess, descriptor: number): Duplex {
 }
 
 const PIPED: Way = {
-  start: ({ project, flags, note }) => {
+  start: ({ project, store, flags, note }) => {
     const descriptors = {
       '--in': FRAMES_IN_DESCRIPTOR,
       '--out': FRAMES_OUT_DESCRIPTOR,
@@ -94,7 +97,7 @@ const PIPED: Way = {
       '--note': NOTE_DESCRIPTOR,
     };
     const args = Object.entries(descriptors).flatMap(([name, descriptor]) => [name, String(descriptor)]);
-    return spawn(process.execPath, [...flags, entryOf('stdio.entry'), ...args], {
+    return spawn(process.execPath, [...flags, entryOf('stdio.entry'), ...args, '--store', store], {
       cwd: project,
       env: laneEnvironment(),
       detached: true,
@@ -114,8 +117,8 @@ const PIPED: Way = {
 };
 
 const FORKED: Way = {
-  start: ({ project, flags, note }) =>
-    fork(entryOf('fork.entry'), [], {
+  start: ({ project, store, flags, note }) =>
+    fork(entryOf('fork.entry'), [store], {
       cwd: project,
       env: laneEnvironment(),
       detached: true,

@@ -15,6 +15,8 @@ export interface ThreadData {
   readonly sent: SharedArrayBuffer;
   /** Where packages are looked for. @default the working directory */
   readonly project?: string;
+  /** The store's directory, where files that calls are given lie. */
+  readonly store?: string;
 }
 
 /** How long a thread that has nothing to do waits for the next call before it sees to its event loop again. */
@@ -39,6 +41,7 @@ const worker = new LaneWorker({
   slots: sharedSlots(new Int32Array(data.words)),
   clock: laneClock,
   project: data.project ?? process.cwd(),
+  store: data.store,
   kind: 'thread',
   leave: () => process.exit(),
   rested: () => {

@@ -25,11 +25,13 @@ const WORDS = 64;
 /**
  * Workers in threads of this process. What is on its way is told apart from what has begun by words both sides share.
  *
- * @param project directory from which packages are looked for, absolute
+ * @param places directories, absolute: from which packages are looked for, and where the store is
  */
-export function threadTransport(project: string): OpenTransport {
-  return (shape, listener) => new ThreadTransport(shape, listener, project);
+export function threadTransport(places: ThreadPlaces): OpenTransport {
+  return (shape, listener) => new ThreadTransport(shape, listener, places);
 }
+
+type ThreadPlaces = Required<Pick<ThreadData, 'project' | 'store'>>;
 
 class ThreadTransport implements Transport {
   readonly identity: undefined = undefined;
@@ -41,12 +43,12 @@ class ThreadTransport implements Transport {
   #next = 0;
   #error: unknown;
 
-  constructor({ memoryBytes }: LaneShape, listener: TransportListener, project: string) {
+  constructor({ memoryBytes }: LaneShape, listener: TransportListener, places: ThreadPlaces) {
     const words = new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT);
     this.#words = new Int32Array(words);
     const sent = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT);
     this.#sent = new Int32Array(sent);
-    const workerData: ThreadData = { words, sent, project };
+    const workerData: ThreadData = { words, sent, ...places };
     // The extension is this file's own: the package ships .js, the sources run as .ts.
     const entry = new URL(`./thread.entry${extname(import.meta.url)}`, import.meta.url);
     const execArgv = threadFlags();

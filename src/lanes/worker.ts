@@ -22,6 +22,8 @@ export interface LaneWorkerOptions {
   readonly clock: Clock;
   /** Where packages are looked for, absolute. */
   readonly project: string;
+  /** The store's directory, absolute; absent or empty where it can't be reached. */
+  readonly store?: string | undefined;
   /** What it has for itself: a child process has a working directory and an environment that its children see. */
   readonly kind: 'thread' | 'process';
   /** Ends this thread or process, after what was posted has left it. */
@@ -176,6 +178,7 @@ export class LaneWorker {
       run: call.run,
       job: call.job,
       directory: call.directory,
+      store: this.#options.store,
       gpus: call.gpus,
       clock: this.#clock,
       heartbeat: () => this.#outbox.sign({ kind: 'heartbeat', attempt }),

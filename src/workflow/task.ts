@@ -2,7 +2,7 @@ import { getCallSites } from 'node:util';
 import { pathToFileURL } from 'node:url';
 import { encodeArguments, registerTask } from '../calls/lane-face.ts';
 import { type CallPayload, type Definition, HeddleError, type Ref } from '../model/index.ts';
-import { refOf } from './data.ts';
+import { FileInput, refOf } from './data.ts';
 import { type CallHandle, callHandle, type Redefine } from './handle.ts';
 import type { Symbolic } from './placeholder.ts';
 import { checkFields, definitionOf, type DefinitionOptions, POLICY_FIELDS, type PolicyOptions } from './policy.ts';
@@ -74,8 +74,10 @@ function callTask<Arguments extends readonly unknown[], Result>(
   const call = (...parameters: readonly unknown[]): CallHandle<Result> => {
     const recorder = currentRecorder(name);
     const uses = new Set<NodeRecord>();
-    // A hole is data as a ref is: it stands where one will stand.
-    const args = encodeArguments(parameters, (value) => refOf(value, { recorder, uses }) as Ref | undefined);
+    // A hole and a file of the user's are data as a ref is: they stand where one will stand.
+    const placeOf = (value: object): Ref | undefined =>
+      (value instanceof FileInput ? { $file: value.path } : refOf(value, { recorder, uses })) as Ref | undefined;
+    const args = encodeArguments(parameters, placeOf);
     const payload: CallPayload = { call: { kind: 'module', module, name, task: true }, args };
     const node = {
       definition,

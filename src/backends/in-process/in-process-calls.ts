@@ -146,7 +146,7 @@ export class InProcessCalls {
   }
 
   #contextOf({ attempt, fence, run, job, directory, grant: { gpus } }: AttemptOrder): CallContext {
-    const { clock } = this.#backend;
+    const { clock, directory: store } = this.#backend;
     let toldAt = Number.NEGATIVE_INFINITY;
     const beat = (): void => {
       const now = clock.now().mono;
@@ -154,7 +154,8 @@ export class InProcessCalls {
       toldAt = now;
       this.#backend.report({ kind: 'heartbeat', attempt });
     };
-    return new CallContext({ attempt, fence, run, job, directory, gpus, clock, heartbeat: beat, progress: beat });
+    const facts = { attempt, fence, run, job, directory, store, gpus, clock };
+    return new CallContext({ ...facts, heartbeat: beat, progress: beat });
   }
 
   #run(live: LiveCall): void {

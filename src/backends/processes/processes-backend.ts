@@ -17,7 +17,8 @@ const PROCESSES: LaneKind = {
   local: false,
   gpus: true,
   sweep: ({ directory, clock }) => sweepLanes(directory, clock),
-  transport: ({ directory, clock, project }) => recordedTransport(pipeTransport({ clock, project }), directory),
+  transport: ({ directory: store, clock, project }) =>
+    recordedTransport(pipeTransport({ clock, project, store }), store),
 };
 
 /**

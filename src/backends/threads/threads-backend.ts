@@ -9,7 +9,7 @@ const THREADS: LaneKind = {
   local: true,
   gpus: true,
   lingers: true,
-  transport: ({ project }) => threadTransport(project),
+  transport: ({ project, directory: store }) => threadTransport({ project, store }),
 };
 
 /**
