@@ -1,4 +1,4 @@
-import type { ResourceRequest } from '../model/index.ts';
+import type { Definition, ResourceRequest } from '../model/index.ts';
 import { CANCELLED, FAILED } from './codes.ts';
 import type { Core } from './core.ts';
 import { lower } from './escalating.ts';
@@ -53,7 +53,7 @@ export function overrideResources(run: RunState, jobs: readonly number[], change
     if (copy === undefined) {
       copy = run.definitions.length;
       const definition = run.definition(job);
-      const changed = { ...definition, resources: { ...definition.resources, ...changes } };
+      const changed = withResources(definition, changes);
       run.definitions.push(changed);
       run.queues.push(queueFor(run, run.queueOf(job).backend, changed));
       const condition = run.conditions.get(old);
@@ -62,4 +62,15 @@ export function overrideResources(run: RunState, jobs: readonly number[], change
     }
     run.table.definition[job] = copy;
   }
+}
+
+/** Who is given another time to run may take as long: where a run timeout is set, it is that time. */
+function withResources(definition: Definition, changes: Partial<ResourceRequest>): Definition {
+  const { resources, timeouts } = definition;
+  const { timeMs } = changes;
+  return {
+    ...definition,
+    resources: { ...resources, ...changes },
+    timeouts: timeMs === undefined || timeouts.runMs === undefined ? timeouts : { ...timeouts, runMs: timeMs },
+  };
 }

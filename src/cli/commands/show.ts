@@ -213,6 +213,7 @@ async function showJob(view: View, name: string): Promise<void> {
       ...jobJson({ index, row }, jobs),
       run: found.row.id,
       cached: row?.status === 'done' ? ((await reusedFrom(store, found.row.id, index)) ?? null) : null,
+      grant: grantOf(row),
       directory: directory === '' ? null : directory,
       usage,
       value: value?.codec === 'json' ? (JSON.parse(value.json) as unknown) : null,
@@ -221,7 +222,7 @@ async function showJob(view: View, name: string): Promise<void> {
         backend: each.backend,
         startedAt: isoTime(each.startedAt),
         endedAt: isoTime(each.endedAt),
-        grant: each.grant === '' ? null : (JSON.parse(each.grant) as unknown),
+        grant: grantOf(each),
         outcome: outcomeOf(each) ?? null,
       })),
     });
@@ -242,6 +243,11 @@ async function showJob(view: View, name: string): Promise<void> {
       ...earlier.map((each): Fact => [`attempt ${each.fence}`, `${outcomeText(each)}${afterText(each)}`]),
     ]),
   );
+}
+
+/** What an attempt was granted; null where there was none. */
+function grantOf(row: JobRow | AttemptRow | undefined): unknown {
+  return row === undefined || row.grant === '' ? null : JSON.parse(row.grant);
 }
 
 function cachedText(source: Awaited<ReturnType<typeof reusedFrom>>): string {

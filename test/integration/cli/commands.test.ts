@@ -66,6 +66,28 @@ test('retry of a failed run does what had failed again, and what had been cancel
   expect(await box.json(['show', `${run}/good-1`])).toMatchObject({ attempt: 1 });
 });
 
+test('retry gives failed jobs what --set says: memory, cpus, and time, which is their limit where they have one', async () => {
+  await using box = new Sandbox();
+  box.write(
+    'slow.js',
+    `import { command, sh, workflow } from 'heddle';
+const slow = command('slow', { run: () => sh\`sleep 1\`, timeout: '100ms', resources: { memory: '128MiB' } });
+export default workflow('slow', () => slow());`,
+  );
+  const { run } = JSON.parse((await box.run(['run', 'slow.js', '--json'])).stdout) as { run: string };
+  const set = ['--set', 'time=1h', '--set', 'memory=64MiB', '--set', 'cpus=0.5'];
+
+  const retried = await box.run(['retry', run, ...set, '--json']);
+  const again = await box.json<{ attempts: readonly object[] }>(['show', `${run}/slow-1`]);
+
+  expect(JSON.parse(retried.stdout)).toMatchObject({ status: 'done', counts: { done: 1 } });
+  expect(again).toMatchObject({
+    attempt: 2,
+    grant: { cpus: 0.5, memoryBytes: 64 * 2 ** 20 },
+    attempts: [{ attempt: 1, grant: { cpus: 1, memoryBytes: 128 * 2 ** 20 }, outcome: { kind: 'timeout' } }],
+  });
+});
+
 test('--on-failure abort cancels what has nothing to do with the failure', async () => {
   await using box = new Sandbox();
   box.write('flow.js', FAILING.replace('sh`true`', 'sh`sleep 60`'));
