@@ -100,7 +100,7 @@ export type ResolveWork = (node: {
   readonly value: (node: number) => Value | undefined;
 }) => ResolvedWork;
 
-/** A job that waits for nothing but its turn, and for which an earlier result may stand. */
+/** A job that waits for nothing but its turn, and for which an earlier result may stand; or that makes or takes temporary files. */
 export interface ReadyJob {
   readonly run: RunId;
   readonly job: JobId;

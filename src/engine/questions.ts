@@ -18,7 +18,7 @@ export interface Asking {
   readonly parked: Set<number>;
   /** Jobs that are to run, whatever was there before. */
   readonly fresh: Set<number>;
-  /** Some definition makes temporary files: who takes them asks whether they are still there. */
+  /** Some definition makes temporary files: who makes them is asked about, and who takes them asks whether they are still there. */
   temporaries: boolean;
 }
 
@@ -48,7 +48,9 @@ export function asksFirst(core: Core, run: RunState, job: number): boolean {
   // One that runs on paper waits for its successor: what it is was asked before its first attempt.
   if (asking === undefined || run.table.status[job] !== PENDING) return false;
   if (asking.asked.has(job) || asking.parked.has(job)) return true;
-  if (!isReusable(run, run.definition(job)) && !takesTemporaries(run, job)) return false;
+  const definition = run.definition(job);
+  // Who deletes temporary files hears of them before there are any.
+  if (!isReusable(run, definition) && definition.temporary !== true && !takesTemporaries(run, job)) return false;
   const question = { run, job };
   asking.asked.set(job, question);
   core.out.questions.push(question);

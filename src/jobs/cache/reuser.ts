@@ -68,8 +68,9 @@ export class Reuser {
   readonly reuse: Reuse = async (jobs) => {
     this.#listen();
     this.results.code.renew();
+    await this.#watch(jobs);
     const tasks = await this.#tasksOf(jobs);
-    const described = await this.results.describe(tasks);
+    const described = await this.#describe(jobs, tasks);
     const found = await this.#lookup(jobs, described);
     const answers: ReuseAnswer[] = [];
     for (const [i, job] of jobs.entries())
@@ -108,10 +109,28 @@ export class Reuser {
     this.#options.engine().listen((events) => this.#hear(events));
   }
 
+  /** Before one of them has run: who makes temporary files, and who takes them. */
+  async #watch(jobs: readonly ReadyJob[]): Promise<void> {
+    const latest = new Map<RunId, number>();
+    for (const { run, index, temporaries, definition } of jobs)
+      if (temporaries.length > 0 || definition.temporary === true)
+        latest.set(run, Math.max(index, latest.get(run) ?? 0));
+    for (const [run, index] of latest) await this.#temporaries.watch(run, index);
+  }
+
+  /** What a job is made of matters where its result may be taken, now or later, and where it takes what may be gone. */
+  async #describe(
+    jobs: readonly ReadyJob[],
+    tasks: readonly TaskWithInputs[],
+  ): Promise<readonly (Described | undefined)[]> {
+    const matters = jobs.map(({ isReusable, temporaries }) => isReusable || temporaries.length > 0);
+    const described = await this.results.describe(tasks.filter((_, i) => matters[i]));
+    let next = 0;
+    return matters.map((each) => (each ? described[next++] : undefined));
+  }
+
   async #tasksOf(jobs: readonly ReadyJob[]): Promise<readonly TaskWithInputs[]> {
     const values = await this.#valuesFor(jobs);
-    for (const run of new Set(jobs.flatMap((job) => (job.temporaries.length > 0 ? [job.run] : []))))
-      await this.#temporaries.watch(run);
     return jobs.map(({ run, definition, payload }) => ({
       definition,
       payload,

@@ -1,33 +1,60 @@
 import { rmSync } from 'node:fs';
-import { join, sep } from 'node:path';
-import { DATA_EDGE, type EngineEvent, type Json, type RunId, type Store } from '../../model/index.ts';
+import { isAbsolute, join, relative, sep } from 'node:path';
+import {
+  type CommandOutput,
+  type ControlPayload,
+  decodeValue,
+  type EngineEvent,
+  type Graph,
+  type Json,
+  type RunId,
+  type Store,
+  type Value,
+} from '../../model/index.ts';
 import { GraphNodes } from './graph-nodes.ts';
 import { outputsOf, type Results, temporaryOutputs } from './results.ts';
+import { mentionsIn, resultOf, TemporaryUses, WHOLE } from './temporary-uses.ts';
 
 /** One run that makes temporary files. */
 interface Watched {
-  readonly nodes: GraphNodes;
-  /** Which jobs still need what a job made. */
-  readonly waiting: Map<number, Set<number>>;
-  /** Temporary jobs that each job takes. */
-  readonly takenBy: Map<number, number[]>;
-  /** What the workflow returns, or may come to need, is kept while the run goes. */
-  readonly kept: ReadonlySet<number>;
+  readonly run: RunId;
+  readonly uses: TemporaryUses;
+  /** Jobs come as they come: who takes what is not known before its end. */
+  readonly isOpen: boolean;
+  /** Producers whose files are gone. */
+  readonly gone: Set<number>;
 }
 
+/** What is to go: temporary outputs of producers, but for those that somebody keeps. */
+interface Deletion {
+  readonly producers: readonly number[];
+  readonly nodes: GraphNodes;
+  readonly keeps: (producer: number, name: string, output: CommandOutput) => boolean;
+}
+
+/** A graph that grows is read again when a job comes that is not in it: a small one always, a large one by this much. */
+const SMALL = 1000;
+const GROWN = 1.25;
+/** Values that are read at a time. */
+const VALUES_AT_ONCE = 1000;
+
 /**
- * Deletes files that are marked temporary as soon as all jobs that take them are done. What they held stays known: the
- * value of the job has their hashes and sizes, so nothing that has been made of them is made again. Only files of the run
- * itself are touched.
+ * Deletes files that are marked temporary as soon as nobody needs them: who made them and all jobs that take them are done,
+ * and the workflow does not return them. What they held stays known: the value of the job has their hashes and sizes, so
+ * nothing that has been made of them is made again. Only files of the run itself are touched.
+ *
+ * Who needs what control nodes have become is known when the graph is read again; what is left of that is deleted when the
+ * run is done.
  */
 export class TemporaryFiles {
   readonly #store: Store;
   readonly #results: Results;
-  readonly #runs = new Map<RunId, Promise<Watched | undefined>>();
-  readonly #ready = new Map<RunId, Watched>();
+  readonly #runs = new Map<RunId, Watched>();
   /** What was told of a run while its graph was being read. */
   readonly #early = new Map<RunId, EngineEvent[]>();
-  #spare: { readonly run: RunId; readonly job: number }[] = [];
+  #watching: Promise<void> = Promise.resolve();
+  #spare: { readonly watched: Watched; readonly producer: number }[] = [];
+  #over: Watched[] = [];
 
   constructor({ store, results }: { readonly store: Store; readonly results: Results }) {
     this.#store = store;
@@ -35,53 +62,87 @@ export class TemporaryFiles {
   }
 
   get hasWork(): boolean {
-    return this.#spare.length > 0;
+    return this.#spare.length > 0 || this.#over.length > 0;
   }
 
-  /** From now on files of this run are deleted. */
-  async watch(run: RunId): Promise<void> {
-    let watched = this.#runs.get(run);
-    if (watched === undefined) {
-      this.#early.set(run, []);
-      watched = this.#read(run);
-      this.#runs.set(run, watched);
+  /** From now on files of this run are deleted. `job`: one that makes or takes some. */
+  watch(run: RunId, job = 0): Promise<void> {
+    const watching = this.#watching.then(() => this.#watch(run, job));
+    this.#watching = watching.catch(() => undefined);
+    return watching;
+  }
+
+  async #watch(run: RunId, job: number): Promise<void> {
+    const known = this.#runs.get(run);
+    const size = known?.uses.nodes.size ?? 0;
+    if (job < size || (size > SMALL && job < size * GROWN)) return;
+    const early: EngineEvent[] = [];
+    this.#early.set(run, early);
+    try {
+      this.#runs.set(run, await this.#read(run, known?.gone));
+    } finally {
+      this.#early.delete(run);
     }
-    const known = await watched;
-    const early = this.#early.get(run) ?? [];
-    this.#early.delete(run);
-    if (known === undefined) return;
-    this.#ready.set(run, known);
     for (const event of early) this.hear(event);
   }
 
   hear(event: EngineEvent): void {
-    if (event.kind === 'run' && event.status !== 'running' && event.status !== 'pending') {
-      this.#runs.delete(event.run);
-      this.#ready.delete(event.run);
-      return;
-    }
-    if (event.kind !== 'job') return;
+    if (event.kind === 'notice') return;
     this.#early.get(event.run)?.push(event);
-    const watched = this.#ready.get(event.run);
-    for (const producer of watched?.takenBy.get(event.index) ?? []) {
-      const waiting = watched?.waiting.get(producer);
-      if (waiting === undefined || watched?.kept.has(producer) === true) continue;
-      if (event.status !== 'done') waiting.add(event.index);
-      else if (waiting.delete(event.index) && waiting.size === 0) this.#spare.push({ run: event.run, job: producer });
+    const watched = this.#runs.get(event.run);
+    if (watched === undefined) return;
+    const isDone = event.status === 'done';
+    if (event.kind === 'job') {
+      if (!isDone) watched.gone.delete(event.index);
+      for (const producer of watched.uses.note(event.index, isDone)) this.#spare.push({ watched, producer });
+    } else if (event.status !== 'running' && event.status !== 'pending') {
+      if (isDone) this.#over.push(watched);
+      this.#runs.delete(event.run);
     }
   }
 
   /** Deletes what is not needed any more. */
   async work(): Promise<void> {
-    const spare = this.#spare;
+    const [spare, over] = [this.#spare, this.#over];
     this.#spare = [];
-    for (const { run, job } of spare) {
-      const watched = this.#ready.get(run) ?? (await this.#read(run));
+    this.#over = [];
+    for (const [watched, list] of Map.groupBy(spare, (each) => each.watched)) {
       // Somebody may have come to need it since.
-      if (watched === undefined || (watched.waiting.get(job)?.size ?? 0) > 0) continue;
-      const [value] = await this.#store.values(run, [job]);
-      const temporary = temporaryOutputs(watched.nodes.payload(job));
-      for (const [name, output] of outputsOf(value)) if (temporary.has(name)) this.#remove(run, output.at);
+      const { uses } = watched;
+      await this.#delete(watched, {
+        producers: list.flatMap(({ producer }) => (uses.isSpare(producer) ? [producer] : [])),
+        nodes: uses.nodes,
+        keeps: (producer, output) => uses.isReturned(producer, output),
+      });
+    }
+    for (const watched of over) await this.#deleteRest(watched);
+  }
+
+  /** The run is done: nobody but who reads its result needs anything. */
+  async #deleteRest(watched: Watched): Promise<void> {
+    // Where no control node was, every file has had its end. To an open run anybody may have looked.
+    if (watched.isOpen || !watched.uses.hasControls) return;
+    const { run, gone } = watched;
+    const graphs = await this.#store.graph(run);
+    const nodes = new GraphNodes(graphs);
+    const producers: number[] = [];
+    for (let index = 0; index < nodes.size; index += 1)
+      if (nodes.definition(index).temporary === true && !gone.has(index)) producers.push(index);
+    if (producers.length === 0) return;
+    const returned = await this.#placesReturned(run, graphs);
+    await this.#delete(watched, { producers, nodes, keeps: (_, __, { at }) => returned.has(at) });
+  }
+
+  async #delete({ run, gone }: Watched, { producers, nodes, keeps }: Deletion): Promise<void> {
+    for (let from = 0; from < producers.length; from += VALUES_AT_ONCE) {
+      const some = producers.slice(from, from + VALUES_AT_ONCE);
+      for (const [i, value] of (await this.#store.values(run, some)).entries()) {
+        const producer = some[i] as number;
+        const temporary = temporaryOutputs(nodes.payload(producer));
+        for (const [name, output] of outputsOf(value))
+          if (temporary.has(name) && !keeps(producer, name, output)) this.#remove(run, output.at);
+        gone.add(producer);
+      }
     }
   }
 
@@ -90,48 +151,63 @@ export class TemporaryFiles {
     if (at.startsWith(join('work', run) + sep)) rmSync(join(this.#results.directory, at), { force: true });
   }
 
-  async #read(run: RunId): Promise<Watched | undefined> {
+  /** Where the files lie that the workflow returns, as outputs say it. */
+  async #placesReturned(run: RunId, graphs: readonly Graph[]): Promise<ReadonlySet<string>> {
+    const places = new Set<string>();
+    const mentions = [...mentionsIn(resultOf(graphs), new Map())];
+    const values = await this.#store.values(
+      run,
+      mentions.map(([node]) => node),
+    );
+    for (const [i, [, parts]] of mentions.entries()) {
+      const outputs = outputsOf(values[i]);
+      for (const [name, { at }] of outputs) if (parts.has(WHOLE) || parts.has(name)) places.add(at);
+      if (outputs.length === 0) this.#placesIn(values[i], places);
+    }
+    return places;
+  }
+
+  #placesIn(value: Value | undefined, places: Set<string>): void {
+    const { directory } = this.#results;
+    const search = (data: unknown): void => {
+      if (typeof data !== 'object' || data === null) return;
+      const parts = data instanceof Map || data instanceof Set ? data : Object.values(data);
+      for (const part of parts) search(part);
+      const { at } = data as { readonly at?: unknown };
+      if (typeof at === 'string') places.add(isAbsolute(at) ? relative(directory, at) : at);
+    };
+    if (value !== undefined) search(decodeValue(value));
+  }
+
+  async #read(run: RunId, gone: Set<number> = new Set()): Promise<Watched> {
     const graphs = await this.#store.graph(run);
     const nodes = new GraphNodes(graphs);
-    const waiting = new Map<number, Set<number>>();
-    const takenBy = new Map<number, number[]>();
-    const kept = new Set(
-      graphs.flatMap(({ result }) => (result === undefined ? [] : nodesIn(JSON.parse(result) as Json))),
-    );
-    for (let index = 0; index < nodes.size; index += 1) {
-      const isControl = nodes.definition(index).kind === 'control';
-      nodes.eachUpstream(index, (from, accept) => {
-        if (accept !== DATA_EDGE || nodes.definition(from).temporary !== true) return;
-        // What a control node becomes may take it too.
-        if (isControl) kept.add(from);
-        enter(waiting, from).add(index);
-        const taken = takenBy.get(index);
-        if (taken === undefined) takenBy.set(index, [from]);
-        else taken.push(from);
-      });
-    }
-    if (waiting.size === 0) return undefined;
-    for await (const rows of this.#store.jobs(run)) {
-      for (const row of rows) {
-        if (row.status !== 'done') continue;
-        for (const producer of takenBy.get(row.job) ?? []) waiting.get(producer)?.delete(row.job);
-      }
-    }
-    return { nodes, waiting, takenBy, kept };
+    const returned = new Map<number, Set<string>>();
+    mentionsIn(resultOf(graphs), returned);
+    await this.#mentionBecome(run, nodes, returned);
+    const { open } = JSON.parse((await this.#store.run(run))?.settings || '{}') as { readonly open?: true };
+    const isOpen = open === true;
+    const watched = { run, uses: new TemporaryUses(nodes, { returned, isOpen }), isOpen, gone };
+    const spare: number[] = [];
+    for await (const rows of this.#store.jobs(run))
+      for (const row of rows) if (row.status === 'done') spare.push(...watched.uses.note(row.job, true));
+    // Of who was killed before they were deleted; or nobody knew before now that they are not needed.
+    for (const producer of spare) if (!gone.has(producer)) this.#spare.push({ watched, producer });
+    return watched;
+  }
+
+  /** What control nodes say of what they have become: the nodes their values are made of are needed by who takes those. */
+  async #mentionBecome(run: RunId, nodes: GraphNodes, into: Map<number, Set<string>>): Promise<void> {
+    // Before one has become something there is one graph, and nothing is known of what is to come.
+    if (nodes.graphs.length === 1) return;
+    const controls: number[] = [];
+    for (let index = 0; index < nodes.size; index += 1)
+      if (nodes.definition(index).kind === 'control' && !isGather(nodes.payload(index))) controls.push(index);
+    for (const value of await this.#store.values(run, controls))
+      if (value?.codec === 'json') mentionsIn(JSON.parse(value.json) as Json, into);
   }
 }
 
-function enter(sets: Map<number, Set<number>>, key: number): Set<number> {
-  let set = sets.get(key);
-  if (set === undefined) sets.set(key, (set = new Set()));
-  return set;
-}
-
-/** Nodes that a result refers to. */
-function nodesIn(value: Json): readonly number[] {
-  if (typeof value !== 'object' || value === null) return [];
-  if (Array.isArray(value)) return (value as readonly Json[]).flatMap(nodesIn);
-  const { $ref } = value as { readonly $ref?: readonly [number] };
-  if ($ref !== undefined) return [$ref[0]];
-  return Object.values(value as Readonly<Record<string, Json>>).flatMap(nodesIn);
+function isGather(payload: string): boolean {
+  return (JSON.parse(payload) as ControlPayload).control === 'gather';
 }

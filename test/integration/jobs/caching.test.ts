@@ -1,5 +1,15 @@
-import { existsSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   command,
@@ -180,6 +190,91 @@ describe('temporary files', () => {
       "command: 'cat' -> 'rev'",
     ]);
     expect(existsSync(await outputOf(again.handle, 0, 'sorted'))).toBe(false);
+  });
+
+  test('of nobody are deleted when their job is done; what the workflow returns and what is published stays', async () => {
+    const graph = (): Graph =>
+      workflow('untaken', () => {
+        const cut = command('cut', {
+          run: () =>
+            sh`echo cut >> ${join(folder, 'ledger')}; for f in a b c; do echo $f > $f.txt; done; echo 3 > n.json`,
+          outputs: {
+            scrap: file('a.txt', { temporary: true }),
+            kept: file('b.txt', { temporary: true }),
+            shown: file('c.txt', { temporary: true }).publish('c.txt'),
+            n: json<number>('n.json'),
+          },
+          cache: true,
+        });
+        const { kept, n } = cut();
+        return { kept, n };
+      }).build();
+
+    const { handle } = await run(graph());
+
+    expect(existsSync(await outputOf(handle, 0, 'scrap'))).toBe(false);
+    expect(existsSync(await outputOf(handle, 0, 'kept'))).toBe(true);
+    expect(readFileSync(join(folder, 'results/c.txt'), 'utf8')).toBe('c\n');
+    expect((await run(graph())).ran).toEqual([]);
+  });
+
+  test('of a task that is never reused are deleted too, and a resume runs nothing for their sake', async () => {
+    const graph = workflow('stopped', () => {
+      const make = command('make', {
+        run: () => sh`echo make >> ${join(folder, 'ledger')}; echo 1 > big.txt; echo 1 > n.json`,
+        outputs: { big: file('big.txt', { temporary: true }), n: json<number>('n.json') },
+      });
+      const wait = command('wait', {
+        run: (p: { n: number }) =>
+          sh`echo wait ${p.n} >> ${join(folder, 'ledger')}; [ -e ${join(folder, 'go')} ] && echo 2 > n.json`,
+        outputs: { n: json<number>('n.json') },
+      });
+      return wait({ n: make().n }).n;
+    }).build();
+    let id = '';
+    {
+      await using engine = await open();
+      const handle = await engine.run(graph);
+      expect((await handle.wait()).status).toBe('failed');
+      id = handle.id;
+    }
+    expect(existsSync(await outputOf({ id } as RunHandle, 0, 'big'))).toBe(false);
+    write('go', '');
+
+    await using engine = await open();
+    const { status } = await (await engine.retry(id)).wait();
+
+    expect(status).toBe('done');
+    expect(readFileSync(join(folder, 'ledger'), 'utf8')).toBe('make\nwait 1\nwait 1\n');
+  });
+
+  test('in a map are deleted but for those it returns', async () => {
+    const graph = workflow('mapped', () => {
+      const sort = command('sort', {
+        run: (p: { sample: string }) => sh`echo ${p.sample} > sorted.txt; echo ${p.sample} > log.txt`,
+        outputs: { sorted: file('sorted.txt', { temporary: true }), log: file('log.txt', { temporary: true }) },
+      });
+      const count = command('count', {
+        run: (p: { sorted: FileValue }) => sh`wc -c < ${p.sorted} > n.json`,
+        outputs: { n: json<number>('n.json') },
+      });
+      return map(['a', 'b'], (sample) => {
+        const { sorted, log } = sort({ sample });
+        return { n: count({ sorted }).n, log };
+      });
+    }).build();
+
+    await using engine = await open();
+    const handle = await engine.run(graph);
+    const result = (await handle.result()) as readonly { readonly n: number; readonly log: FileValue }[];
+    await engine[Symbol.asyncDispose]();
+
+    expect(result.map(({ n }) => n)).toEqual([2, 2]);
+    const left = readdirSync(store, { recursive: true, encoding: 'utf8' })
+      .filter((path) => lstatSync(join(store, path)).isFile())
+      .map((path) => basename(path));
+    expect(left.filter((name) => name === 'sorted.txt')).toEqual([]);
+    expect(left.filter((name) => name === 'log.txt')).toHaveLength(2);
   });
 
   test('stay while somebody who takes them has not ended well', async () => {

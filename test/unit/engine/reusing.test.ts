@@ -127,6 +127,16 @@ describe('before a job that may be reused starts', () => {
   });
 });
 
+test('who makes temporary files is asked about, though it is never reused: somebody is to delete them', async () => {
+  const { engine, asked } = await askingEngine();
+  await using _engine = engine;
+
+  await engine.start({ make: { temporary: true }, plain: {} });
+
+  expect(asked.flatMap(({ jobs }) => jobs)).toMatchObject([{ job: 'make', isReusable: false, mayReuse: false }]);
+  expect(engine.running()).toEqual(['plain']);
+});
+
 test('jobs whose files are gone run again first, for the one that needs them; who took their values before keeps what it has', async () => {
   const { engine, asked } = await askingEngine();
   await using _engine = engine;
