@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { encodeValue } from '../calls/index.ts';
 import type { RunView } from '../engine/index.ts';
@@ -6,7 +5,7 @@ import type { Engine, RunHandle } from '../jobs/index.ts';
 import { describeOutcome, type EngineEvent, type Graph, isFinal } from '../model/index.ts';
 import { systemClock } from '../process/index.ts';
 import { storeDirectory, storeFlag } from './find-run.ts';
-import { directoryOf, lastLines } from './job-record.ts';
+import { directoryOf, lastLines, workplaceAt } from './job-record.ts';
 import type { Context } from './main.ts';
 import { printable } from './output.ts';
 import { countsOfView, countsText, showProgress } from './progress.ts';
@@ -153,9 +152,11 @@ class Failures {
 
 /** What an attempt that failed left behind; nothing where it had no directory. */
 async function evidenceOf(directory: string): Promise<readonly string[]> {
-  if (!existsSync(directory)) return [];
+  const place = workplaceAt(directory);
+  if (place === undefined) return [];
   const stderr = await lastLines(directory, 'stderr');
-  return [...stderr.map((line) => `  | ${line}`), `  in ${directory}`, '  sh command.sh there repeats it by hand'];
+  const repeat = place.isRepeatable ? ['  sh command.sh there repeats it by hand'] : [];
+  return [...stderr.map((line) => `  | ${line}`), `  in ${directory}`, ...repeat];
 }
 
 async function report(

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { attemptDirectories } from '../jobs/index.ts';
@@ -36,7 +37,7 @@ export function outcomeText(row: JobRow | AttemptRow): string {
   return outcome === undefined ? 'has not ended' : printable(describeOutcome(outcome));
 }
 
-/** Where an attempt of a job worked; it may have needed no directory. */
+/** Where an attempt of a job works when it needs a directory. */
 export function directoryOf(
   store: string,
   run: Pick<RunRow, 'id'>,
@@ -44,6 +45,17 @@ export function directoryOf(
   fence: number,
 ): string {
   return attemptDirectories(store)(run.id, job.index, asJobId(job.name), fence);
+}
+
+/**
+ * What there is of an attempt's directory, and whether `sh command.sh` there repeats it. Undefined for none: a call that wrote
+ * nothing never had one, and what was cleaned has none any more.
+ */
+export function workplaceAt(
+  directory: string,
+): { readonly directory: string; readonly isRepeatable: boolean } | undefined {
+  if (directory === '' || !existsSync(directory)) return undefined;
+  return { directory, isRepeatable: existsSync(join(directory, 'command.sh')) };
 }
 
 /** The last lines an attempt wrote to a stream, without control characters; none when it wrote nothing. */

@@ -4,7 +4,7 @@ import { gatherReport, renderReport } from '../../observe/index.ts';
 import { systemClock } from '../../process/index.ts';
 import { originOf } from '../code-origin.ts';
 import { findRun, openForReading, statusOf, storeDirectory } from '../find-run.ts';
-import { directoryOf } from '../job-record.ts';
+import { directoryOf, workplaceAt } from '../job-record.ts';
 import type { Context } from '../main.ts';
 import { packageVersion } from '../package-version.ts';
 import { readRunSource } from '../run-source.ts';
@@ -26,7 +26,8 @@ export async function report(
     engineVersion: packageVersion(),
     now: systemClock.now().wall,
     state: statusOf(found),
-    directoryOf: ({ index, name, fence }) => directoryOf(directory, found.row, { index, name }, fence),
+    directoryOf: ({ index, name, fence }) =>
+      workplaceAt(directoryOf(directory, found.row, { index, name }, fence))?.directory ?? '',
     redact: (text) => redactor.text(text),
     ...(file === undefined ? {} : { file }),
   });

@@ -7,7 +7,7 @@ import { joinUsage, type JobUsage, usageOf } from '../../observe/index.ts';
 import { originOf } from '../code-origin.ts';
 import { type Fact, factsText } from '../facts.ts';
 import { type FoundRun, findRun, openForReading, orLatest, RunJobs, splitTarget, storeDirectory } from '../find-run.ts';
-import { directoryOf, outcomeOf, outcomeText, rowsWhere, stateOf } from '../job-record.ts';
+import { directoryOf, outcomeOf, outcomeText, rowsWhere, stateOf, workplaceAt } from '../job-record.ts';
 import type { Context } from '../main.ts';
 import { type Column, renderTable } from '../output.ts';
 import { countsText } from '../progress.ts';
@@ -204,10 +204,11 @@ async function showJob(view: View, name: string): Promise<void> {
       ? undefined
       : await usageOf(storeDirectory(context), found.row.id, { job: index, fence: row.fence });
   const usage = row === undefined ? {} : joinUsage(outcomeOf(row)?.usage, measured);
-  const directory =
+  const place =
     row === undefined || row.fence === 0
       ? ''
       : directoryOf(storeDirectory(context), found.row, { index, name }, row.fence);
+  const directory = workplaceAt(place)?.directory ?? '';
   if (context.json) {
     await context.output.json({
       ...jobJson({ index, row }, jobs),

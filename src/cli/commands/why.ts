@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Explanation } from '../../engine/index.ts';
 import { type CacheExplanation, connectControl, explainCache, mayReuse } from '../../jobs/index.ts';
@@ -25,7 +23,7 @@ import {
   storeDirectory,
   storeFlag,
 } from '../find-run.ts';
-import { directoryOf, lastLines, outcomeOf, stateOf } from '../job-record.ts';
+import { directoryOf, lastLines, outcomeOf, stateOf, workplaceAt } from '../job-record.ts';
 import type { Context } from '../main.ts';
 import { printable } from '../output.ts';
 import { formatBytes, formatDuration, formatTime } from '../units.ts';
@@ -56,8 +54,9 @@ export async function why(context: Context, [target = '']: readonly string[]): P
   const known =
     found.owner === undefined ? await fromStore({ store, found, jobs }, index) : await fromOwner(found, name);
   const cache = await cacheOf(store, { found, jobs }, index);
-  const directory =
-    known.fence === 0 ? '' : directoryOf(storeDirectory(context), found.row, { index, name }, known.fence);
+  const place = workplaceAt(
+    known.fence === 0 ? '' : directoryOf(storeDirectory(context), found.row, { index, name }, known.fence),
+  );
   if (context.json) {
     const { explanation, name: _, ...facts } = known;
     await context.output.json({
@@ -66,12 +65,12 @@ export async function why(context: Context, [target = '']: readonly string[]): P
       ...facts,
       ...explanation,
       ...(cache === undefined ? {} : { cache }),
-      directory: directory === '' ? null : directory,
+      directory: place?.directory ?? null,
     });
     return 0;
   }
   const lines = [headline(known), ...reasons(known, found, context), ...cacheLines(known, cache)];
-  if (known.status === 'failed' && directory !== '') lines.push(...(await evidence(directory)));
+  if (known.status === 'failed' && place !== undefined) lines.push(...(await evidence(place)));
   await context.output.data(lines.map(printable).join('\n'));
   return 0;
 }
@@ -308,13 +307,14 @@ function placeOf(stack: string): string | undefined {
   return at === null ? undefined : `${fileURLToPath(at[1] as string)}:${at[2] as string}`;
 }
 
-async function evidence(directory: string): Promise<readonly string[]> {
+async function evidence({
+  directory,
+  isRepeatable,
+}: NonNullable<ReturnType<typeof workplaceAt>>): Promise<readonly string[]> {
   const stderr = await lastLines(directory, 'stderr');
-  const isCommand = existsSync(join(directory, 'command.sh'));
   return [
     ...(stderr.length === 0 ? [] : ['the last it wrote to stderr:', ...stderr.map((line) => `  ${line}`)]),
-    // A call that wrote nothing has no directory.
-    ...(existsSync(directory) ? [`it ran in ${directory}`] : []),
-    ...(isCommand ? ['  sh command.sh there repeats it by hand'] : []),
+    `it ran in ${directory}`,
+    ...(isRepeatable ? ['  sh command.sh there repeats it by hand'] : []),
   ];
 }

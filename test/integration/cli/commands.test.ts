@@ -23,6 +23,30 @@ test('with --json the text gives way to the one document', async () => {
   expect(JSON.parse(ended.stdout)).toMatchObject({ status: 'done', counts: { done: 4 } });
 });
 
+test('of a call it is told where it ran only when there is such a place, and nowhere that a command repeats it', async () => {
+  await using box = new Sandbox();
+  box.write('package.json', '{ "type": "module" }');
+  box.write(
+    'calls.js',
+    `import { task, workflow } from 'heddle';
+    export const quiet = task('quiet', () => 1);
+    export const loud = task('loud', () => { console.error('oh'); throw new Error('no'); });
+    export default workflow('calls', () => [quiet(), loud()]);`,
+  );
+
+  const ended = await box.run(['run', 'calls.js']);
+  const quiet = await box.json<{ directory: string | null }>(['show', '/quiet-1']);
+  const loud = await box.json<{ directory: string | null }>(['show', '/loud-1']);
+  const why = await box.run(['why', '/loud-1']);
+
+  expect(quiet.directory).toBeNull();
+  expect((await box.run(['show', '/quiet-1'])).stdout).not.toMatch(/^directory/m);
+  expect(existsSync(loud.directory ?? '')).toBe(true);
+  expect(ended.stderr).toContain(`  | oh\n  in ${loud.directory}\n`);
+  expect(why.stdout).toContain(`it ran in ${loud.directory}\n`);
+  expect(ended.stderr + why.stdout).not.toContain('command.sh');
+});
+
 test('a failing job is told with what it last said, where it ran and how to repeat it', async () => {
   await using box = new Sandbox();
   box.write('flow.js', FAILING);
