@@ -3,8 +3,8 @@
  * compares them with the rooms there are and with the table in ARCHITECTURE.md.
  */
 
-const BELOW_JOBS = ['model', 'engine', 'store', 'calls', 'process', 'lanes', 'files', 'backends'];
-const BELOW_SERVER = [...BELOW_JOBS, 'jobs', 'workflow', 'config', 'services', 'compilers', 'importers', 'observe'];
+const BELOW_JOBS = ['model', 'engine', 'store', 'calls', 'process', 'lanes', 'files', 'backends', 'config'];
+const BELOW_SERVER = [...BELOW_JOBS, 'jobs', 'workflow', 'services', 'compilers', 'importers', 'observe'];
 
 /** @type {Readonly<Record<string, readonly string[]>>} */
 export const ROOMS = {
@@ -30,7 +30,17 @@ export const ROOMS = {
 };
 
 /** Folders under backends/ that are no backend: what backends share. A backend imports these, never another backend. */
-export const SHARED_BY_BACKENDS = ['workdir', 'in-process', 'transport', 'polling'];
+export const SHARED_BY_BACKENDS = [
+  'workdir',
+  'in-process',
+  'transport',
+  'depot',
+  'scheduler',
+  'remote',
+  'containers',
+  'allocation',
+  'call-commands',
+];
 
 /**
  * Says why one file must not import another, or nothing when it may. Both paths are relative to src/, with `/`.

@@ -133,12 +133,13 @@ describe('mistakes are told with path, place and mend', () => {
     ['a container', 'backends:\n  c: { transport: local, container: { imag: x } }', "there is no field 'imag'"],
     ['no YAML', 'backends: {', /heddle\.config\.yaml:1:\d+: /],
   ];
-  test.each(cases)('%s', async (_, text, message, hint) => {
-    const error = await refusal(load(text));
-    if (typeof message === 'string') expect(error.message).toContain(message);
-    else expect(error.message).toMatch(message);
-    if (hint !== undefined) expect(error.hint).toBe(hint);
-  });
+  for (const [title, text, message, hint] of cases)
+    test(title, async () => {
+      const error = await refusal(load(text));
+      if (typeof message === 'string') expect(error.message).toContain(message);
+      else expect(error.message).toMatch(message);
+      if (hint !== undefined) expect(error.hint).toBe(hint);
+    });
 });
 
 test('settings have all defaults filled in', () => {

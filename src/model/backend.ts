@@ -198,9 +198,9 @@ export interface BackendCapabilities {
   readonly immediate?: boolean;
   /**
    * It can be trusted with secrets: `AttemptOrder.secretEnvironment` reaches the process and nothing else, the arguments and
-   * environment of a call are written to no file. @default false: work with secrets is refused
+   * environment of a call are written to no file. `commands`: with those of commands only. @default false: work with secrets is refused
    */
-  readonly secrets?: boolean;
+  readonly secrets?: boolean | 'commands';
 }
 
 /** A live attempt and the process from which everything that belongs to it can be found. */

@@ -7,17 +7,22 @@ import type { BackendRig, Settled } from './backend-rig.ts';
 /* oxlint-disable no-restricted-globals -- the bodies of calls are users' code, which has timers of its own */
 
 /** What backends do with functions. Each travels by its text, so that every backend can find it. */
-export const callBodies: readonly { readonly name: string; readonly body: (rig: BackendRig) => Promise<void> }[] = [
+export const callBodies: readonly {
+  readonly name: string;
+  readonly body: (rig: BackendRig) => Promise<void>;
+  /** It takes the values of a generator one by one (`Backend.pull`). */
+  readonly streams?: true;
+}[] = [
   { name: 'gives what a function returns, or resolves to, as the value', body: givesValues },
   { name: 'takes and gives what JSON has no words for', body: carriesClones },
   { name: 'carries an error whole: name, message, code and causes', body: carriesErrors },
   { name: 'names the part of a result that is no data', body: refusesFunctions },
   { name: 'ends a call whose module or function is not there', body: missesModules },
   { name: 'gathers what a generator yields', body: gathers },
-  { name: 'lets a generator be walked through, one step at a time', body: walks },
-  { name: 'passes on what is thrown into a generator, and what it throws', body: throwsInto },
-  { name: 'closes a generator that is cancelled', body: closesGenerators },
-  { name: 'answers no request to what is no generator, or has ended', body: answersNobody },
+  { name: 'lets a generator be walked through, one step at a time', body: walks, streams: true },
+  { name: 'passes on what is thrown into a generator, and what it throws', body: throwsInto, streams: true },
+  { name: 'closes a generator that is cancelled', body: closesGenerators, streams: true },
+  { name: 'answers no request to what is no generator, or has ended', body: answersNobody, streams: true },
   { name: 'writes down what a call says, in order, before its end', body: keepsOutput },
   { name: 'keeps what calls say apart', body: keepsOutputApart },
   { name: 'ends a call that does not listen to its cancellation', body: endsTheDeaf },

@@ -8,7 +8,7 @@ import { type BackendFixture, BackendRig } from './backend-rig.ts';
 import { misbehaving } from './misbehaving-backend.ts';
 
 /** What a backend must be able to do for a case to say anything of it: words of its capabilities. */
-export type BackendTrait = 'commands' | 'calls' | 'recoverable';
+export type BackendTrait = 'commands' | 'calls' | 'recoverable' | 'streams';
 
 /** One thing every backend does. Rejects when this one does not. */
 export interface BackendCase {
@@ -25,7 +25,8 @@ export function backendCasesFor(traits: readonly BackendTrait[]): readonly Backe
 /** The traits a backend has by its own word. */
 export function traitsOf(backend: Backend): readonly BackendTrait[] {
   const { capabilities } = backend;
-  return (['commands', 'calls', 'recoverable'] as const).filter((trait) => capabilities[trait]);
+  const said = (['commands', 'calls', 'recoverable'] as const).filter((trait) => capabilities[trait]);
+  return backend.pull === undefined ? said : [...said, 'streams'];
 }
 
 type RigBody = (rig: BackendRig, fixture: BackendFixture) => Promise<void>;
@@ -165,7 +166,7 @@ export const backendCases: readonly BackendCase[] = [
     rig.backend.release([order.attempt]);
   }),
 
-  ...callBodies.map(({ name, body }) => bare(name, ['calls'], body)),
+  ...callBodies.map(({ name, body, streams }) => bare(name, streams === true ? ['calls', 'streams'] : ['calls'], body)),
 
   ...badDayCallBodies.map(({ name, body }) =>
     onABadDay(name, ['calls'], async (rig) => {

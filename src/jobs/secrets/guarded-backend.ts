@@ -81,7 +81,8 @@ class Guard {
   ): AttemptOrder | LaunchAnswer {
     const wanted = secretsOf(order.work);
     if (wanted.length === 0) return { ...order, redactor };
-    if (this.#backend.capabilities.secrets !== true) {
+    const trust = this.#backend.capabilities.secrets ?? false;
+    if (trust === false || (trust === 'commands' && order.work.kind !== 'command')) {
       const why = `backend '${this.#backend.name}' can't be trusted with secrets: choose commands, threads or processes`;
       return { kind: 'refused', retryable: false, why };
     }

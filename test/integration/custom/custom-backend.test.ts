@@ -25,7 +25,7 @@ async function fixture(): Promise<BackendFixture> {
 }
 
 describe('the contract, kept by a backend that is one function', () => {
-  test.each(backendCasesFor(['calls', 'commands']))('$name', async (backendCase) => {
+  test.each(backendCasesFor(['calls', 'commands', 'streams']))('$name', async (backendCase) => {
     await backendCase.run(fixture);
   });
 });

@@ -11,7 +11,7 @@ const FORKED: LaneKind = {
   transport: ({ clock, project }) => forkTransport({ clock, project }),
 };
 
-test.each(backendCasesFor(['calls']))('the contract, kept over fork IPC: $name', async (backendCase) => {
+test.each(backendCasesFor(['calls', 'streams']))('the contract, kept over fork IPC: $name', async (backendCase) => {
   await backendCase.run(() => laneFixture(laneBackend(FORKED, { slots: 2 })));
 });
 

@@ -25,7 +25,7 @@ function behindShell(slots: number, prefetch = 0, script = `echo 'Welcome!'; exe
   return laneBackend(kind, { slots, prefetch });
 }
 
-test.each(backendCasesFor(['calls']))('the contract, kept over frames: $name', async (backendCase) => {
+test.each(backendCasesFor(['calls', 'streams']))('the contract, kept over frames: $name', async (backendCase) => {
   await backendCase.run(() => laneFixture(behindShell(2)));
 });
 

@@ -1,0 +1,1 @@
+export { type CallCommandsOptions, type CallRuntime, withCallCommands } from './call-commands.ts';
