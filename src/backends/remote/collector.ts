@@ -1,0 +1,85 @@
+import type { Logger } from '../../model/index.ts';
+import { type ExitRecord, readExitRecord } from '../workdir/index.ts';
+import type { AttemptBook } from './attempt-book.ts';
+import { type JudgePlaces, judgeRecord } from './judge-end.ts';
+import type { RemoteAttempt } from './remote-attempt.ts';
+import type { Outcome } from '../../model/index.ts';
+import type { Site } from './site.ts';
+
+/** An attempt with a record, and what the system says of its end. */
+export interface WithRecord<A extends RemoteAttempt> {
+  readonly attempt: A;
+  readonly record: ExitRecord;
+  readonly word: Outcome | undefined;
+}
+
+export interface CollectorOptions<A extends RemoteAttempt> {
+  readonly site: Site;
+  readonly book: AttemptBook<A>;
+  readonly places: JudgePlaces;
+  readonly logger: Logger;
+  /** Its end was told. */
+  readonly told: () => void;
+}
+
+/** Brings here what ended attempts left, in one trip for all that wait for it, judges them and tells their ends. */
+export class Collector<A extends RemoteAttempt> {
+  readonly #options: CollectorOptions<A>;
+  #waiting: WithRecord<A>[] = [];
+  #work: Promise<void> | undefined;
+
+  constructor(options: CollectorOptions<A>) {
+    this.#options = options;
+  }
+
+  /** Some wait for another try. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  take(ended: WithRecord<A>): void {
+    ended.attempt.isEnding = true;
+    this.#waiting.push(ended);
+  }
+
+  /** Begins with those that wait, when nothing of the kind is under way. */
+  go(): void {
+    if (this.#work !== undefined || this.#waiting.length === 0) return;
+    this.#work = this.#collect()
+      .catch((error: unknown) => this.#options.logger.error({ error }, 'results could not be brought here'))
+      .then(() => {
+        this.#work = undefined;
+      });
+  }
+
+  async close(): Promise<void> {
+    this.#waiting = [];
+    await this.#work;
+  }
+
+  async #collect(): Promise<void> {
+    const { site, book, places, told } = this.#options;
+    const batch = this.#waiting.splice(0);
+    for (const { attempt } of batch)
+      if (attempt.work.outputs.length > 0 && attempt.here !== attempt.there) book.phase(attempt, 'staging-out');
+    const answer = await site.bring(batch.map(({ attempt }) => attempt));
+    if (answer.kind !== 'done') {
+      // What is over stays over: it is tried again with the next look.
+      if (answer.kind === 'login') book.access(answer.need);
+      const why = answer.kind === 'login' ? answer.need.why : answer.why;
+      for (const { attempt } of batch) book.unreachable(attempt, why);
+      this.#waiting.push(...batch);
+      return;
+    }
+    for (const { attempt, record, word } of batch) {
+      const outcome = await judgeRecord(attempt, record, { word, places });
+      book.end(attempt, outcome, { startedAt: record.startedAt, endedAt: record.endedAt });
+    }
+    told();
+  }
+}
+
+/** The record that has come of an attempt. */
+export function recordOf({ here, attempt }: RemoteAttempt): ExitRecord | undefined {
+  return readExitRecord(here, attempt);
+}

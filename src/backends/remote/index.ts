@@ -1,0 +1,2 @@
+export { remoteBackend, type RemoteBackendOptions } from './remote-backend.ts';
+export type { PollInterval, RemoteSettings } from './settings.ts';
