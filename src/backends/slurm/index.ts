@@ -1,0 +1,2 @@
+export type { SlurmOptions } from './options.ts';
+export { slurmScheduler } from './slurm-scheduler.ts';

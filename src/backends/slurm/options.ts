@@ -1,0 +1,23 @@
+/** What a site's Slurm wants otherwise. */
+export interface SlurmOptions {
+  /** Where Slurm's commands are, when they are not in PATH over there: `/opt/slurm/bin`. */
+  readonly bin?: string;
+  /**
+   * What a job finds in its environment beside Slurm's own. `clean`: HOME, USER, LOGNAME, SHELL and a plain PATH, nothing of
+   * whoever submits it. `login`: what the user's login shell makes of it, which Slurm asks for on the node for each job and
+   * holds the job when it gets no answer. @default 'clean'
+   */
+  readonly environment?: 'clean' | 'login';
+  /** How GPUs are called in `--gres`: `gpu:a100`. @default 'gpu' */
+  readonly gres?: string;
+  /** How long a job may run that doesn't say it, in milliseconds: one without a limit blocks those behind it. @default 1 hour */
+  readonly timeMs?: number;
+  /** The site's MaxArraySize. @default 1001, Slurm's own */
+  readonly maxArraySize?: number;
+  /** False: there is no accounting, so nobody asks it. @default true: it is asked, and believed when it answers */
+  readonly accounting?: boolean;
+}
+
+export const DEFAULT_TIME_MS = 3_600_000;
+/** Slurm's default of MaxArraySize: indices go up to one less. */
+export const DEFAULT_MAX_ARRAY_SIZE = 1001;

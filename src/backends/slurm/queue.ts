@@ -1,0 +1,123 @@
+import type { NativeJob, StatusAnswer, ToolOutput } from '../scheduler/index.ts';
+import { impossible, outcomeOf, STATES, standingOfReason, type WaitStatus } from './states.ts';
+
+/**
+ * Fields of a row, each ended by a bar, without padding (a width of 0). The name is the last but one that may hold anything:
+ * names of ours are plain, and rows of other names are not looked at. `arraytaskid` of what pends in an array is all its
+ * indices; Slurm cuts it after 64 characters unless SLURM_BITSTR_LEN says otherwise.
+ */
+const FIELDS = [
+  'arrayjobid',
+  'jobid',
+  'arraytaskid',
+  'state',
+  'restartcnt',
+  'exit_code',
+  'batchhost',
+  'name',
+  'reason',
+];
+
+/** Asks for all jobs of this user, ended ones as long as Slurm keeps them (MinJobAge), arrays that pend in one row. */
+export const QUEUE_QUERY: readonly string[] = [
+  'squeue',
+  '--all',
+  '--states=all',
+  '-O',
+  FIELDS.map((field) => `${field}:0|`).join(','),
+];
+
+/** The heading proves that squeue itself answered: one that says nothing at all has not. */
+const HEADING = /^ARRAY_JOB_ID\|JOBID\|/m;
+
+/** Names we give: other jobs of the user are none of ours. */
+const MARKER = /^[A-Za-z][A-Za-z0-9_-]{0,14}$/;
+
+export function readQueue({ code, stdout, stderr }: ToolOutput): StatusAnswer {
+  const said = stderr.trim();
+  if (code !== 0) return { kind: 'unknown', why: `squeue exited with ${code}: ${said}` };
+  const heading = HEADING.exec(stdout);
+  if (heading === null) return { kind: 'unknown', why: `squeue answered nothing${said === '' ? '' : `: ${said}`}` };
+  const lines = stdout.slice(heading.index).split('\n');
+  // Cut off in the middle of a row.
+  let isWhole = lines.at(-1) === '' && said === '';
+  const jobs = new Map<string, NativeJob>();
+  for (const line of lines.slice(1)) {
+    const row = rowOf(line);
+    if (row === undefined) continue;
+    const elements = elementsOf(row.tasks);
+    if (elements === undefined) {
+      isWhole = false;
+      continue;
+    }
+    // A job that may start in several partitions has a row for each.
+    for (const element of elements) {
+      const job = jobOf(row, element);
+      jobs.set(job.id, job);
+    }
+  }
+  return { kind: 'known', jobs: [...jobs.values()], isWhole };
+}
+
+interface Row {
+  readonly array: string;
+  /** Its index, or those of all that pend; `N/A` for a single job. */
+  readonly tasks: string;
+  readonly state: string;
+  readonly restarts: number;
+  readonly wait: WaitStatus | undefined;
+  readonly host: string;
+  readonly name: string;
+  readonly reason: string;
+}
+
+function rowOf(line: string): Row | undefined {
+  const [array = '', job = '', tasks = '', state = '', restarts = '', exit = '', host = '', name = '', reason, end] =
+    line.split('|');
+  if (reason === undefined || end !== '' || !/^\d+$/.test(array) || !/^\d+$/.test(job) || !MARKER.test(name))
+    return undefined;
+  return { array, tasks, state, restarts: Number(restarts) || 0, wait: waitStatusOf(exit), host, name, reason };
+}
+
+function jobOf(row: Row, element: number): NativeJob {
+  const { state, reason, restarts } = row;
+  const meaning = STATES[state];
+  const standing = state === 'PENDING' ? standingOfReason(reason) : (meaning?.standing ?? 'running');
+  const outcome = standing === 'never' ? impossible(reason) : outcomeOf(state, reason, row.wait);
+  return {
+    marker: row.name,
+    id: row.tasks === 'N/A' ? row.array : `${row.array}_${element}`,
+    element,
+    state,
+    reason: reason === 'None' ? '' : reason,
+    standing,
+    ...(outcome === undefined ? {} : { outcome }),
+    ...(restarts > 0 ? { restarts } : {}),
+    ...(meaning?.phase === undefined ? {} : { phase: meaning.phase }),
+    ...(/^(?:n\/a|\(null\)|)$/i.test(row.host) ? {} : { host: row.host }),
+  };
+}
+
+/** A wait status as the kernel has it (51200 is exit code 200), or as `CODE:SIGNAL`. */
+function waitStatusOf(text: string): WaitStatus | undefined {
+  const pair = /^(\d+):(\d+)$/.exec(text);
+  if (pair !== null) return { code: Number(pair[1]), signal: Number(pair[2]) };
+  if (!/^\d+$/.test(text)) return undefined;
+  const status = Number(text);
+  return { code: (status >> 8) & 0xff, signal: status & 0x7f };
+}
+
+/** The indices in `N/A` (a single job), `7`, `1,4-7,11-99:2%5`; undefined when they were cut short. */
+export function elementsOf(tasks: string): readonly number[] | undefined {
+  if (tasks === 'N/A') return [0];
+  const elements: number[] = [];
+  for (const part of tasks.replace(/[[\]]/g, '').replace(/%\d+$/, '').split(',')) {
+    const range = /^(\d+)(?:-(\d+)(?::(\d+))?)?$/.exec(part);
+    if (range === null) return undefined;
+    const from = Number(range[1]);
+    const to = Number(range[2] ?? from);
+    const step = Number(range[3] ?? 1);
+    for (let at = from; at <= to; at += step) elements.push(at);
+  }
+  return elements;
+}
