@@ -6,8 +6,8 @@ import * as whole from '../../../src/index.ts';
 import * as light from '../../../src/lane-face.ts';
 
 const src = join(import.meta.dirname, '../../../src');
-/** With a literal: what is found at run time is loaded when it is wanted. */
-const IMPORT = /\b(?:from|import)\s*\(?\s*'([^']+)'/g;
+/** With a literal: what is found at run time is loaded when it is wanted. A statement begins its line, so a text that says `from` is none. */
+const IMPORT = /^(?:(?:import|export|\})[^'\n]*\bfrom\s*|import\s*)'([^']+)'|\bimport\(\s*'([^']+)'/gm;
 
 /** What is loaded with a file: our own files by path from src/, all else by name. */
 function loadedWith(entry: string): ReadonlySet<string> {
@@ -15,7 +15,8 @@ function loadedWith(entry: string): ReadonlySet<string> {
   for (const file of loaded) {
     if (!file.endsWith('.ts')) continue;
     const text = stripTypeScriptTypes(readFileSync(join(src, file), 'utf8'));
-    for (const [, specifier = ''] of text.matchAll(IMPORT)) {
+    for (const [, stated, called] of text.matchAll(IMPORT)) {
+      const specifier = stated ?? called ?? '';
       loaded.add(specifier.startsWith('.') ? relative(src, join(src, file, '..', specifier)) : specifier);
     }
   }
