@@ -76,3 +76,8 @@ export function wordOf(attempt: NativeAttempt, job: NativeJob | undefined, conte
       return { kind: 'runs' };
   }
 }
+
+/** One element of one native job, in what the system lists. */
+export function standingKey(of: { readonly marker: string }, element: number): string {
+  return `${of.marker} ${element}`;
+}

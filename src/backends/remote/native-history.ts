@@ -1,7 +1,6 @@
 import type { NativeJob, Scheduler } from '../scheduler/index.ts';
 import type { Transport } from '../transport/index.ts';
-import type { NativeAttempt } from './native-attempt.ts';
-import { standingKey } from './native-watch.ts';
+import { type NativeAttempt, standingKey } from './native-attempt.ts';
 
 /** What accounting says of those the system doesn't list any more. */
 export interface History {

@@ -6,7 +6,7 @@ import type { Follower, Look } from './cluster-poll.ts';
 import { type Collector, recordOf } from './collector.ts';
 import { CANCELLED, judgeWord } from './judge-end.ts';
 import type { NativeAttempt } from './native-attempt.ts';
-import { wordOf } from './native-attempt.ts';
+import { standingKey, wordOf } from './native-attempt.ts';
 import { askHistory } from './native-history.ts';
 import type { PollInterval } from './settings.ts';
 import type { Site } from './site.ts';
@@ -38,10 +38,6 @@ const WORD_LOOKS = 4;
 const CANCEL_AGAIN_MS = 30_000;
 /** Cancels that come together travel together. */
 const CANCEL_TOGETHER_MS = 20;
-
-export function standingKey(of: { readonly marker: string }, element: number): string {
-  return `${of.marker} ${element}`;
-}
 
 /**
  * Follows the elements of native jobs. Their own records are the truth about their ends; what the system says moves them on, and

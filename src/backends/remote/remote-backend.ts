@@ -17,9 +17,9 @@ import { AttemptBook } from './attempt-book.ts';
 import { type ClusterPoll, joinPoll, leavePoll } from './cluster-poll.ts';
 import { Collector } from './collector.ts';
 import { CANCELLED } from './judge-end.ts';
-import type { NativeAttempt } from './native-attempt.ts';
+import { type NativeAttempt, standingKey } from './native-attempt.ts';
 import { type CommandOrder, type PlannedElement, planFolder, planNatively, readPlans } from './native-plan.ts';
-import { NativeWatch, standingKey } from './native-watch.ts';
+import { NativeWatch } from './native-watch.ts';
 import { remoteAttempt } from './remote-attempt.ts';
 import {
   DEFAULT_CPUS,

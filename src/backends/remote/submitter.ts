@@ -83,9 +83,9 @@ export class Submitter {
     this.#isBusy = true;
     this.#timer?.cancel();
     try {
-      for (let [next] = this.#line; next !== undefined; [next] = this.#line) {
-        if (!this.#hasRoom(next)) break;
-        const retry = await this.#go(next).catch((error: unknown) => this.#broke(next, asError(error).message));
+      for (let [head] = this.#line; head !== undefined; [head] = this.#line) {
+        if (!this.#hasRoom(head)) break;
+        const retry = await this.#try(head);
         if (this.#isClosed) return;
         if (retry) this.#notBefore = Math.max(this.#notBefore, this.#now() + RETRY_MS);
         else this.#line.shift();
@@ -96,6 +96,14 @@ export class Submitter {
     }
     const wait = this.#notBefore - this.#now();
     if (this.#line.length > 0 && wait > 0) this.#timer = this.#options.clock.after(wait, () => void this.pump());
+  }
+
+  async #try(waiting: Waiting): Promise<boolean> {
+    try {
+      return await this.#go(waiting);
+    } catch (error) {
+      return this.#broke(waiting, asError(error).message);
+    }
   }
 
   #hasRoom({ attempts }: Waiting): boolean {
