@@ -11,6 +11,7 @@ import { describeBase, type Described } from './components.ts';
 import { type Compared, Differences } from './differences.ts';
 import { GraphNodes } from './graph-nodes.ts';
 import { type Lookup, Results, temporaryOutputs } from './results.ts';
+import { isMentioned, type Mentions, mentionsIn, resultOf } from './temporary-uses.ts';
 
 /** What becomes of a job when its workflow is run now. */
 export interface PlannedJob {
@@ -47,7 +48,7 @@ export type Bless = (
     readonly name: string;
     readonly task: string;
     readonly described: Described;
-    /** Names of its temporary outputs. */
+    /** Names of its outputs whose files may be gone. */
     readonly temporary: ReadonlySet<string>;
   },
   differences: Differences,
@@ -78,6 +79,7 @@ export async function planGraph(graph: Graph, options: PlanOptions): Promise<rea
 
 class Planning {
   readonly #nodes: GraphNodes;
+  readonly #returned: Mentions;
   readonly #results: Results;
   readonly #store: FingerprintStore | undefined;
   readonly #options: PlanOptions;
@@ -94,6 +96,7 @@ class Planning {
     const { store, clock, directory, project } = options;
     this.#options = options;
     this.#nodes = new GraphNodes([graph]);
+    this.#returned = mentionsIn(resultOf([graph]), new Map());
     this.#store = store?.fingerprints;
     this.#results = new Results({ store, clock, directory, project });
     this.#differences = this.#store === undefined ? undefined : new Differences(this.#store, this.#results.code);
@@ -224,9 +227,9 @@ class Planning {
     const described = await this.#results.describe(tasks);
     const asked = indices.flatMap((index, i) => (described[i] === undefined ? [] : [{ index, i, what: described[i] }]));
     const found = await this.#results.lookup(
-      asked.map(({ index, i, what }) => ({
+      asked.map(({ index, what }) => ({
         fingerprint: what.fingerprint,
-        temporary: temporaryOutputs(tasks[i]?.payload ?? ''),
+        temporary: this.#mayBeGone(index),
         withoutValue: this.#nodes.definition(index).kind === 'call' && this.#next[index] === undefined,
       })),
     );
@@ -240,12 +243,19 @@ class Planning {
   async #judgeFound(index: number, described: Described, lookup: Lookup): Promise<Verdict> {
     if (lookup.kind === 'found') return reused(lookup, described);
     const differences = this.#differences;
-    const { name, definition, payload } = this.#nodes.node(index);
-    const job = { name, task: definition.name, described, temporary: temporaryOutputs(payload) };
+    const { name, definition } = this.#nodes.node(index);
+    const job = { name, task: definition.name, described, temporary: this.#mayBeGone(index) };
     const blessed = differences === undefined ? undefined : await this.#options.bless?.(job, differences);
     if (blessed !== undefined) return reused(blessed, described);
     const because = lookup.kind === 'broken' ? lookup.why : await this.#why({ ...job, ...described });
     return { action: 'run', because, uses: described.uses };
+  }
+
+  /** Names of its temporary outputs, but for those that the workflow returns. */
+  #mayBeGone(index: number): ReadonlySet<string> {
+    const names = temporaryOutputs(this.#nodes.payload(index));
+    if (names.size === 0) return names;
+    return new Set([...names].filter((name) => !isMentioned(this.#returned, index, name)));
   }
 
   async #why(job: Compared): Promise<string> {

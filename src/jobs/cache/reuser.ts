@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EngineApi, ReadyJob, Reuse, ReuseAnswer } from '../../engine/index.ts';
 import { claimPublished, publishFile } from '../../files/index.ts';
@@ -19,6 +19,7 @@ import {
 import { safeName } from '../attempt-directory.ts';
 import type { Described } from './components.ts';
 import type { ReadFile } from './file-hashes.ts';
+import { isGoing } from './going-files.ts';
 import { GraphNodes } from './graph-nodes.ts';
 import { type Lookup, outputsOf, Results, type TaskWithInputs, temporaryOutputs } from './results.ts';
 import { TemporaryFiles } from './temporary-files.ts';
@@ -166,7 +167,7 @@ export class Reuser {
       const lookups = await this.results.lookup(
         asked.map((i) => ({
           fingerprint: (described[i] as Described).fingerprint,
-          temporary: temporaryOutputs((jobs[i] as ReadyJob).payload),
+          temporary: this.#temporaries.mayBeGone(jobs[i] as ReadyJob),
         })),
         run,
       );
@@ -212,7 +213,7 @@ export class Reuser {
         ([name, output]) =>
           temporary.has(name) &&
           uses.some((use) => use.node === node && use.output === name) &&
-          !existsSync(this.results.placeOf(output)),
+          isGoing(this.results.placeOf(output)),
       );
     });
   }

@@ -1,16 +1,18 @@
-import { rmSync } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
+import type { ReadyJob } from '../../engine/index.ts';
 import {
   type CommandOutput,
   type ControlPayload,
   decodeValue,
   type EngineEvent,
   type Graph,
+  isFinal,
   type Json,
   type RunId,
   type Store,
   type Value,
 } from '../../model/index.ts';
+import { deleteUnlessTaken, type GoingFile } from './going-files.ts';
 import { GraphNodes } from './graph-nodes.ts';
 import { outputsOf, type Results, temporaryOutputs } from './results.ts';
 import { mentionsIn, resultOf, TemporaryUses, WHOLE } from './temporary-uses.ts';
@@ -41,7 +43,8 @@ const VALUES_AT_ONCE = 1000;
 /**
  * Deletes files that are marked temporary as soon as nobody needs them: who made them and all jobs that take them are done,
  * and the workflow does not return them. What they held stays known: the value of the job has their hashes and sizes, so
- * nothing that has been made of them is made again. Only files of the run itself are touched.
+ * nothing that has been made of them is made again. Only files of the run itself are touched, and none while a run that is
+ * not over has taken results of it.
  *
  * Who needs what control nodes have become is known when the graph is read again; what is left of that is deleted when the
  * run is done.
@@ -55,6 +58,8 @@ export class TemporaryFiles {
   #watching: Promise<void> = Promise.resolve();
   #spare: { readonly watched: Watched; readonly producer: number }[] = [];
   #over: Watched[] = [];
+  /** What another run has taken: looked at again when one ends. */
+  readonly #postponed: { readonly watched: Watched; readonly producer: number }[] = [];
 
   constructor({ store, results }: { readonly store: Store; readonly results: Results }) {
     this.#store = store;
@@ -89,16 +94,25 @@ export class TemporaryFiles {
   hear(event: EngineEvent): void {
     if (event.kind === 'notice') return;
     this.#early.get(event.run)?.push(event);
+    if (event.kind === 'run' && isFinal(event.status)) this.#spare.push(...this.#postponed.splice(0));
     const watched = this.#runs.get(event.run);
     if (watched === undefined) return;
     const isDone = event.status === 'done';
     if (event.kind === 'job') {
       if (!isDone) watched.gone.delete(event.index);
       for (const producer of watched.uses.note(event.index, isDone)) this.#spare.push({ watched, producer });
-    } else if (event.status !== 'running' && event.status !== 'pending') {
+    } else if (isFinal(event.status)) {
       if (isDone) this.#over.push(watched);
       this.#runs.delete(event.run);
     }
+  }
+
+  /** Names of the outputs of a job that are temporary and not returned: their files may be gone. */
+  mayBeGone({ run, index, payload }: Pick<ReadyJob, 'run' | 'index' | 'payload'>): ReadonlySet<string> {
+    const names = temporaryOutputs(payload);
+    const uses = this.#runs.get(run)?.uses;
+    if (names.size === 0 || uses === undefined) return names;
+    return new Set([...names].filter((name) => !uses.isReturned(index, name)));
   }
 
   /** Deletes what is not needed any more. */
@@ -107,12 +121,13 @@ export class TemporaryFiles {
     this.#spare = [];
     this.#over = [];
     for (const [watched, list] of Map.groupBy(spare, (each) => each.watched)) {
-      // Somebody may have come to need it since.
-      const { uses } = watched;
+      const { uses, run } = watched;
+      const isOld = (): boolean => (this.#runs.get(run) ?? watched) !== watched;
       await this.#delete(watched, {
-        producers: list.flatMap(({ producer }) => (uses.isSpare(producer) ? [producer] : [])),
+        producers: list.map(({ producer }) => producer),
         nodes: uses.nodes,
-        keeps: (producer, output) => uses.isReturned(producer, output),
+        // Somebody may have come to need it since.
+        keeps: (producer, name) => isOld() || !uses.isSpare(producer) || uses.isReturned(producer, name),
       });
     }
     for (const watched of over) await this.#deleteRest(watched);
@@ -130,25 +145,40 @@ export class TemporaryFiles {
       if (nodes.definition(index).temporary === true && !gone.has(index)) producers.push(index);
     if (producers.length === 0) return;
     const returned = await this.#placesReturned(run, graphs);
-    await this.#delete(watched, { producers, nodes, keeps: (_, __, { at }) => returned.has(at) });
+    await this.#delete(watched, {
+      producers,
+      nodes,
+      keeps: (_, __, { at }) => this.#runs.has(run) || returned.has(at),
+    });
   }
 
-  async #delete({ run, gone }: Watched, { producers, nodes, keeps }: Deletion): Promise<void> {
+  async #delete(watched: Watched, { producers, nodes, keeps }: Deletion): Promise<void> {
+    const { run, gone } = watched;
     for (let from = 0; from < producers.length; from += VALUES_AT_ONCE) {
       const some = producers.slice(from, from + VALUES_AT_ONCE);
+      const files: GoingFile[] = [];
       for (const [i, value] of (await this.#store.values(run, some)).entries()) {
         const producer = some[i] as number;
         const temporary = temporaryOutputs(nodes.payload(producer));
-        for (const [name, output] of outputsOf(value))
-          if (temporary.has(name) && !keeps(producer, name, output)) this.#remove(run, output.at);
-        gone.add(producer);
+        for (const [name, output] of outputsOf(value)) {
+          // What was made by another run is that run's to delete.
+          if (!temporary.has(name) || !output.at.startsWith(join('work', run) + sep)) continue;
+          files.push({ path: this.#results.placeOf(output), isKept: () => keeps(producer, name, output) });
+        }
       }
+      if (await deleteUnlessTaken(files, () => this.#isTakenElsewhere(run)))
+        for (const producer of some) gone.add(producer);
+      else for (const producer of some) this.#postponed.push({ watched, producer });
     }
   }
 
-  #remove(run: RunId, at: string): void {
-    // What was made by another run is that run's to delete.
-    if (at.startsWith(join('work', run) + sep)) rmSync(join(this.#results.directory, at), { force: true });
+  /** Whether a run that is not over has taken results of this one. */
+  async #isTakenElsewhere(run: RunId): Promise<boolean> {
+    for (const other of (await this.#store.fingerprints?.dependents(run)) ?? []) {
+      const row = await this.#store.run(other);
+      if (row !== undefined && !isFinal(row.status)) return true;
+    }
+    return false;
   }
 
   /** Where the files lie that the workflow returns, as outputs say it. */

@@ -63,10 +63,9 @@ export class TemporaryUses {
     return this.#waiting.get(producer)?.size === 0 && !this.#kept.has(producer);
   }
 
-  /** Whether an output of a producer that is spare goes out of the run. */
+  /** Whether an output of a producer goes out of the run. */
   isReturned(producer: number, output: string): boolean {
-    const parts = this.#returned.get(producer);
-    return parts !== undefined && (parts.has(WHOLE) || parts.has(output));
+    return isMentioned(this.#returned, producer, output);
   }
 
   /** Whether one of these parts of what a producer made is a temporary file. */
@@ -92,6 +91,11 @@ export class TemporaryUses {
 export function resultOf(graphs: readonly Graph[]): Json | undefined {
   const text = graphs.findLast(({ result }) => result !== undefined)?.result;
   return text === undefined ? undefined : (JSON.parse(text) as Json);
+}
+
+export function isMentioned(mentions: Mentions, node: number, part: string): boolean {
+  const parts = mentions.get(node);
+  return parts !== undefined && (parts.has(WHOLE) || parts.has(part));
 }
 
 /** Adds what data refers to, at any depth. */

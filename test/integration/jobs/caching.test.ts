@@ -248,6 +248,69 @@ describe('temporary files', () => {
     expect(readFileSync(join(folder, 'ledger'), 'utf8')).toBe('make\nwait 1\nwait 1\n');
   });
 
+  test('are made again where the workflow returns them', async () => {
+    const returns = (): Graph => {
+      const order = command('order', {
+        run: () => sh`echo order >> ${join(folder, 'ledger')}; sort ${input('reads.txt')} > sorted.txt`,
+        outputs: { sorted: file('sorted.txt', { temporary: true }) },
+        cache: true,
+      });
+      return workflow('returns', () => order().sorted).build();
+    };
+    await run(study({ temporary: true }));
+
+    expect(await plan(returns())).toMatchObject([{ action: 'run', because: expect.stringContaining('is gone') }]);
+    const { ran, handle } = await run(returns());
+
+    expect(ran).toEqual(['order']);
+    expect(existsSync(await outputOf(handle, 0, 'sorted'))).toBe(true);
+    expect((await run(returns())).ran).toEqual([]);
+  });
+
+  test('stay while another run that has taken them is at it, and go when that is over', async () => {
+    const waiting = (name: string): Graph => {
+      const order = command('order', {
+        run: () => sh`sort ${input('reads.txt')} > sorted.txt`,
+        outputs: { sorted: file('sorted.txt', { temporary: true }) },
+        cache: true,
+      });
+      const tell = command('tell', {
+        run: (p: { sorted: FileValue }) =>
+          sh`touch ${join(folder, `${name}.begun`)}; while [ ! -e ${join(folder, `${name}.go`)} ]; do sleep 0.02; done; cat ${p.sorted} > n.json; echo 1 > n.json`,
+        outputs: { n: json<number>('n.json') },
+      });
+      return workflow(name, () => tell({ sorted: order().sorted }).n).build();
+    };
+    const begun = async (name: string): Promise<void> => {
+      while (!existsSync(join(folder, `${name}.begun`))) await new Promise((resolve) => setTimeout(resolve, 5));
+    };
+    const sorted = async (engine: Engine, { id }: RunHandle): Promise<string> => {
+      const [value] = await engine.store.values(id, [0]);
+      const { outputs } = JSON.parse(value?.codec === 'json' ? value.json : '') as CommandValue;
+      return join(store, outputs['sorted']?.at ?? '');
+    };
+    await using engine = await open();
+    const first = await engine.run(waiting('first'));
+    await begun('first');
+    const options = { store: engine.store, clock: systemClock, directory: store, project: folder };
+    while ((await planGraph(waiting('second'), options))[0]?.action !== 'reuse');
+    const second = await engine.run(waiting('second'));
+    await begun('second');
+    expect(await engine.store.fingerprints?.dependents(first.id)).toEqual([second.id]);
+
+    write('first.go', '');
+    expect((await first.wait()).status).toBe('done');
+    // Time enough for what comes of its end.
+    expect((await (await engine.run(study())).wait()).status).toBe('done');
+    const path = await sorted(engine, second);
+    expect(existsSync(path)).toBe(true);
+    write('second.go', '');
+
+    expect((await second.wait()).status).toBe('done');
+    await engine[Symbol.asyncDispose]();
+    expect(existsSync(path)).toBe(false);
+  });
+
   test('in a map are deleted but for those it returns', async () => {
     const graph = workflow('mapped', () => {
       const sort = command('sort', {
