@@ -17,6 +17,7 @@ packages=(
   busybox-static # a third shell for the wrapper of the work directory
   postgresql
   slurmctld slurmd slurm-client munge
+  openssh-server openssh-client openssh-sftp-server tcsh
   bwa samtools bcftools bowtie2-examples # real tools and real reads for examples/variant-calling
   python3-venv # for what follows
 )

@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# Hosts behind ssh, on one machine: sshd.sh up | down
+#
+# Several sshd on loopback addresses, each with its own address, host key and log; key login only. Nothing under /etc or
+# ~/.ssh but users of our own, whose homes are here:
+#   heddle-plain   /bin/sh, no start-up files
+#   heddle-noisy   bash, start-up files that print on both streams and read standard input
+#   heddle-csh     tcsh, a .cshrc that prints
+# `up` is idempotent (about 0.5 s) and prints `NAME=value` lines:
+#   SSHD_CONFIG  an ssh_config with the hosts h1, h2, h3 (heddle-plain), noisy, csh (on h1)
+#   SSHD_LAB     directory with h1/pid, h1/key, h1/sshd_config, h1/log, ..., known_hosts, id
+#   SSHD_PORT    the same on all
+#   SSHD_ADDRESS of h1; those of the others follow
+. "$(dirname "$0")/lib.sh"
+lab=$COMPONENTS/sshd
+hosts=3
+net=127.0.9
+
+down() {
+  [ -d "$lab" ] || return 0
+  local file
+  # Sessions are children of their listener and outlive it.
+  for file in "$lab"/h*/pid; do
+    if alive "$file"; then pkill -KILL -P "$(cat "$file")" 2>/dev/null || true; fi
+  done
+  stop TERM 3 "$lab"/h*/pid
+}
+if [ "${1:-up}" = down ]; then down; exit 0; fi
+
+for program in sshd tcsh ssh-keygen; do
+  PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || unavailable "no $program on this machine (apt-get install openssh-server openssh-client tcsh)"
+done
+[ "$(id -u)" = 0 ] || unavailable "hosts behind ssh need root, to become several users"
+
+mkdir -p "$lab" /run/sshd
+chmod 755 "$lab"
+
+# '*' for a password: none can be given, and the account is not locked, which sshd would refuse.
+user() {
+  local name=$1 shell=$2 home=$lab/home-$1
+  if id "$name" >/dev/null 2>&1; then usermod -d "$home" -s "$shell" "$name" 2>/dev/null || true
+  else useradd -M -d "$home" -s "$shell" -p '*' "$name"; fi
+  [ -d "$home" ] || install -d -o "$name" -g "$name" "$home"
+}
+user heddle-plain /bin/sh
+user heddle-noisy /bin/bash
+user heddle-csh "$(command -v tcsh)"
+# bash reads .bashrc under sshd, even when it is given a command.
+cat >"$lab/home-heddle-noisy/.bashrc" <<'RC'
+echo 'Welcome to the cluster!   Maintenance on Monday.'
+echo 'module: command not found' >&2
+read -r answer
+read -r another
+printf 'quota: 17%% used, no newline here'
+set -x
+RC
+cat >"$lab/home-heddle-csh/.cshrc" <<'RC'
+echo "csh says hello"
+set prompt = "%m> "
+RC
+
+[ -f "$lab/id" ] || ssh-keygen -q -t ed25519 -N '' -C heddle -f "$lab/id"
+cp "$lab/id.pub" "$lab/authorized_keys"
+chmod 644 "$lab/authorized_keys"
+printf 'The administrators of this system watch what you do.\n' >"$lab/banner"
+
+# A port that is free on all addresses, kept for the hosts' life.
+listening() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
+free_port() {
+  local port i
+  for _ in $(seq 1 50); do
+    port=$((20000 + RANDOM % 10000))
+    for i in $(seq 1 $hosts); do if listening $net.$i "$port"; then continue 2; fi; done
+    echo "$port"
+    return
+  done
+}
+[ -s "$lab/port" ] || free_port >"$lab/port"
+port=$(cat "$lab/port")
+
+: >"$lab/known_hosts.new"
+: >"$lab/config.new"
+for i in $(seq 1 $hosts); do
+  home=$lab/h$i address=$net.$i
+  mkdir -p "$home"
+  [ -f "$home/key" ] || ssh-keygen -q -t ed25519 -N '' -C "h$i" -f "$home/key"
+  echo "[$address]:$port $(cut -d' ' -f1,2 "$home/key.pub")" >>"$lab/known_hosts.new"
+  # MaxSessions stays the 10 of sshd: who multiplexes has to live with it.
+  cat >"$home/sshd_config" <<CONF
+ListenAddress $address
+Port $port
+HostKey $home/key
+PidFile $home/pid
+AuthorizedKeysFile $lab/authorized_keys
+StrictModes no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM no
+UseDNS no
+PrintMotd no
+Banner $lab/banner
+MaxStartups 500:30:1000
+SetEnv HEDDLE_HOST=h$i
+Subsystem sftp internal-sftp
+LogLevel VERBOSE
+CONF
+  alive "$home/pid" || { rm -f "$home/pid"; setsid "$(PATH=$PATH:/usr/sbin command -v sshd)" -f "$home/sshd_config" -E "$home/log" </dev/null; }
+  printf 'Host h%s\n  HostName %s\n' "$i" "$address" >>"$lab/config.new"
+done
+cat >>"$lab/config.new" <<CONF
+Host noisy
+  User heddle-noisy
+Host csh
+  User heddle-csh
+Host noisy csh
+  HostName $net.1
+Host *
+  Port $port
+  User heddle-plain
+  IdentityFile $lab/id
+  IdentitiesOnly yes
+  UserKnownHostsFile $lab/known_hosts
+  GlobalKnownHostsFile /dev/null
+  StrictHostKeyChecking yes
+CONF
+mv "$lab/known_hosts.new" "$lab/known_hosts"
+mv "$lab/config.new" "$lab/config"
+for i in $(seq 1 $hosts); do wait_for 10 "the ssh host h$i" listening $net.$i "$port"; done
+
+echo "SSHD_CONFIG=$lab/config"
+echo "SSHD_LAB=$lab"
+echo "SSHD_PORT=$port"
+echo "SSHD_ADDRESS=$net.1"
