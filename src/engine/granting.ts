@@ -17,6 +17,7 @@ import {
   couldHold,
   countPool,
   fitsNow,
+  goesBefore,
   fitsPool,
   type PlaceState,
   SLACK,
@@ -174,7 +175,7 @@ function findPlace(core: Core, backend: BackendState, queue: ReadyQueue): PlaceS
   for (const place of backend.places) {
     if (reservation !== undefined && !isReserved && reservation.place === place) continue;
     if (!fitsNow(place, request, core.now.wall)) continue;
-    if (best === undefined || place.freeCpus < best.freeCpus) best = place;
+    if (best === undefined || goesBefore(place, best, backend.backend.capabilities.spread)) best = place;
   }
   return best;
 }

@@ -1,4 +1,4 @@
-import type { Backend, Grant, LoginNeed, Place, ResourceRequest } from '../model/index.ts';
+import type { Backend, BackendCapabilities, Grant, LoginNeed, Place, ResourceRequest } from '../model/index.ts';
 import type { LiveAttempt } from './attempts.ts';
 import { countDevices, type DeviceUse, findDevices } from './devices.ts';
 import { Heap } from './heap.ts';
@@ -18,8 +18,9 @@ export interface PlaceState {
   heldDisk: number;
   /** How much of each device is held, here and wherever else the same ones are handed out. */
   devices: DeviceUse;
-  /** Attempts that hold something here. */
+  /** Attempts that hold something here, and how many ever did. */
   held: number;
+  grants: number;
   /** No longer offered by its backend: nothing is granted, what is held runs out. */
   leaving: boolean;
   /** How many may be sent ahead; 0 where its backend could not take them back. */
@@ -198,6 +199,7 @@ export function freshPlace(place: Place, mostAhead: number): PlaceState {
     heldMemory: 0,
     heldDisk: 0,
     held: 0,
+    grants: 0,
     leaving: false,
     mostAhead,
     firstAhead: undefined,
@@ -224,6 +226,18 @@ export function fitsNow(state: PlaceState, request: ResourceRequest, wallMs: num
   return endsInTime(state.place, request, wallMs);
 }
 
+/** Whether a place with room is taken rather than another: the fullest, unless its backend wants its work spread. */
+export function goesBefore(a: PlaceState, b: PlaceState, spread: BackendCapabilities['spread']): boolean {
+  switch (spread) {
+    case undefined:
+      return a.freeCpus < b.freeCpus;
+    case 'least-loaded':
+      return partOf(a.freeCpus, a.place.cpus) > partOf(b.freeCpus, b.place.cpus);
+    case 'round-robin':
+      return a.grants < b.grants;
+  }
+}
+
 /** True when the request could be held here if nothing else were. */
 export function couldHold(state: PlaceState, request: ResourceRequest, wallMs: number): boolean {
   return !state.leaving && fitsEmpty(state.place, request) && endsInTime(state.place, request, wallMs);
@@ -238,6 +252,7 @@ export function takeFrom(state: PlaceState, request: ResourceRequest): Grant {
   state.freeCpus -= request.cpus;
   holdBytes(state, request, 1);
   state.held += 1;
+  state.grants += 1;
   const { memoryBytes, diskBytes, gpus: wanted, tokens } = request;
   if (memoryBytes === undefined && diskBytes === undefined && !wanted && tokens === undefined)
     return { place: state.place.name, cpus: request.cpus };

@@ -197,6 +197,11 @@ export interface BackendCapabilities {
   /** What it accepts runs from then on: the clocks of a body start at once, and the phase `active` may be told later. */
   readonly immediate?: boolean;
   /**
+   * Which of its places with room is granted first: the one with the largest part free, or the one granted least often.
+   * @default the fullest that has room
+   */
+  readonly spread?: 'least-loaded' | 'round-robin';
+  /**
    * It can be trusted with secrets: `AttemptOrder.secretEnvironment` reaches the process and nothing else, the arguments and
    * environment of a call are written to no file. `commands`: with those of commands only. @default false: work with secrets is refused
    */
