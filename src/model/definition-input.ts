@@ -71,6 +71,9 @@ export interface TimeoutsInput {
   readonly heartbeat?: DurationInput;
 }
 
+/** A condition as data, or one that gives itself as data. One's own condition is code, and no part of a description. */
+export type ConditionInput = Condition | { toData(scope: { own(condition: unknown): string }): Condition };
+
 /** How a task is treated. None of it is part of what the task is: results stay valid when it changes. */
 export interface PolicyOptions {
   readonly resources?: ResourcesInput;
@@ -82,7 +85,8 @@ export interface PolicyOptions {
   /** Larger first. @default 0 */
   readonly priority?: number;
   readonly backend?: string;
-  readonly condition?: Condition;
+  /** A gate beside what it takes: as data, or what says itself as data: `afterClock('22:00')`. */
+  readonly condition?: ConditionInput;
   /** What a batch system is told beside its resources: queue, account, qos, options of its own. */
   readonly scheduling?: SchedulingOptions;
 }
@@ -258,6 +262,17 @@ function checkEnvironment(environment: EnvironmentInput, task: string): void {
   }
 }
 
+function conditionData(condition: ConditionInput, task: string): Condition {
+  if (!('toData' in condition)) return condition;
+  return condition.toData({
+    own() {
+      throw new HeddleError('INPUT_INVALID', `condition of '${task}' is code of its own, and a workflow is data`, {
+        hint: 'wait for jobs or times, or give it to a job: new LocalJob(fn, args, { condition })',
+      });
+    },
+  });
+}
+
 /** A definition with all it needs. @throws {HeddleError} INPUT_INVALID, RESOURCES_IMPOSSIBLE, naming field and value */
 export function definitionOf(name: string, kind: Definition['kind'], options: DefinitionOptions): Definition {
   const { resources, retry, timeout, grace, priority, backend, condition, environment, cache } = options;
@@ -280,7 +295,7 @@ export function definitionOf(name: string, kind: Definition['kind'], options: De
     timeouts: timeout === undefined ? {} : timeouts(timeout, name),
     graceMs: grace === undefined ? DEFAULT_GRACE_MS : parseDuration(grace, `grace of '${name}'`),
     priority: numberIn(`priority of '${name}'`, priority ?? 0, { min: -Number.MAX_SAFE_INTEGER }),
-    ...(condition === undefined ? {} : { condition }),
+    ...(condition === undefined ? {} : { condition: conditionData(condition, name) }),
     ...(environment === undefined ? {} : { environment: environmentData(environment) }),
     ...(cache === undefined ? {} : { cache }),
     ...(container === undefined ? {} : { container: containerSpec(container, name) }),

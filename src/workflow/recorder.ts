@@ -142,6 +142,12 @@ export class Recorder {
     return record;
   }
 
+  /** The names that its jobs have by now: what is recorded later, or named by hand, may still change them. */
+  names(): ReadonlyMap<NodeRecord, string> {
+    const names = [...namesOf(this.#records)];
+    return new Map(this.#records.map((record, i) => [record, names[i] as string]));
+  }
+
   /** Runs a nested workflow's function: what it records has names of its own. */
   within<Result>(workflow: string, build: () => Result): Result {
     const outer = this.#scope;

@@ -1,4 +1,4 @@
-import { type Definition, type DefinitionOptions, HeddleError, type Json } from '../../model/index.ts';
+import type { DefinitionOptions, Json } from '../../model/index.ts';
 import { branch, choose, when } from '../branch.ts';
 import { loop } from '../loop.ts';
 import { map } from '../map.ts';
@@ -10,6 +10,8 @@ import { EachValue, type Evaluator, MappedValue, NotDone, plain, projected, Scop
 import { type Expression, referencesOf } from './expression.ts';
 import type { Resolution } from './names.ts';
 import { policiesOf, recordCall } from './build-call.ts';
+import { capRecords } from './cap-records.ts';
+import { closeGates, conditionOf, type Gate } from './gates.ts';
 import type { YamlSource } from './source.ts';
 import type { Target } from './targets.ts';
 import type { Awaited, TaskSpec, Work } from './task-spec.ts';
@@ -44,10 +46,16 @@ const builtUnder = (name: string): string => `after ${name}`;
 export class Builder {
   readonly #parts: BuildParts;
   readonly #commands: CommandMaker;
+  readonly #gates: Gate[] = [];
 
   constructor(parts: BuildParts) {
     this.#parts = parts;
     this.#commands = new CommandMaker(parts.evaluator);
+  }
+
+  /** All tasks are built: conditions learn what the jobs they name are called. */
+  close(): void {
+    closeGates(currentRecorder('condition'), this.#gates);
   }
 
   /** Builds tasks side by side, each after those it needs; gives the scope in which their names are known. */
@@ -230,7 +238,9 @@ export class Builder {
     const { work } = spec;
     switch (work.kind) {
       case 'command':
-        return this.#commands.call({ spec, work, policies: this.#policies(spec, work.policies, inner) }, inner);
+        return this.#treated({ policies: work.policies, scope: inner }, spec, (policies) =>
+          this.#commands.call({ spec, work, policies }, inner),
+        );
       case 'call':
         return this.#call(spec, work, inner);
       case 'group': {
@@ -270,8 +280,32 @@ export class Builder {
     return this.#parts.resolution.usedParameters.has(name);
   }
 
-  #policies(spec: TaskSpec, policies: Expression, scope: Scope): DefinitionOptions {
-    return policiesOf(this.#parts.evaluator.known(policies, scope, spec.path));
+  /** Records with a task's policies. A condition that names others waits until all jobs have their names. */
+  #treated<Value>(
+    { policies, scope }: { readonly policies: Expression; readonly scope: Scope },
+    spec: TaskSpec,
+    record: (policies: DefinitionOptions) => Value,
+  ): Value {
+    const { evaluator, source } = this.#parts;
+    const { condition, ...given } = evaluator.known(policies, scope, spec.path) as { readonly [key: string]: Json };
+    const plain = policiesOf(given);
+    if (condition === undefined) return record(plain);
+    const [named] = spec.gatedBy;
+    if (named === undefined) return record({ ...plain, condition: conditionOf(condition, () => []) });
+    const recorder = currentRecorder(spec.key);
+    if (recorder.inside !== undefined)
+      throw source.error([
+        {
+          path: named.path,
+          what: `names '${named.name}' inside of what is there only in the run`,
+          hint: `there a task waits for others by after: ${named.name}`,
+        },
+      ]);
+    const first = recorder.size;
+    const value = record(plain);
+    const upstream = new Map(spec.gatedBy.map(({ name }) => [name, exitsOf(scope, name)]));
+    this.#gates.push({ records: recorder.since(first), condition, upstream });
+    return value;
   }
 
   #call(spec: TaskSpec, work: Extract<Work, { kind: 'call' }>, scope: Scope): unknown {
@@ -283,8 +317,10 @@ export class Builder {
           ? []
           : [inputs]
         : work.args.map((arg) => evaluator.value(arg, scope));
-    const policies = this.#policies(spec, work.policies, scope);
-    return recordCall(spec.key, { target: targets.get(work.target) as Target, args, policies });
+    const target = targets.get(work.target) as Target;
+    return this.#treated({ policies: work.policies, scope }, spec, (policies) =>
+      recordCall(spec.key, { target, args, policies }),
+    );
   }
 
   #branch(spec: TaskSpec, { on, cases, otherwise }: Extract<Work, { kind: 'branch' }>, scope: Scope): unknown {
@@ -334,8 +370,7 @@ export class Builder {
   }
 
   #await({ name, statuses }: Awaited, records: readonly NodeRecord[], scope: Scope): void {
-    const upstream = (scope.get(builtUnder(name)) ?? []) as readonly NodeRecord[];
-    const exits = upstream.filter(({ definition, gathers }) => definition.kind !== 'control' || gathers !== undefined);
+    const exits = exitsOf(scope, name);
     for (const record of records) {
       if (record.gathers !== undefined) continue;
       for (const exit of exits) addOrderEdge(record, exit, statuses ?? ['done', 'failed', 'cancelled']);
@@ -343,26 +378,8 @@ export class Builder {
   }
 }
 
-/** At most so many of these at a time, as a map's bodies have it. */
-function capRecords(records: readonly NodeRecord[], cap: NonNullable<Definition['cap']>): void {
-  if (!Number.isSafeInteger(cap.limit) || cap.limit < 1)
-    throw new HeddleError('INPUT_INVALID', `maxConcurrency can't be ${String(cap.limit)}`, {
-      hint: 'give a whole number, 1 or more',
-    });
-  const capped = new Map<Definition, Definition>();
-  for (const record of records) {
-    const { definition } = record;
-    if (record.gathers !== undefined || definition.cap !== undefined) continue;
-    if (definition.kind === 'control')
-      throw new HeddleError(
-        'INPUT_INVALID',
-        `maxConcurrency does not reach the jobs of a ${definition.name} inside of it`,
-        {
-          hint: 'give it to the each that is inside, where that list is known in the run only',
-        },
-      );
-    const own = capped.get(definition) ?? { ...definition, cap };
-    capped.set(definition, own);
-    record.definition = own;
-  }
+/** What of a task's jobs ends last: of a control node, the one that gathers what it became. */
+function exitsOf(scope: Scope, task: string): readonly NodeRecord[] {
+  const records = (scope.get(builtUnder(task)) ?? []) as readonly NodeRecord[];
+  return records.filter(({ definition, gathers }) => definition.kind !== 'control' || gathers !== undefined);
 }

@@ -74,7 +74,9 @@ async function readDocument(source: YamlSource, data: Members, directory: string
     const scope = new Scope(
       Array.from(values, ([key, value]) => [key, isFile(givable, key) ? new FileInput(value as string) : value]),
     );
-    const inner = new Builder({ source, evaluator, resolution, targets, given }).tasks(tasks, scope);
+    const builder = new Builder({ source, evaluator, resolution, targets, given });
+    const inner = builder.tasks(tasks, scope);
+    builder.close();
     return result === undefined ? undefined : source.within(['result'], () => evaluator.value(result, inner));
   };
   const built = workflowWithin(name, define, (make) => {

@@ -145,8 +145,8 @@ class Resolver implements Resolution {
   }
 
   #task(spec: TaskSpec, place: Place): void {
-    const { inputs, after, way, work } = spec;
-    for (const { name, path } of after) {
+    const { inputs, after, gatedBy, way, work } = spec;
+    for (const { name, path } of [...after, ...gatedBy]) {
       const meaning = place.names.find(name);
       if (meaning?.kind === 'task') place.uses.add(meaning.spec);
       else this.problems.push({ path, ...unknownTask(name, place.names) });

@@ -1,5 +1,7 @@
 import * as z from 'zod';
 import { CONTAINER_RUNTIMES, parseBytes, parseDuration } from '../../model/index.ts';
+import { CONDITION } from './condition-schema.ts';
+import { reads } from './readable.ts';
 
 /**
  * What a workflow in YAML is made of, as zod schemas: what is read is checked against them, and the JSON Schema that editors
@@ -8,21 +10,6 @@ import { CONTAINER_RUNTIMES, parseBytes, parseDuration } from '../../model/index
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
-
-const isReference = (value: unknown): boolean => typeof value === 'string' && value.includes('$');
-
-/** Says whether a parser takes a value. A text with a reference is looked at again when it is known. */
-function reads(parse: (value: never) => unknown): (value: unknown) => boolean {
-  return (value) => {
-    if (isReference(value)) return true;
-    try {
-      parse(value as never);
-      return true;
-    } catch {
-      return false;
-    }
-  };
-}
 
 const TIME = "can't be read as a span of time: write 90s, 1h30m, 2d, or milliseconds as a number";
 const BYTES = "can't be read as a size: write 8GiB, 500MB, or bytes as a number";
@@ -129,6 +116,7 @@ const POLICIES = {
     .optional(),
   grace: duration.optional(),
   priority: number().optional(),
+  condition: CONDITION.optional(),
   cache: z.boolean({ error: 'must be true or false' }).optional(),
   environment: z
     .record(z.string().regex(VARIABLE, { error: 'is no name of an environment variable' }), variable, {
@@ -295,8 +283,13 @@ function workSchemas(spec: z.ZodType): Readonly<Record<WorkKind, z.ZodObject>> {
   };
 }
 
-/** Of one task, without those inside of it. */
-export const WORKS: Readonly<Record<WorkKind, z.ZodObject>> = workSchemas(z.unknown());
+/** Of one task, without those inside of it; its condition is looked at by itself, for words that say where it is wrong. */
+export const WORKS: Readonly<Record<WorkKind, z.ZodObject>> = withoutConditions(workSchemas(z.unknown()));
+
+function withoutConditions({ run, call, ...rest }: ReturnType<typeof workSchemas>): ReturnType<typeof workSchemas> {
+  const condition = z.unknown().optional();
+  return { run: run.extend({ condition }), call: call.extend({ condition }), ...rest };
+}
 
 const TYPES = ['number', 'integer', 'text', 'boolean', 'list', 'object', 'file', 'any'] as const;
 export type ParameterType = (typeof TYPES)[number];

@@ -1,6 +1,7 @@
 import type { FinalStatus } from '../../model/index.ts';
 import type { DataPath } from '../experiments/index.ts';
 import type { Expression, ExpressionReader, TestExpression, TextPart } from './expression.ts';
+import { awaitedBy } from './gates.ts';
 import { POLICY_KEYS } from './schema.ts';
 import { isMembers, type Members, workKindOf } from './validate.ts';
 
@@ -13,6 +14,8 @@ export interface TaskSpec {
   readonly name: readonly TextPart[] | undefined;
   readonly inputs: ReadonlyMap<string, Expression>;
   readonly after: readonly Awaited[];
+  /** Tasks that its condition names. */
+  readonly gatedBy: readonly Awaited[];
   readonly way: Way;
   readonly work: Work;
 }
@@ -105,6 +108,7 @@ function readTask(task: Members, place: TaskPlace): TaskSpec {
     name: typeof name === 'string' ? reader.template(name, [...path, 'name']) : undefined,
     inputs: new Map(inputs),
     after: readAfter(task['after'], [...path, 'after']),
+    gatedBy: awaitedBy(task['condition'], [...path, 'condition']),
     way: readWay(task, place),
     work: readWork(task, place),
   };

@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import { nearestName } from '../../model/index.ts';
 import type { DataPath } from '../experiments/index.ts';
+import { CONDITION_KINDS, NO_CONDITION } from './condition-schema.ts';
 import { DECLARED, DOCUMENT, LOOP_SHAPE, testSchema, type WorkKind, WORKS } from './schema.ts';
 import type { Problem } from './source.ts';
 
@@ -87,13 +88,14 @@ function wayProblems(task: Members, path: DataPath): readonly Problem[] {
 }
 
 function innerProblems(task: Members, path: DataPath): readonly Problem[] {
-  const { tasks, cases, choose, otherwise, loop, when } = task;
+  const { tasks, cases, choose, otherwise, loop, when, condition } = task;
   const problems: Problem[] = [];
   if (isMembers(tasks)) problems.push(...tasksProblems(tasks, [...path, 'tasks']));
   if (isMembers(cases)) problems.push(...tasksProblems(cases, [...path, 'cases']));
   if (isMembers(choose)) problems.push(...chooseProblems(choose, [...path, 'choose']));
   if (otherwise !== undefined) problems.push(...taskProblems(otherwise, [...path, 'otherwise']));
   if (when !== undefined) problems.push(...testProblems(when, [...path, 'when']));
+  if (condition !== undefined) problems.push(...conditionProblems(condition, [...path, 'condition']));
   if (isMembers(loop)) {
     problems.push(...checked(LOOP_SHAPE, loop, [...path, 'loop']));
     problems.push(...testProblems(loop['until'], [...path, 'loop', 'until']));
@@ -125,6 +127,22 @@ function testProblems(test: unknown, path: DataPath): readonly Problem[] {
     if (Array.isArray(parts)) return [...own, ...parts.flatMap((part, i) => testProblems(part, [...path, joint, i]))];
   }
   return own;
+}
+
+function conditionProblems(condition: unknown, path: DataPath): readonly Problem[] {
+  if (!isMembers(condition)) return [{ path, what: NO_CONDITION }];
+  const kinds = Object.keys(CONDITION_KINDS);
+  const kind = kinds.find((key) => condition[key] !== undefined);
+  if (kind === undefined) {
+    const [key = ''] = Object.keys(condition);
+    const near = nearestName(key, kinds);
+    if (near === undefined) return [{ path, what: NO_CONDITION }];
+    return [{ path: [...path, key], what: 'is not known here', hint: `did you mean '${near}'?`, isKey: true }];
+  }
+  const own = checked(CONDITION_KINDS[kind] as z.ZodObject, condition, path);
+  const parts = condition[kind];
+  if ((kind !== 'all' && kind !== 'any') || !Array.isArray(parts)) return own;
+  return [...own, ...parts.flatMap((part, i) => conditionProblems(part, [...path, kind, i]))];
 }
 
 /** What zod says, in our words. */
