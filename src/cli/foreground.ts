@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { encodeValue } from '../calls/index.ts';
 import type { RunView } from '../engine/index.ts';
 import type { Engine, RunHandle } from '../jobs/index.ts';
-import { describeOutcome, type EngineEvent, type Graph, isFinal } from '../model/index.ts';
+import { describeOutcome, type EngineEvent, type Graph, isFinal, type Outcome } from '../model/index.ts';
 import { systemClock } from '../process/index.ts';
 import { storeDirectory, storeFlag } from './find-run.ts';
 import { directoryOf, lastLines, workplaceAt } from './job-record.ts';
@@ -134,8 +134,7 @@ class Failures {
     const lines = [];
     if (event.status !== 'failed') lines.push(`${job}: attempt ${event.fence} failed (${how}), to be tried again`);
     else lines.push(`${output.style('red', 'failed')} ${job}: ${how}`);
-    if (event.status === 'failed' && event.outcome?.kind === 'error' && event.outcome.error.hint !== undefined)
-      lines.push(`  ${printable(event.outcome.error.hint)}`);
+    if (event.status === 'failed') lines.push(...moreOf(event.outcome).map((line) => `  ${printable(line)}`));
     if (event.status === 'failed' && full && event.fence > 0) {
       const directory = directoryOf(
         storeDirectory(context),
@@ -148,6 +147,12 @@ class Failures {
     if (last) lines.push('  further failures are not told one by one');
     output.say(lines.join('\n'));
   }
+}
+
+/** What an outcome says beside how it ended: what to do, or what there is instead. */
+function moreOf(outcome: Outcome | undefined): readonly string[] {
+  if (outcome?.kind === 'error') return outcome.error.hint === undefined ? [] : [outcome.error.hint];
+  return outcome?.kind === 'output-missing' && outcome.note !== undefined ? [outcome.note] : [];
 }
 
 /** What an attempt that failed left behind; nothing where it had no directory. */

@@ -36,7 +36,9 @@ export function linkFiles(directory: string, files: readonly LinkedFile[]): void
   mkdirSync(directory, { recursive: true });
   for (const { path, at } of plain) {
     if (statSync(at, { throwIfNoEntry: false }) === undefined) {
-      throw new HeddleError('FILE_NOT_FOUND', `input '${path}' is not there: '${at}'`);
+      throw new HeddleError('FILE_NOT_FOUND', `input '${path}' is not there: '${at}'`, {
+        hint: "put it there, or correct the path: a relative one starts at the project's directory",
+      });
     }
     const link = join(directory, path);
     if (dirname(path) !== '.') mkdirSync(dirname(link), { recursive: true });

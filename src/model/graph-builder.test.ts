@@ -196,6 +196,9 @@ test('counts edits up to a limit', () => {
   expect(editDistance('kitten', 'sitting', 5)).toBe(3);
   expect(editDistance('kitten', 'sitting', 2)).toBe(3);
   expect(editDistance('same', 'same', 0)).toBe(0);
+  expect(editDistance('tmep', 'temp', 1)).toBe(1);
+  expect(editDistance('abdc', 'bacd', 1)).toBe(2);
+  expect(editDistance('abdc', 'bacd', 2)).toBe(2);
 });
 
 test('checks a graph that came from elsewhere', () => {

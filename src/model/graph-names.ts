@@ -107,20 +107,28 @@ export function nameIndex(graph: Graph): NameIndex {
   return index;
 }
 
-/** How many single-character edits lead from one text to the other; `limit + 1` when more than `limit`. */
+/**
+ * How many edits of one character, or swaps of two that stand side by side, lead from one text to the other; `limit + 1` when
+ * more than `limit`. (Optimal string alignment: Damerau 1964, by rows.)
+ */
 export function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) > limit) return limit + 1;
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+  let before: readonly number[] = [];
+  let previous: readonly number[] = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i += 1) {
     const row = [i];
     let least = i;
     for (let j = 1; j <= b.length; j += 1) {
       const substituted = (previous[j - 1] as number) + (a.charCodeAt(i - 1) === b.charCodeAt(j - 1) ? 0 : 1);
-      const cost = Math.min(substituted, (previous[j] as number) + 1, (row[j - 1] as number) + 1);
+      let cost = Math.min(substituted, (previous[j] as number) + 1, (row[j - 1] as number) + 1);
+      const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (isSwapped) cost = Math.min(cost, (before[j - 2] as number) + 1);
       row.push(cost);
       if (cost < least) least = cost;
     }
-    if (least > limit) return limit + 1;
+    // A swap reaches back two rows.
+    if (least > limit && Math.min(...previous) >= limit) return limit + 1;
+    before = previous;
     previous = row;
   }
   return previous[b.length] as number;

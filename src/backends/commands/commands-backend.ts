@@ -155,7 +155,7 @@ class CommandsBackend implements Backend {
       memory?.release();
       const why = asError(error).message;
       // A HeddleError that no wait mends is the work's fault; anything else the machine's: full, or out of something.
-      if (HeddleError.is(error) && error.code !== 'BACKEND_UNAVAILABLE') return never(why);
+      if (HeddleError.is(error) && error.code !== 'BACKEND_UNAVAILABLE') return never(why, error);
       return { kind: 'refused', retryable: true, why };
     }
   }

@@ -93,6 +93,8 @@ async function report(
   for (const name of missed)
     output.say(printable(`${name} has nothing to accept: see heddle plan for what becomes of it and why`));
   if (missed.length === 0 && accepted.length === 0)
-    output.say('nothing to accept: no job has changed in its code alone');
+    output.say(
+      "nothing to accept: no job has changed in its code alone; to let one stand whatever has changed, such as its command, name it: heddle accept FILE JOB ('heddle plan FILE' lists them)",
+    );
   return missed.length > 0 ? 1 : 0;
 }

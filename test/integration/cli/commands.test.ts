@@ -23,6 +23,27 @@ test('with --json the text gives way to the one document', async () => {
   expect(JSON.parse(ended.stdout)).toMatchObject({ status: 'done', counts: { done: 4 } });
 });
 
+test('an input that is not there, and an output that nobody made, are told with what to do about it', async () => {
+  await using box = new Sandbox();
+  box.write(
+    'files.js',
+    `import { command, file, input, sh, workflow } from 'heddle';
+    const reads = command('reads', { run: () => sh\`cat \${input('data/nope.txt')}\` });
+    const makes = command('makes', { run: () => sh\`touch outt.txt\`, outputs: { out: file('out.txt') } });
+    export default workflow('files', () => { reads(); makes(); });`,
+  );
+
+  const ended = await box.run(['run', 'files.js']);
+
+  const at = join(box.folder, 'data', 'nope.txt');
+  expect(ended.stderr).toContain(
+    `failed reads-1: HeddleError: input 'nope.txt' is not there: '${at}'\n  put it there, or`,
+  );
+  expect(ended.stderr).toContain('failed makes-1: declared output missing: out.txt\n  it left outt.txt\n');
+  const { outcome } = await box.json<{ outcome: object }>(['show', '/reads-1']);
+  expect(outcome).toMatchObject({ kind: 'error', error: { code: 'FILE_NOT_FOUND' } });
+});
+
 test('of a call it is told where it ran only when there is such a place, and nowhere that a command repeats it', async () => {
   await using box = new Sandbox();
   box.write('package.json', '{ "type": "module" }');
