@@ -30,6 +30,9 @@ export const QUEUE_QUERY: readonly string[] = [
 /** The heading proves that squeue itself answered: one that says nothing at all has not. */
 const HEADING = /^ARRAY_JOB_ID\|JOBID\|/m;
 
+/** What Slurm says there is about the answer; whoever carries it (ssh, a module system) may have a word of its own. */
+const COMPLAINT = /^(?:squeue|slurm\w*)\b/m;
+
 /** Names we give: other jobs of the user are none of ours. */
 const MARKER = /^[A-Za-z][A-Za-z0-9_-]{0,14}$/;
 
@@ -40,7 +43,7 @@ export function readQueue({ code, stdout, stderr }: ToolOutput): StatusAnswer {
   if (heading === null) return { kind: 'unknown', why: `squeue answered nothing${said === '' ? '' : `: ${said}`}` };
   const lines = stdout.slice(heading.index).split('\n');
   // Cut off in the middle of a row.
-  let isWhole = lines.at(-1) === '' && said === '';
+  let isWhole = lines.at(-1) === '' && !COMPLAINT.test(stderr);
   const jobs = new Map<string, NativeJob>();
   for (const line of lines.slice(1)) {
     const row = rowOf(line);
@@ -50,13 +53,23 @@ export function readQueue({ code, stdout, stderr }: ToolOutput): StatusAnswer {
       isWhole = false;
       continue;
     }
-    // A job that may start in several partitions has a row for each.
     for (const element of elements) {
       const job = jobOf(row, element);
-      jobs.set(job.id, job);
+      const key = `${job.marker} ${element}`;
+      const other = jobs.get(key);
+      if (other === undefined || outdoes(job, other)) jobs.set(key, job);
     }
   }
   return { kind: 'known', jobs: [...jobs.values()], isWhole };
+}
+
+/**
+ * A job that may start in several partitions has a row for each; and some submissions that were refused (a constraint no node
+ * meets) leave a failed job behind, beside that of a later try.
+ */
+function outdoes(job: NativeJob, other: NativeJob): boolean {
+  if ((job.standing === 'ended') !== (other.standing === 'ended')) return other.standing === 'ended';
+  return Number.parseInt(job.id, 10) > Number.parseInt(other.id, 10);
 }
 
 interface Row {

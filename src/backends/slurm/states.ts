@@ -113,8 +113,9 @@ export function outcomeOf(state: string, reason: string, wait: WaitStatus | unde
       return { kind: 'lost', why: `Slurm: ${said}` };
     case 'cancelled':
       return standingOfReason(reason) === 'never' ? impossible(said) : { kind: 'cancelled', by: 'user' };
+    // What was refused as it was submitted is there too, as failed.
     case 'exit':
-      return ofExit(said, wait);
+      return standingOfReason(reason) === 'never' ? impossible(said) : ofExit(said, wait);
   }
 }
 

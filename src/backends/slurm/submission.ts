@@ -39,7 +39,7 @@ export function readSubmission({ code, stdout, stderr }: ToolOutput): SubmitAnsw
     return id === undefined ? { kind: 'unknown', why: `sbatch told no id: ${why}` } : { kind: 'accepted', id };
   if (NO_PROGRAM.has(code)) return { kind: 'refused', why, wait: false };
   // Ended from outside, by a signal (128 and more) or by a wrapper's own limit (124 by timeout), it may have asked already.
-  if (code >= 124 || LOST.test(stderr)) return { kind: 'unknown', why };
+  if (code === 124 || (code > 128 && code < 255) || LOST.test(stderr)) return { kind: 'unknown', why };
   if (WAITS.some((door) => door.test(stderr))) return { kind: 'refused', why, wait: true };
   if (SOME_LIMIT.test(stderr)) return { kind: 'refused', why, wait: !A_JOB_S_OWN_LIMIT.test(stderr) };
   return stderr.trim() === '' ? { kind: 'unknown', why } : { kind: 'refused', why, wait: false };
