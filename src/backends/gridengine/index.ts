@@ -1,0 +1,1 @@
+export { type GridEngineOptions, gridEngineScheduler } from './grid-engine-scheduler.ts';
