@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { calledModules, codeOfModules } from '../calls/index.ts';
 import { type Graph, HeddleError, type Json, type RunRow } from '../model/index.ts';
+import { backendsIn } from './backends-in.ts';
 
 /** What a run was started from, kept with it. */
 export interface Origin {
@@ -13,6 +14,8 @@ export interface Origin {
   readonly project: string;
   /** Path from the store to the project: both may be moved together. */
   readonly fromStore?: string;
+  /** Backends that tasks name themselves: whoever goes on with the run opens these. */
+  readonly backends?: readonly string[];
   /** Modules that jobs call, by path from the project. */
   readonly modules?: readonly string[];
   /** What decides what the run does: hashes by file and package, as `codeOfModules` has them of its modules. */
@@ -26,7 +29,7 @@ export function completeOrigin(origin: Origin, graph: Graph, store: string): Ori
     const path = fileOf(module, project);
     return path === undefined ? [] : [relative(project, path)];
   });
-  const whole = { ...origin, fromStore: relative(store, project), modules };
+  const whole = { ...origin, fromStore: relative(store, project), modules, backends: backendsIn(graph) };
   return { ...whole, code: codeNow(whole) };
 }
 

@@ -107,7 +107,13 @@ const HELP: Readonly<Record<string, Help>> = {
     summary: 'remove finished runs that are old',
     examples: [['heddle clean --older-than 7d --dry-run', 'what would go']],
   },
-  doctor: { summary: 'is everything well here', examples: [['heddle doctor', '']] },
+  doctor: {
+    summary: 'is everything well here',
+    examples: [
+      ['heddle doctor', ''],
+      ['heddle doctor cluster', 'connects to one target and looks around there'],
+    ],
+  },
 };
 
 /** How the list of commands is written: without what every command has. */

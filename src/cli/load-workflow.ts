@@ -4,6 +4,7 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { portableGraph } from '../calls/index.ts';
+import { CONFIG_FILES } from '../config/index.ts';
 import { asError, type Graph, HeddleError, type Json, nearestName } from '../model/index.ts';
 import {
   type Experiment,
@@ -237,12 +238,12 @@ function isGraph(value: unknown): value is Graph {
 }
 
 /**
- * The project a file belongs to: the nearest folder above it with a `package.json` or a `heddle.config.ts`, else the
+ * The project a file belongs to: the nearest folder above it with a `package.json` or a `heddle.config.*`, else the
  * file's own. So a workflow finds its scripts from wherever it is started.
  */
 export function projectOf(path: string): string {
   for (let folder = dirname(path); ; folder = dirname(folder)) {
-    if (['package.json', 'heddle.config.ts'].some((name) => existsSync(join(folder, name)))) return folder;
+    if (['package.json', ...CONFIG_FILES].some((name) => existsSync(join(folder, name)))) return folder;
     if (folder === dirname(folder)) return dirname(path);
   }
 }

@@ -11,6 +11,8 @@ export interface Context {
   readonly output: Output;
   /** The store's directory as it was asked for; absent: `HEDDLE_STORE`, else `.heddle`. */
   readonly store?: string;
+  /** The profile of the configuration that was asked for; absent: `HEDDLE_PROFILE`, else what the configuration says. */
+  readonly profile?: string;
   readonly json: boolean;
 }
 
@@ -281,8 +283,8 @@ const COMMANDS: readonly Declared[] = [
     ],
   },
   {
-    usage: 'doctor',
-    help: 'is everything well here: Node, machine, store, owners, stuck jobs',
+    usage: 'doctor [targets...]',
+    help: 'is everything well here, and on each target: Node, machine, store, owners, stuck jobs',
     action: async () => (await import('./commands/doctor.ts')).doctor,
   },
 ];
@@ -292,6 +294,7 @@ function buildProgram(output: Output, exitWith: (code: number) => void): Command
     .description('Runs computational work: described once, run anywhere, durably.')
     .version(packageVersion(), '-V, --version')
     .option('--store <dir>', 'where state is kept (HEDDLE_STORE; default .heddle)')
+    .option('--profile <name>', 'a profile of heddle.config.ts (HEDDLE_PROFILE)')
     .option('--json', 'answer in JSON')
     .option('--debug', 'with errors, say where in the program they came from')
     .exitOverride()
@@ -316,6 +319,7 @@ function declare(program: Command, declared: Declared, { output, exitWith }: End
   // Known to every command, so that they may stand behind its name too.
   for (const [flags, help] of [
     ['--store <dir>', 'where state is kept (HEDDLE_STORE; default .heddle)'],
+    ['--profile <name>', 'a profile of heddle.config.ts (HEDDLE_PROFILE)'],
     ['--json', 'answer in JSON'],
     ['--debug', 'with errors, say where in the program they came from'],
   ] as const) {
@@ -323,11 +327,12 @@ function declare(program: Command, declared: Declared, { output, exitWith }: End
   }
   command.action(async () => {
     const flags: Flags = { ...program.opts<Flags>(), ...command.opts<Flags>() };
-    const store = flags['store'];
+    const { store, profile } = flags;
     const context: Context = {
       output,
       json: flags['json'] === true,
       ...(typeof store === 'string' ? { store } : {}),
+      ...(typeof profile === 'string' ? { profile } : {}),
     };
     const action = await declared.action();
     try {

@@ -3,6 +3,7 @@ import { HeddleError, isFinal } from '../model/index.ts';
 import { type FoundRun, findRun, openForReading, statusOf, storeDirectory, storeFlag } from './find-run.ts';
 import type { Context } from './main.ts';
 import { sleep } from './sleep.ts';
+import { targetsOfRuns } from './targets.ts';
 
 /**
  * Hands over the control of a run, wherever it is: by its owner's socket while somebody runs it; else the run is
@@ -49,7 +50,10 @@ async function steerOnce<T>(
     await using control = await connectControl(found.owner.socket, found.row.id, found.owner);
     return await use(control, found);
   }
-  const engine = await Engine.open({ store: storeDirectory(context) });
+  const engine = await Engine.open({
+    store: storeDirectory(context),
+    backends: await targetsOfRuns(context, [found.row]),
+  });
   try {
     const handle = await engine.resume(found.row.id, { paused: true });
     const answer = await use(handle.control, found);

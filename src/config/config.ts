@@ -76,6 +76,10 @@ export interface TargetInput {
   /** Submissions a second at most. @default 5 */
   readonly submitPerSecond?: number;
   readonly poll?: PollInput;
+  /** Where the batch system's commands are, when they are not on PATH there: `/opt/slurm/bin`. */
+  readonly bin?: string;
+  /** Of Slurm: how GPUs are called: `gpu:a100`. @default 'gpu' */
+  readonly gres?: string;
   /** Of Grid Engine: the resource that memory is asked of: `h_vmem`, `mem_free`. @default none is asked */
   readonly memoryResource?: string;
   /** Of Grid Engine: the parallel environment for several cpus. @default 'smp' */

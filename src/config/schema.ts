@@ -82,6 +82,8 @@ const target = z.strictObject(
     maxArray: count(1).optional(),
     submitPerSecond: z.number().positive().optional(),
     poll: z.strictObject({ min: duration.optional(), max: duration.optional() }).optional(),
+    bin: directory.optional(),
+    gres: line.optional(),
     memoryResource: line.optional(),
     parallelEnvironment: line.optional(),
     allocation: allocation.optional(),

@@ -49,6 +49,8 @@ export interface TargetSettings {
   readonly maxArray?: number;
   readonly submitPerSecond: number;
   readonly pollMs: { readonly min: number; readonly max: number };
+  readonly bin?: string;
+  readonly gres?: string;
   readonly memoryResource?: string;
   readonly parallelEnvironment: string;
   readonly allocation?: AllocationSettings;
@@ -62,7 +64,7 @@ const DEFAULTS = { time: '1h', maxJobs: 1000, submitPerSecond: 5, pollMin: '2s',
  * @param directory where relative paths of the configuration start
  */
 export function targetSettings(name: string, input: TargetInput, directory: string): TargetSettings {
-  const { container, project, maxArray, memoryResource, allocation, poll = {} } = input;
+  const { container, project, maxArray, bin, gres, memoryResource, allocation, poll = {} } = input;
   const hosts = hostsOf(input, directory);
   const isLocal = hosts.every(({ way }) => way.kind === 'local');
   return {
@@ -82,6 +84,8 @@ export function targetSettings(name: string, input: TargetInput, directory: stri
     ...(project === undefined ? {} : { project }),
     ...(container === undefined ? {} : { container: containerSpec(container, `commands on ${name}`) }),
     ...(maxArray === undefined ? {} : { maxArray }),
+    ...(bin === undefined ? {} : { bin }),
+    ...(gres === undefined ? {} : { gres }),
     ...(memoryResource === undefined ? {} : { memoryResource }),
     ...(allocation === undefined ? {} : { allocation: allocationOf(allocation) }),
   };

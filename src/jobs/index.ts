@@ -1,3 +1,5 @@
+export { inspectTarget, type TargetFinding } from './targets/inspect-target.ts';
+export { targetBackend } from './targets/target-backend.ts';
 export { attemptDirectories } from './attempt-directory.ts';
 export {
   type AcceptedJob,

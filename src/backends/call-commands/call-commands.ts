@@ -43,7 +43,7 @@ export interface CallCommandsOptions {
    * Brings what these calls need to where they run, once, and says how heddle is called there. Rejects with a `HeddleError`
    * when that can never be; its orders are refused then.
    */
-  runtime(calls: readonly ResolvedCall[]): Promise<CallRuntime>;
+  runtime(calls: readonly ResolvedCall[], project: string): Promise<CallRuntime>;
 }
 
 /** In the attempt's directory, where it is found again whoever looks. */
@@ -147,7 +147,7 @@ class CallCommands {
   async #runtime(calls: readonly ResolvedCall[]): Promise<CallRuntime | LaunchAnswer> {
     if (calls.length === 0) return { argv: [], project: '' };
     try {
-      return await this.#options.runtime(calls);
+      return await this.#options.runtime(calls, this.#context?.project ?? '');
     } catch (error) {
       if (!HeddleError.is(error)) throw error;
       const retryable = error.code === 'BACKEND_UNAVAILABLE';

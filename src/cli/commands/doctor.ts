@@ -3,17 +3,20 @@ import { statfs } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { clean, connectControl, DEFAULT_RULES, openStoreForReading } from '../../jobs/index.ts';
+import { clean, connectControl, DEFAULT_RULES, inspectTarget, openStoreForReading } from '../../jobs/index.ts';
 import { asError, isFinal, type RunRow, type Store } from '../../model/index.ts';
 import { readCapacity, systemClock } from '../../process/index.ts';
 import { SqliteStore } from '../../store/index.ts';
 import { storeDirectory, storeFlag } from '../find-run.ts';
 import type { Context } from '../main.ts';
 import { printable } from '../output.ts';
+import { readTargets } from '../targets.ts';
 import { formatBytes } from '../units.ts';
 
 /** With less room than this a store soon stands still. */
 const LITTLE_ROOM_BYTES = 512 * 1024 * 1024;
+
+const WIDTH = 8;
 
 /** One thing looked at. */
 interface Finding {
@@ -23,11 +26,12 @@ interface Finding {
 }
 
 /** Says whether everything is well here. Exit code 4 when something is wrong. */
-export async function doctor(context: Context): Promise<number> {
+export async function doctor(context: Context, names: readonly string[] = []): Promise<number> {
   const findings: Finding[] = [nodeFinding(), machineFinding()];
   const directory = storeDirectory(context);
   if (existsSync(directory)) findings.push(...(await storeFindings(context, directory)));
   else findings.push({ what: 'store', state: 'note', text: `there is none at ${directory} yet` });
+  findings.push(...(await targetFindings(context, names)));
   const wrong = findings.filter((finding) => finding.state === 'wrong').length;
   if (context.json) await context.output.json({ well: wrong === 0, findings });
   else await context.output.data(findings.map((finding) => line(finding, context)).join('\n'));
@@ -38,7 +42,19 @@ function line({ what, state, text }: Finding, { output }: Context): string {
   const mark = { well: output.dataStyle('green', 'well '), note: 'note ', wrong: output.dataStyle('red', 'wrong') }[
     state
   ];
-  return `${mark}  ${what.padEnd(8)}  ${printable(text)}`;
+  return `${mark}  ${what.padEnd(WIDTH)}  ${printable(text)}`;
+}
+
+/** Targets of the configuration, each connected to: those that are named, else all. */
+async function targetFindings(context: Context, names: readonly string[]): Promise<readonly Finding[]> {
+  const targets = await readTargets(context, process.cwd());
+  const all = targets.settings();
+  for (const name of names) if (!all.some((each) => each.name === name)) targets.unknown(name);
+  const chosen = names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
+  const found = await Promise.all(chosen.map((settings) => inspectTarget(settings, systemClock)));
+  return found.flatMap((each, i) =>
+    each.map(({ what, state, text }) => ({ what: chosen[i]?.name ?? '', state, text: `${what}: ${text}` })),
+  );
 }
 
 function nodeFinding(): Finding {

@@ -7,6 +7,7 @@ import type { Context } from '../main.ts';
 import { observersOf } from '../observers.ts';
 import { outputLogger } from '../output-logger.ts';
 import { type ResourceFlags, resourcesOf } from '../resource-flags.ts';
+import { targetsOfRuns } from '../targets.ts';
 import { run } from './run.ts';
 import { findExperiment, resumeExperiment } from './steer-experiment.ts';
 
@@ -50,6 +51,7 @@ export async function openFor(context: Context, row: RunRow, flags: Flags): Prom
     store: storeDirectory(context),
     logger: outputLogger(context.output),
     observers: observersOf(flags),
+    backends: await targetsOfRuns(context, [row]),
     ...(flags['durability'] === 'full' ? { durability: 'full' } : {}),
     ...(project === undefined ? {} : { project }),
     ...(typeof slots === 'number' ? { slots } : {}),

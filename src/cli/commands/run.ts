@@ -1,5 +1,6 @@
 import { HeddleError } from '../../model/index.ts';
 import { Engine } from '../../jobs/index.ts';
+import { backendsIn } from '../backends-in.ts';
 import { completeOrigin } from '../code-origin.ts';
 import { storeDirectory } from '../find-run.ts';
 import { stayWith } from '../foreground.ts';
@@ -8,6 +9,7 @@ import type { Context } from '../main.ts';
 import { observersOf, type ObserverFlags } from '../observers.ts';
 import { outputLogger } from '../output-logger.ts';
 import { type ResourceFlags, resourcesOf } from '../resource-flags.ts';
+import { readTargets } from '../targets.ts';
 import { graphFingerprint } from '../../workflow/index.ts';
 import type { RunExperimentFlags } from './run-experiment.ts';
 
@@ -25,25 +27,32 @@ const FINGERPRINTED = 200_000;
 export async function run(context: Context, [file = '']: readonly string[], flags: RunFlags): Promise<number> {
   const loaded = await loadWorkflow(file, flags);
   const { graph, parameters, origin, experiment } = loaded;
+  const targets = await readTargets(context, origin.project);
+  const backend = flags.backend ?? targets.backend;
+  const jobs = flags.jobs ?? targets.config.values.jobs;
   await using engine = await Engine.open({
     store: storeDirectory(context),
     logger: outputLogger(context.output),
     project: origin.project,
     observers: observersOf(flags),
+    backends: await targets.backends([...backendsIn(graph), ...(backend === undefined ? [] : [backend])]),
     ...(flags.durability === undefined ? {} : { durability: flags.durability }),
-    ...(flags.jobs === undefined ? {} : { slots: flags.jobs }),
+    ...(jobs === undefined ? {} : { slots: jobs }),
     ...resourcesOf(flags),
   });
   if (experiment !== undefined) {
     const { runExperimentFile } = await import('./run-experiment.ts');
-    return await runExperimentFile({ context, engine, file }, loaded, { experiment, flags });
+    return await runExperimentFile({ context, engine, file }, loaded, {
+      experiment,
+      flags: { ...flags, ...(backend === undefined ? {} : { backend }) },
+    });
   }
   refuseExperimentFlags(flags);
   const handle = await engine.run(graph, {
     parameters,
     ...(graph.size > FINGERPRINTED ? {} : { fingerprint: graphFingerprint(graph) }),
     origin: { ...completeOrigin(origin, graph, storeDirectory(context)) },
-    ...(flags.backend === undefined ? {} : { backend: flags.backend }),
+    ...(backend === undefined ? {} : { backend }),
     ...(flags.name === undefined ? {} : { name: flags.name }),
     ...(flags.onFailure === undefined ? {} : { onFailure: flags.onFailure }),
     ...(flags.cache === undefined ? {} : { cache: flags.cache === 'on' }),

@@ -1,9 +1,18 @@
 import { connectControl, Engine, type RunControl } from '../../jobs/index.ts';
-import { type ExperimentRow, HeddleError, isFinal, type RunId, type RunRow } from '../../model/index.ts';
+import {
+  type Backend,
+  type ExperimentRow,
+  HeddleError,
+  isFinal,
+  type RunId,
+  type RunRow,
+  type Store,
+} from '../../model/index.ts';
 import { runsOf, settingsOf } from '../../workflow/index.ts';
 import { openForReading, storeDirectory, storeFlag } from '../find-run.ts';
 import type { Context } from '../main.ts';
 import { outputLogger } from '../output-logger.ts';
+import { targetsOfRuns } from '../targets.ts';
 
 /** The experiment of this name; undefined when there is none. */
 export async function findExperiment(context: Context, name: string): Promise<ExperimentRow | undefined> {
@@ -60,14 +69,15 @@ interface Steering {
 
 /** Writes the wish down first: whoever starts points heeds it. Gives how many runs it was said to. */
 async function steerAll(context: Context, { name }: ExperimentRow, { wish, owned, left }: Steering): Promise<number> {
-  const engine = await Engine.open({ store: storeDirectory(context), logger: outputLogger(context.output) });
+  const backends = await targetsOfPoints(context, name);
+  const engine = await Engine.open({ store: storeDirectory(context), logger: outputLogger(context.output), backends });
   const steered = new Set<RunId>();
   try {
     const now = await engine.store.experiment(name);
     if (now !== undefined && now.wish !== wish) await engine.store.putExperiment({ ...now, wish });
     // A second look, for what was being started while the first was taken.
     for (let look = 0; look < 2; look += 1) {
-      for (const row of await unfinished(engine, name)) {
+      for (const row of await unfinished(engine.store, name)) {
         if (steered.has(row.id)) continue;
         const owner = await engine.store.ownerOf(row.id);
         if (owner?.alive === true && owner.owner !== engine.store.owner) {
@@ -87,9 +97,14 @@ async function steerAll(context: Context, { name }: ExperimentRow, { wish, owned
   return steered.size;
 }
 
-async function unfinished(engine: Engine, experiment: string): Promise<readonly RunRow[]> {
+async function targetsOfPoints(context: Context, experiment: string): Promise<readonly Backend[]> {
+  await using store = await openForReading(context);
+  return await targetsOfRuns(context, await unfinished(store, experiment));
+}
+
+async function unfinished(store: Store, experiment: string): Promise<readonly RunRow[]> {
   const rows: RunRow[] = [];
-  for await (const row of runsOf(engine.store, experiment)) if (!isFinal(row.status)) rows.push(row);
+  for await (const row of runsOf(store, experiment)) if (!isFinal(row.status)) rows.push(row);
   // As they were started.
   return rows.reverse();
 }
