@@ -37,12 +37,17 @@ export interface MemoryGroup {
  * comes after finds them. Where none can be made (no root, no delegation) `open` gives undefined.
  */
 export class MemoryGroups {
-  readonly #home: string;
+  /** The directory below which they are made. */
+  readonly home: string;
   readonly #names: Names;
 
   private constructor(home: string, names: Names) {
-    this.#home = home;
+    this.home = home;
     this.#names = names;
+  }
+
+  get version(): 1 | 2 {
+    return this.#names === V1 ? 1 : 2;
   }
 
   /** Tries it once, and leaves nothing. */
@@ -85,7 +90,7 @@ export class MemoryGroups {
   }
 
   #pathOf(name: string): string {
-    return join(this.#home, `heddle-${name}`);
+    return join(this.home, `heddle-${name}`);
   }
 
   #groupAt(path: string): MemoryGroup {

@@ -9,6 +9,7 @@ import { readCapacity, systemClock } from '../../process/index.ts';
 import { SqliteStore } from '../../store/index.ts';
 import { storeDirectory, storeFlag } from '../find-run.ts';
 import type { Context } from '../main.ts';
+import { memoryFinding } from '../memory-finding.ts';
 import { printable } from '../output.ts';
 import { readTargets } from '../targets.ts';
 import { formatBytes } from '../units.ts';
@@ -27,7 +28,7 @@ interface Finding {
 
 /** Says whether everything is well here. Exit code 4 when something is wrong. */
 export async function doctor(context: Context, names: readonly string[] = []): Promise<number> {
-  const findings: Finding[] = [nodeFinding(), machineFinding()];
+  const findings: Finding[] = [nodeFinding(), machineFinding(), memoryFinding()];
   const directory = storeDirectory(context);
   if (existsSync(directory)) findings.push(...(await storeFindings(context, directory)));
   else findings.push({ what: 'store', state: 'note', text: `there is none at ${directory} yet` });
