@@ -1,1 +1,2 @@
 export type * from './depot.ts';
+export { type DepotOptions, openDepot } from './open-depot.ts';
