@@ -11,6 +11,7 @@ import {
   nearestName,
   neededBy,
   type NewEdge,
+  type OutputSpec,
   type Payload,
 } from '../model/index.ts';
 
@@ -43,7 +44,7 @@ export function edgesOfGather({ payload }: ReadNode, payloadOf: (name: string) =
 /** What a task can be asked for. */
 type Declared =
   | { readonly kind: 'any' }
-  | { readonly kind: 'outputs'; readonly names: readonly string[] }
+  | { readonly kind: 'outputs'; readonly types: ReadonlyMap<unknown, OutputSpec['type']> }
   /** Nothing, and why. */
   | { readonly kind: 'none'; readonly why: string; readonly hint: string };
 
@@ -56,7 +57,7 @@ function declared(payload: AnyPayload | null): Declared {
     return { kind: 'none', why: 'is a control node', hint: `take the value of its gather, '${payload.gather}'` };
   }
   if ('call' in payload) return payload.call.kind === 'builtin' ? noValue() : ANY;
-  return { kind: 'outputs', names: (payload.outputs ?? []).map(({ name }) => name) };
+  return { kind: 'outputs', types: new Map((payload.outputs ?? []).map(({ name, type }) => [name, type])) };
 }
 
 function noValue(): Declared {
@@ -64,7 +65,8 @@ function noValue(): Declared {
 }
 
 /**
- * Refuses refs to what is not there: outputs that a command does not declare, values of tasks that have none.
+ * Refuses refs to what is not there: outputs that a command does not declare, parts of files and texts, values of tasks that
+ * have none; and files taken where there is none.
  *
  * @throws {HeddleError} GRAPH_INVALID, naming who asks, what for, and the nearest name there is; GRAPH_DUPLICATE
  */
@@ -102,7 +104,11 @@ type Place = Scope & { readonly where: string };
 function checkPayload(payload: Json, place: Place): void {
   if (payload === null) return;
   const typed = payload as unknown as AnyPayload;
-  if (!isControl(typed)) return checkData(payload, place);
+  if (!isControl(typed)) {
+    checkData(payload, place);
+    if ('inputs' in typed) for (const { name, from } of typed.inputs ?? []) checkInput(name, from as unknown as Json, place);
+    return;
+  }
   const bodies = bodiesOf(typed);
   const { body: _, branches: __, until: ___, ...own } = typed as unknown as Readonly<Record<string, Json>>;
   checkData(own, place);
@@ -119,36 +125,73 @@ function checkBody({ nodes, result }: Body, place: Place): void {
 
 function checkData(data: Json, place: Place): void {
   if (typeof data !== 'object' || data === null) return;
-  const members = data as { readonly [key: string]: Json };
-  if (!Array.isArray(data) && Object.hasOwn(members, '$ref')) {
-    const [name, ...path] = members['$ref'] as readonly Json[];
-    const found = place.task(name);
-    if (found !== undefined) checkPath({ name: name as string, declared: found }, path, place.where);
-  } else if (!Array.isArray(data) && Object.hasOwn(members, '$hole')) {
-    const [depth, node, ...path] = members['$hole'] as readonly Json[];
-    const found = typeof node === 'number' ? place.hole(depth as number, node) : undefined;
-    if (found !== undefined) checkPath(found, path, place.where);
-  } else for (const member of Object.values(members)) checkData(member, place);
+  const found = leadsTo(data, place);
+  if (found !== undefined) checkPath(found, place.where);
+  else if (!isMark(data)) for (const member of Object.values(data)) checkData(member as Json, place);
 }
 
-function checkPath(
-  { name, declared: there }: { readonly name: string; readonly declared: Declared },
-  [first]: readonly Json[],
-  where: string,
-): void {
+/** A task that data leads to, and the steps from there. */
+interface Lead {
+  readonly name: string;
+  readonly declared: Declared;
+  readonly path: readonly Json[];
+}
+
+function isMark(data: object): data is { readonly [key: string]: Json } {
+  return !Array.isArray(data) && (Object.hasOwn(data, '$ref') || Object.hasOwn(data, '$hole'));
+}
+
+function leadsTo(data: object, place: Place): Lead | undefined {
+  if (!isMark(data)) return undefined;
+  if (Object.hasOwn(data, '$ref')) {
+    const [name, ...path] = data['$ref'] as readonly Json[];
+    const found = place.task(name);
+    return found && { name: name as string, declared: found, path };
+  }
+  const [depth, node, ...path] = data['$hole'] as readonly Json[];
+  const found = typeof node === 'number' ? place.hole(depth as number, node) : undefined;
+  return found && { ...found, path };
+}
+
+/** An input is a whole output of a command: a part of one, or all of them, is no file. */
+function checkInput(input: string, from: Json, place: Place): void {
+  const lead = typeof from === 'object' && from !== null ? leadsTo(from, place) : undefined;
+  if (lead?.declared.kind !== 'outputs' || lead.path.length === 1) return;
+  const what =
+    lead.path.length === 0 ? `all of '${lead.name}'` : `a part of '${lead.path[0] as string}' of '${lead.name}'`;
+  throw new HeddleError('GRAPH_INVALID', `input '${input}' of ${place.where} is ${what}, which is no file`, {
+    details: { task: lead.name, path: lead.path },
+    hint: "take one output as a whole, or put the value into the command's text",
+  });
+}
+
+function checkPath({ name, declared: there, path: [first, second] }: Lead, where: string): void {
   if (there.kind === 'any') return;
   if (there.kind === 'none')
     throw new HeddleError('GRAPH_INVALID', `${where} needs the value of '${name}', which ${there.why}`, {
       hint: there.hint,
     });
-  if (first === undefined || there.names.includes(first as string)) return;
+  const type = there.types.get(first);
+  if (type !== undefined && type !== 'json' && second !== undefined) {
+    const what = type === 'file' ? 'a file' : 'text';
+    throw new HeddleError(
+      'GRAPH_INVALID',
+      `${where} takes a part of '${first as string}' of '${name}', which is ${what}`,
+      {
+        details: { task: name, output: first },
+        hint: 'declare it as json to take parts of it',
+      },
+    );
+  }
+  if (first === undefined || type !== undefined) return;
   const wanted = typeof first === 'string' ? first : brief(first);
-  const nearest = nearestName(wanted, there.names);
+  const names = [...there.types.keys()] as string[];
+  const nearest = nearestName(wanted, names);
   throw new HeddleError('GRAPH_INVALID', `${where} takes '${wanted}' of '${name}', which declares no such output`, {
-    details: { task: name, output: first, outputs: there.names },
+    details: { task: name, output: first, outputs: names },
     hint:
       nearest === undefined
-        ? `it declares ${there.names.length === 0 ? 'none' : there.names.join(', ')}`
+        ? `it declares ${names.length === 0 ? 'none' : names.join(', ')}`
         : `did you mean '${nearest}'?`,
   });
 }

@@ -50,6 +50,29 @@ test('a graph written as JSON is read as the same graph', () => {
   });
 });
 
+test.each<[string, object, string]>([
+  [
+    'a part of a file',
+    { argv: [[{ value: { $ref: ['a', 'data', 'x'] } }]] },
+    "'b' takes a part of 'data' of 'a', which is a file",
+  ],
+  [
+    'a part of a value as an input',
+    { argv: [['x']], inputs: [{ name: 'in', from: { $ref: ['a', 'value', 'x'] } }] },
+    "input 'in' of task 'b' is a part of 'value' of 'a', which is no file",
+  ],
+])('a document that takes %s is refused before anything starts', (_, payload, message) => {
+  const document = graphToJson(
+    workflow('flow', () => {
+      const a = make({ n: 1, tag: 'a' }).named('a');
+      use({ x: a.value.x, all: 1 }).named('b');
+    }).build(),
+  );
+  const [a, b] = document.tasks;
+
+  expect(() => graphFromJson({ ...document, tasks: [a, { ...b, payload }] })).toThrow(message);
+});
+
 test('lines say the same', async () => {
   const graph = mixed.build();
 

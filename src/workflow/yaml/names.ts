@@ -334,7 +334,14 @@ function outputProblem(
   if (work.kind !== 'command' || way.kind === 'loop') return undefined;
   const steps = way.kind === 'each' && typeof path[0] === 'number' ? path.slice(1) : path;
   if (way.kind === 'each' && way.isSettled) return undefined;
-  const [output] = steps;
+  const [output, part] = steps;
+  const type = work.outputs.find(({ name }) => name === output)?.type;
+  if (part !== undefined && (type === 'file' || type === 'text')) {
+    return {
+      what: `'${output}' of '${key}' is ${type === 'file' ? 'a file' : 'text'}, and has no part '${part}'`,
+      hint: 'declare it with json: to take parts of it',
+    };
+  }
   const names = work.outputs.map(({ name }) => name);
   if (output === undefined || names.includes(String(output))) return undefined;
   if (way.kind === 'when' && way.otherwise !== undefined) return undefined;

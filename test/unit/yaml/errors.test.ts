@@ -50,6 +50,11 @@ const CASES: readonly (readonly [what: string, yaml: string, told: string])[] = 
     "TEMPLATE_INVALID flow.yaml:7:14: tasks.fit.run: 'md' has no output 'enrgy'\ndid you mean 'energy'?",
   ],
   [
+    'a part of a file',
+    flow('  md: { run: x, outputs: { energy: { file: e.json } } }\n  fit:\n    run: fit ${md.energy.mean}'),
+    "TEMPLATE_INVALID flow.yaml:7:14: tasks.fit.run: 'energy' of 'md' is a file, and has no part 'mean'\ndeclare it with json: to take parts of it",
+  ],
+  [
     'an element outside of each',
     flow('  md: { run: "x ${item}" }'),
     "TEMPLATE_INVALID flow.yaml:5:17: tasks.md.run: ${item} means something beside each only\nthere is project, md, temperature, names; the shell's own is written $${item}",
