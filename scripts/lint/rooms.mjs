@@ -40,6 +40,7 @@ export const SHARED_BY_BACKENDS = [
   'containers',
   'allocation',
   'call-commands',
+  'code',
 ];
 
 /**

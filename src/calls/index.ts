@@ -1,9 +1,8 @@
+export { type CallCommand, type CallCommandOptions, functionCallToCommand, ownHeddle } from './call-command.ts';
+export { execCall } from './exec-call.ts';
+export { closureOfModules, type ModuleClosure } from './module-closure.ts';
 export {
-  type CallCommand,
-  type CallCommandOptions,
   type CallFile,
-  functionCallToCommand,
-  ownHeddle,
   readCallFile,
   readCallResult,
   type ResultFile,

@@ -104,7 +104,7 @@ const known = new Map<string, KnownModule>();
 /** A file may be written again within one tick of its clock and keep its times: one so young is read again. */
 const RACY_MS = 50;
 
-function readModule(path: string): ModuleFacts | undefined {
+export function readModule(path: string): ModuleFacts | undefined {
   const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
   if (stat?.isFile() !== true) return undefined;
   // oxlint-disable-next-line no-restricted-globals -- compared with the times of a file, which are of the system's clock
@@ -192,7 +192,7 @@ type Target =
 const NONE: Target = { kind: 'none' };
 
 /** What a specifier leads to. Node's own modules, and heddle's, decide nothing of what a study does. */
-function locate(specifier: string, from: string): Target {
+export function locate(specifier: string, from: string): Target {
   if (/^\.{1,2}(?:\/|$)/.test(specifier)) return { kind: 'file', path: locateFile(specifier, from) };
   if (specifier.startsWith('file:')) return { kind: 'file', path: fileURLToPath(specifier) };
   if (specifier.startsWith('#')) return required(specifier, from);

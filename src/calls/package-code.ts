@@ -32,7 +32,7 @@ export function packageCode(name: string, from: string, into: Map<string, string
   into.set(`npm:${name}`, hash('sha256', installed(folder)));
 }
 
-function packageFolder(name: string, from: string): string | undefined {
+export function packageFolder(name: string, from: string): string | undefined {
   for (let folder = from; ; folder = dirname(folder)) {
     const candidate = join(folder, 'node_modules', name);
     if (existsSync(join(candidate, 'package.json'))) return candidate;

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { type LoadedConfig, loadConfig, targetSettings, type TargetSettings } from '../config/index.ts';
+import { targetBackends } from '../jobs/index.ts';
 import { type Backend, HeddleError, nearestName, type RunRow } from '../model/index.ts';
 import { originOf } from './code-origin.ts';
 import type { Context } from './main.ts';
@@ -33,8 +34,7 @@ export class Targets {
     if (wanted.length === 0) return [];
     const known = this.settings();
     const chosen = wanted.map((name) => known.find((each) => each.name === name) ?? this.unknown(name));
-    const { targetBackend } = await import('../jobs/index.ts');
-    return chosen.map((settings) => targetBackend(settings));
+    return await targetBackends(chosen);
   }
 
   /** @throws {HeddleError} BACKEND_UNKNOWN with the nearest name */

@@ -1,5 +1,4 @@
-export { inspectTarget, type TargetFinding } from './targets/inspect-target.ts';
-export { targetBackend } from './targets/target-backend.ts';
+export { inspectTarget, targetBackends, type TargetFinding } from './targets/index.ts';
 export { attemptDirectories } from './attempt-directory.ts';
 export {
   type AcceptedJob,

@@ -30,6 +30,8 @@ import {
   type ResolvedWork,
 } from '../../model/index.ts';
 
+import { localArguments } from './call-files.ts';
+
 /** What makes calls where the commands of a backend run. */
 export interface CallRuntime {
   /** Program and first arguments of heddle there: `exec CALL RESULT` is added. */
@@ -114,7 +116,7 @@ class CallCommands {
       if (query.work.kind !== 'call') return query;
       this.#note(query);
       // How heddle is called matters to nobody any more: it has been launched, or never will be under this order.
-      return { ...query, work: commandOf(query.work, { argv: [], project: '' }, this.#callFile(query.attempt)) };
+      return { ...query, work: commandOf(query.work, { argv: [], project: '' }, []) };
     });
     const answers = await this.#backend.recover(asked);
     return answers.map((answer, i) => {
@@ -162,13 +164,14 @@ class CallCommands {
     if (why !== undefined) return { kind: 'refused', retryable: false, why };
     if ('kind' in runtime) return runtime;
     const file = this.#callFile(order.attempt);
+    const { args, inputs } = localArguments(work.args);
     try {
-      writeWhole(file, callOf(work, runtime, this.#context?.project ?? ''));
+      writeWhole(file, callOf(work, { args, runtime, project: this.#context?.project ?? '' }));
     } catch (error) {
       return { kind: 'refused', retryable: true, why: `the call can't be written: ${(error as Error).message}` };
     }
     this.#note(order);
-    return { ...order, work: commandOf(work, runtime, file) };
+    return { ...order, work: commandOf(work, runtime, [{ name: CALL, at: file }, ...inputs]) };
   }
 
   #note({ attempt, directory }: Pick<AttemptOrder, 'attempt' | 'directory'>): void {
@@ -209,12 +212,21 @@ function refusal({ call, stream }: ResolvedCall): string | undefined {
   return undefined;
 }
 
-function callOf({ call, args, environment }: ResolvedCall, runtime: CallRuntime, project: string): CallFile {
+function callOf(
+  { call, environment }: ResolvedCall,
+  {
+    args,
+    runtime,
+    project,
+  }: { readonly args: readonly unknown[]; readonly runtime: CallRuntime; readonly project: string },
+): CallFile {
   return {
     format: 'heddle-call/1',
     call: portableReference(call, project),
     args: encodeArguments(args, () => undefined) as readonly Json[],
     project: runtime.project,
+    // Files among the arguments are its inputs.
+    store: '.',
     ...(environment === undefined ? {} : { environment }),
   };
 }
@@ -222,7 +234,7 @@ function callOf({ call, args, environment }: ResolvedCall, runtime: CallRuntime,
 type Command = Extract<ResolvedWork, { readonly kind: 'command' }>;
 
 /** A function that throws has a result too: it is no failure of the command. */
-function commandOf({ environment, redirect }: ResolvedCall, { argv }: CallRuntime, callFile: string): Command {
+function commandOf({ environment, redirect }: ResolvedCall, { argv }: CallRuntime, inputs: Command['inputs']): Command {
   const to = (path: string | undefined, sign: string): string =>
     path === undefined || path === '' ? '' : ` ${sign}${quoteWord(path)}`;
   const elsewhere = `${to(redirect?.stdout, '>>')}${to(redirect?.stderr, '2>>')}`;
@@ -230,7 +242,7 @@ function commandOf({ environment, redirect }: ResolvedCall, { argv }: CallRuntim
   return {
     kind: 'command',
     text,
-    inputs: [{ name: CALL, at: callFile }],
+    inputs,
     outputs: [{ name: 'result', path: RESULT, type: 'file' }],
     environment: environment ?? {},
   };
