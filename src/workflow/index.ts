@@ -30,6 +30,6 @@ export { type Comparison, every, is, not, some, type TestInput, type ValueTest }
 export * from './workflow.ts';
 export * from './fingerprint.ts';
 export * from './graph-json.ts';
-export { type GraphFormat, renderGraph, type StateOf } from './render-graph.ts';
+export { type GraphFormat, graphSize, renderGraph, type StateOf } from './render-graph.ts';
 export { loadYaml, workflowFromYaml, type YamlOptions, yamlSchema, type YamlWorkflow } from './yaml/index.ts';
 export * from './middleware/index.ts';

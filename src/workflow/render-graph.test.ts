@@ -122,7 +122,7 @@ test('control nodes say what they become', () => {
   ).build();
 
   expect(rendered('text', flow)).toMatchInlineSnapshot(`
-    "flow: 2 tasks, 1 edges
+    "flow: 2 tasks, 1 edge
       map-1 {each: branch-1 {then: loop-1 {each turn: nothing}; otherwise: small}}
       map-1/gather <- map-1
     "

@@ -77,9 +77,15 @@ export function* edgesInto(graph: Graph, i: number): Generator<Edge, void> {
   }
 }
 
+/** How large a graph is, in words: `1 task, 0 edges`. */
+export function graphSize({ size, edgeFrom }: Graph, noun: 'task' | 'job'): string {
+  const edges = edgeFrom.length;
+  return `${size} ${size === 1 ? noun : `${noun}s`}, ${edges} ${edges === 1 ? 'edge' : 'edges'}`;
+}
+
 /** Every task after those it needs, and whom it needs; `(x)` is needed for its end only. What a control node becomes stands in braces. */
 function* graphText(graph: Graph, stateOf: StateOf): Generator<string, void> {
-  yield `${graph.name}: ${graph.size} tasks, ${graph.edgeFrom.length} edges\n`;
+  yield `${graph.name}: ${graphSize(graph, 'task')}\n`;
   const words = controlWords(graph);
   for (const i of topologicalOrder(graph)) {
     const needs = [...edgesInto(graph, i)].map(({ from, ordered }) =>

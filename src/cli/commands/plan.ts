@@ -1,6 +1,7 @@
 import { mayReuse, type PlannedJob, planGraph } from '../../jobs/index.ts';
 import { type Graph, textAt, topologicalOrder } from '../../model/index.ts';
 import { systemClock } from '../../process/index.ts';
+import { graphSize } from '../../workflow/index.ts';
 import { storeDirectory, storeIfThere } from '../find-run.ts';
 import { type LoadFlags, loadWorkflow } from '../load-workflow.ts';
 import type { Context } from '../main.ts';
@@ -93,9 +94,7 @@ async function planPlain(context: Context, graph: Graph): Promise<number> {
     lines = [];
   }
   if (lines.length > 0) await output.data(lines.join('\n'));
-  output.say(
-    `${printable(graph.name)} is valid: ${graph.size} jobs, ${graph.edgeFrom.length} edges, no earlier result`,
-  );
+  output.say(`${printable(graph.name)} is valid: ${graphSize(graph, 'job')}, no earlier result`);
   return 0;
 }
 

@@ -48,6 +48,7 @@ export async function run(context: Context, [file = '']: readonly string[], flag
     });
   }
   refuseExperimentFlags(flags);
+  if (graph.size === 0) context.output.say('the workflow has no tasks: there is nothing to do');
   const handle = await engine.run(graph, {
     parameters,
     ...(graph.size > FINGERPRINTED ? {} : { fingerprint: graphFingerprint(graph) }),

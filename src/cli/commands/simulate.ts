@@ -1,5 +1,6 @@
 import { textAt } from '../../model/index.ts';
 import { type SimulatedRun, simulateGraph } from '../../simulation/index.ts';
+import { graphSize } from '../../workflow/index.ts';
 import { type Fact, factsText } from '../facts.ts';
 import { type LoadFlags, loadWorkflow, sayFirstPoint } from '../load-workflow.ts';
 import type { Context } from '../main.ts';
@@ -50,7 +51,7 @@ export async function simulate(
   }
   const facts: readonly Fact[] = [
     ['name', graph.name],
-    ['jobs', `${graph.size}, ${graph.edgeFrom.length} edges`],
+    ['size', graphSize(graph, 'job')],
     ['work', formatDuration(work)],
     ['critical path', `${formatDuration(path.lengthMs)}: ${pathText(names)}`],
   ];

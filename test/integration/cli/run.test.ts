@@ -267,6 +267,17 @@ test('doctor finds a healthy store well, and a run that its process left', async
   expect(left.stdout).toContain(`${id} is run by nobody: heddle resume ${id} continues it`);
 });
 
+test('a workflow without any task says so, and is done', async () => {
+  await using box = new Sandbox();
+  box.write('flow.js', "import { workflow } from 'heddle';\nexport default workflow('none', () => undefined);");
+
+  const ended = await box.run(['run', 'flow.js', '--json']);
+
+  expect(ended.code).toBe(0);
+  expect(ended.stderr).toContain('the workflow has no tasks: there is nothing to do\n');
+  expect(JSON.parse(ended.stdout)).toMatchObject({ status: 'done' });
+});
+
 /** A drawing of a run as it is before it runs. */
 function withoutStates(text: string): string {
   return text
