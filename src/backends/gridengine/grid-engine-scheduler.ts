@@ -6,8 +6,6 @@ import { readQstat, STATUS_TEXT } from './qstat.ts';
 import { readQsub, submitText } from './qsub.ts';
 import { DESCRIBE_TEXT, readFacts } from './site-facts.ts';
 
-export type { GridEngineOptions } from './options.ts';
-
 /** `max_aj_tasks`, where a site has not changed it. */
 const MAX_TASKS = 75_000;
 /** `-t` takes any number up to this. */

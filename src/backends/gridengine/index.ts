@@ -1,1 +1,3 @@
-export { type GridEngineOptions, gridEngineScheduler } from './grid-engine-scheduler.ts';
+export { gridEngineBackend, type GridEngineBackendOptions } from './grid-engine-backend.ts';
+export { gridEngineScheduler } from './grid-engine-scheduler.ts';
+export type { GridEngineOptions } from './options.ts';

@@ -17,6 +17,7 @@ packages=(
   busybox-static # a third shell for the wrapper of the work directory
   postgresql
   slurmctld slurmd slurm-client munge
+  gridengine-master gridengine-exec gridengine-client
   openssh-server openssh-client openssh-sftp-server tcsh
   bwa samtools bcftools bowtie2-examples # real tools and real reads for examples/variant-calling
   python3-venv # for what follows
@@ -41,6 +42,10 @@ if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
   mkdir -p /etc/postgresql-common
   echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
 fi
+# Asked of its packages so that they make no cell of their own.
+printf '%s\n' 'gridengine-common shared/gridengineconfig boolean false' \
+  'gridengine-common shared/gridenginemaster string localhost' \
+  'gridengine-common shared/gridenginecell string default' | debconf-set-selections
 
 apt() { RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 "$@" </dev/null; }
 apt install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1 || {
