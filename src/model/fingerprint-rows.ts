@@ -55,6 +55,15 @@ export interface FileHashRow {
   readonly sha256: string;
 }
 
+/** What the file system said of a job's outputs when they held what its value says. */
+export interface OutputState {
+  readonly job: number;
+  /** Of the row that the job ran under (`FingerprintRow.at`). */
+  readonly at: number;
+  /** Text; nothing but the keeper reads it. */
+  readonly state: string;
+}
+
 /**
  * The part of a store that knows what results were made of. What is lost of it costs time, never truth: then a job
  * runs again. Rows go with their run.
@@ -89,6 +98,10 @@ export interface FingerprintStore {
   bases(task: string): Promise<readonly string[]>;
   /** Runs that have reused results of this one: what they hold lies among its files. */
   dependents(run: RunId): Promise<readonly RunId[]>;
+  /** Keeps states until the job is put again. Of one that was put again since `at` nothing is kept. */
+  keepOutputs(run: RunId, states: readonly OutputState[]): Promise<void>;
+  /** What was kept of these jobs, in the order asked. */
+  outputStates(run: RunId, jobs: readonly number[]): Promise<readonly (string | undefined)[]>;
   /** What a hash of code stands for: JSON, hashes by file and package. */
   putCode(code: readonly { readonly hash: string; readonly files: string }[]): Promise<void>;
   code(hash: string): Promise<string | undefined>;

@@ -5,6 +5,7 @@ import type {
   FingerprintRow,
   FingerprintStore,
   FoundResult,
+  OutputState,
   OwnerId,
   RunId,
   RunRow,
@@ -13,6 +14,8 @@ import { notYours, runNotFound } from './store-rules.ts';
 
 interface KeptRow extends EarlierRow {
   sealed: boolean;
+  /** What is kept of its outputs. */
+  outputs?: string;
   readonly isAccepted: boolean;
 }
 
@@ -110,6 +113,20 @@ export class MemoryFingerprints implements FingerprintStore {
     return [...new Set(rows.map((row) => row.run))].toSorted();
   }
 
+  async keepOutputs(run: RunId, states: readonly OutputState[]): Promise<void> {
+    this.#require(run);
+    for (const { job, at, state } of states) {
+      const row = this.#rows(run).find((each) => each.job === job && !each.isAccepted && each.at === at);
+      if (row !== undefined) row.outputs = state;
+    }
+  }
+
+  async outputStates(run: RunId, jobs: readonly number[]): Promise<readonly (string | undefined)[]> {
+    this.#require(run);
+    const states = new Map(this.#rows(run).flatMap((row) => (row.isAccepted ? [] : [[row.job, row.outputs]])));
+    return jobs.map((job) => states.get(job));
+  }
+
   async putCode(code: readonly { readonly hash: string; readonly files: string }[]): Promise<void> {
     for (const { hash, files } of code) this.#medium.code.set(hash, files);
   }
@@ -141,7 +158,7 @@ export class MemoryFingerprints implements FingerprintStore {
     return row;
   }
 
-  #bare({ sealed: _sealed, isAccepted: _isAccepted, run: _run, ...row }: KeptRow): FingerprintRow {
+  #bare({ sealed: _sealed, outputs: _outputs, isAccepted: _isAccepted, run: _run, ...row }: KeptRow): FingerprintRow {
     if (row.fromRun === '') return row;
     const source = this.#rows(row.fromRun).find(
       ({ job, fingerprint }) => job === row.fromJob && fingerprint === row.fingerprint,

@@ -151,6 +151,13 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;`,
   // The runs of one point: looked for whenever one is started.
   `CREATE INDEX runs_by_point ON runs (experiment, point) WHERE experiment <> '';`,
+  // What the file system said of the outputs of results: asked about each of a hundred thousand, so apart from what is wide.
+  `CREATE TABLE output_states (
+    run_key INTEGER NOT NULL,
+    job INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    PRIMARY KEY (run_key, job)
+  ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** Tables whose rows belong to a run: their keys, and how many rows go in one slice of a removal. */
@@ -161,6 +168,7 @@ export const RUN_TABLES: readonly { readonly name: string; readonly key: string;
   { name: 'vals', key: 'job', slice: 1000 },
   { name: 'submissions', key: 'id', slice: 2000 },
   { name: 'fingerprints', key: 'job, variant', slice: 1000 },
+  { name: 'output_states', key: 'job', slice: 2000 },
   { name: 'graphs', key: 'segment, position', slice: 2 },
 ];
 

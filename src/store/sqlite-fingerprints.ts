@@ -5,6 +5,7 @@ import type {
   FingerprintRow,
   FingerprintStore,
   FoundResult,
+  OutputState,
   RunId,
 } from '../model/index.ts';
 import type { StoreAccess } from './store-access.ts';
@@ -61,6 +62,14 @@ export class SqliteFingerprints implements FingerprintStore {
 
   dependents(run: RunId): Promise<readonly RunId[]> {
     return this.#access.readFingerprints('dependents', run);
+  }
+
+  keepOutputs(run: RunId, states: readonly OutputState[]): Promise<void> {
+    return this.#inBatches(states, (batch) => this.#access.writeFingerprints('keepOutputs', run, batch));
+  }
+
+  outputStates(run: RunId, jobs: readonly number[]): Promise<readonly (string | undefined)[]> {
+    return this.#readAll(jobs, (batch) => this.#access.readFingerprints('outputStates', run, batch));
   }
 
   putCode(code: readonly { readonly hash: string; readonly files: string }[]): Promise<void> {

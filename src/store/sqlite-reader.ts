@@ -270,7 +270,8 @@ function partOf(row: Row): GraphPart {
 }
 
 /** In order, and hardly any left out in between. */
-function isDense(jobs: readonly number[]): boolean {
+/** Whether jobs lie together, in order: a range of them is quicker than each alone. */
+export function isDense(jobs: readonly number[]): boolean {
   if (jobs.length < 16 || (jobs.at(-1) as number) - (jobs[0] as number) > jobs.length * 1.25) return false;
   return jobs.every((job, i) => i === 0 || job > (jobs[i - 1] as number));
 }

@@ -124,6 +124,30 @@ export const fingerprintCases: readonly StoreCase[] = [
     },
   },
   {
+    name: 'keeps the state of outputs until their job is put again, and none of what is late',
+    needs: ['jobs', 'fingerprints'],
+    async run(open) {
+      await using fixture = await open();
+      const fingerprints = fingerprintsOf(fixture.store);
+      const run = await addSample(fixture.store);
+      const rows = Array.from({ length: 40 }, (_, job) => sampleRow(job));
+      const jobs = rows.map(({ job }) => job);
+      const states = rows.map(({ job, at }) => ({ job, at, state: `state ${job}` }));
+      const texts = states.map(({ state }) => state);
+      await fingerprints.put(run, rows);
+      await fingerprints.accept(run, [sampleRow(3, { fingerprint: 'c'.repeat(64) })]);
+
+      await fingerprints.keepOutputs(run, states);
+      assert.deepEqual(await fingerprints.outputStates(run, jobs), texts);
+      assert.deepEqual(await fingerprints.outputStates(run, [7, 99, 3]), [texts[7], undefined, texts[3]]);
+      const [third] = rows.slice(3) as [FingerprintRow];
+      await fingerprints.put(run, [{ ...third, at: third.at + 1 }]);
+      assert.deepEqual(await fingerprints.outputStates(run, jobs), texts.with(3, undefined as never));
+      await fingerprints.keepOutputs(run, states.slice(3, 4));
+      assert.deepEqual(await fingerprints.outputStates(run, [3]), [undefined]);
+    },
+  },
+  {
     name: 'forgets with a run what its results were made of',
     needs: ['jobs', 'fingerprints'],
     async run(open) {

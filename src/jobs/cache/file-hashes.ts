@@ -1,24 +1,32 @@
-import { type Stats, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { FileHasher } from '../../files/index.ts';
 import type { Clock, FileHashRow, FingerprintStore } from '../../model/index.ts';
+import { identityOf, inodeOf, look, stateOf } from './file-identity.ts';
 
 /** A file may be written again within one tick of its clock and keep its times: what is so young is not remembered. */
 const RACY_MS = 50;
 
 /** What was found at a path. */
 export type FoundFile =
-  | { readonly kind: 'file'; readonly sha256: string; readonly size: number }
+  | {
+      readonly kind: 'file';
+      readonly sha256: string;
+      readonly size: number;
+      /** By which it is known again (`identityOf`); '' while it is too young for that. */
+      readonly identity: string;
+    }
   | { readonly kind: 'missing' }
   /** A folder, or a file that changes while it is read: what it holds is not known. */
   | { readonly kind: 'unknown' };
 
-const MISSING: FoundFile = { kind: 'missing' };
-const UNKNOWN: FoundFile = { kind: 'unknown' };
+type Unread = Exclude<FoundFile, { readonly kind: 'file' }>;
+
+const MISSING: Unread = { kind: 'missing' };
+const UNKNOWN: Unread = { kind: 'unknown' };
 
 /** A file that was read. */
 export interface ReadFile {
   readonly path: string;
-  readonly sha256: string;
   readonly size: number;
   /** Epoch milliseconds: not before. */
   readonly readAt: number;
@@ -71,7 +79,8 @@ export class FileHashes {
     const unread: Looked[] = [];
     for (const [n, each] of looked.entries()) {
       const row = known[n];
-      if (row?.state === each.state) found[each.i] = { kind: 'file', sha256: row.sha256, size: each.stat.size };
+      if (row?.state === each.state)
+        found[each.i] = { kind: 'file', sha256: row.sha256, size: each.stat.size, identity: identityOf(each.stat) };
       else unread.push(each);
     }
     if (unread.length > 0) await this.#readAll(unread, { asked, found });
@@ -87,32 +96,28 @@ export class FileHashes {
     const byPath = new Map<string, FoundFile>();
     for (const { i, stat, inode, state } of unread) {
       const { path } = asked[i] as AskedFile;
-      let read = byPath.get(path);
-      if (read === undefined) {
-        byPath.set(path, (read = await this.#read(path)));
-        if (read.kind === 'file' && this.#isSteady(stat)) fresh.push({ inode, state, sha256: read.sha256 });
+      let file = byPath.get(path);
+      if (file === undefined) {
+        const read = await this.#read(path);
+        const isSteady = this.#isSteady(stat);
+        file = 'kind' in read ? read : { kind: 'file', ...read, identity: isSteady ? identityOf(stat) : '' };
+        if (file.kind === 'file' && isSteady) fresh.push({ inode, state, sha256: file.sha256 });
+        byPath.set(path, file);
       }
-      found[i] = read;
+      found[i] = file;
     }
     await this.#remember(fresh);
   }
 
   /**
-   * Remembers files that somebody else has read, when they have not been changed since. Gives back those that are too young
-   * for that to be known: an edit within the same tick of the clock would not show.
+   * By what a file is known again that somebody else has read, when it has not been changed since. `young`: that can't be
+   * known yet, since an edit within the same tick of the clock would not show.
    */
-  async learn(files: readonly ReadFile[]): Promise<readonly ReadFile[]> {
-    const rows: FileHashRow[] = [];
-    const young: ReadFile[] = [];
-    for (const file of files) {
-      const stat = look(file.path);
-      if (stat === undefined || stat.size !== file.size) continue;
-      if (!this.#isSteady(stat)) young.push(file);
-      else if (Math.max(stat.ctimeMs, stat.mtimeMs) <= file.readAt)
-        rows.push({ inode: inodeOf(stat), state: stateOf(stat), sha256: file.sha256 });
-    }
-    await this.#remember(rows);
-    return young;
+  identify({ path, size, readAt }: ReadFile): { readonly identity: string } | 'young' | 'changed' {
+    const stat = look(path);
+    if (stat === undefined || stat.size !== size) return 'changed';
+    if (!this.#isSteady(stat)) return 'young';
+    return Math.max(stat.ctimeMs, stat.mtimeMs) <= readAt ? { identity: identityOf(stat) } : 'changed';
   }
 
   async #remember(rows: readonly FileHashRow[]): Promise<void> {
@@ -124,29 +129,13 @@ export class FileHashes {
     return this.#clock.now().wall - ctimeMs > RACY_MS;
   }
 
-  async #read(path: string): Promise<FoundFile> {
+  async #read(path: string): Promise<{ readonly sha256: string; readonly size: number } | Unread> {
     try {
       const read = this.#hasher.hashSmall(path) ?? (await this.#hasher.hash(path));
-      return 'unsteady' in read ? UNKNOWN : { kind: 'file', ...read };
+      return 'unsteady' in read ? UNKNOWN : read;
     } catch {
       // Gone since, or not to be read: whoever needs it will say so.
       return MISSING;
     }
   }
-}
-
-function look(path: string): Stats | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false });
-  } catch {
-    return undefined;
-  }
-}
-
-function inodeOf({ dev, ino }: Stats): string {
-  return `${dev}:${ino}`;
-}
-
-function stateOf({ size, ctimeMs, mtimeMs }: Stats): string {
-  return `${size}:${ctimeMs}:${mtimeMs}`;
 }

@@ -230,7 +230,8 @@ class Planning {
       asked.map(({ index, what }) => ({
         fingerprint: what.fingerprint,
         temporary: this.#mayBeGone(index),
-        withoutValue: this.#nodes.definition(index).kind === 'call' && this.#next[index] === undefined,
+        withoutValue: this.#next[index] === undefined,
+        withoutFiles: this.#nodes.definition(index).kind === 'call',
       })),
     );
     for (const [i, index] of indices.entries())

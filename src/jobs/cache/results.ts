@@ -1,8 +1,19 @@
 import { isAbsolute, resolve } from 'node:path';
-import type { Clock, CommandOutput, CommandValue, FoundResult, RunId, Store, Value } from '../../model/index.ts';
+import type {
+  Clock,
+  CommandOutput,
+  CommandValue,
+  FingerprintRow,
+  FoundResult,
+  OutputState,
+  RunId,
+  Store,
+  Value,
+} from '../../model/index.ts';
 import { CodeBook } from './code-book.ts';
 import { type Described, describeTask, type Placeless, type ReadyTask, withoutPlaces } from './components.ts';
 import { type AskedFile, FileHashes, type FoundFile } from './file-hashes.ts';
+import { areUntouched, type Identified, identitiesText } from './file-identity.ts';
 
 /** A job whose inputs are known. */
 export interface TaskWithInputs extends ReadyTask {
@@ -14,8 +25,10 @@ export interface Wanted {
   readonly fingerprint: string;
   /** Names of outputs that are temporary. */
   readonly temporary: ReadonlySet<string>;
-  /** Nobody takes its value, and it has no files. @default false */
+  /** Nobody takes its value. @default false */
   readonly withoutValue?: boolean;
+  /** Its value names no files: that of a call. @default false */
+  readonly withoutFiles?: boolean;
 }
 
 /** What was found for a fingerprint. */
@@ -121,7 +134,7 @@ export class Results {
   }
 
   /** Where an output lies. */
-  placeOf({ at }: CommandOutput): string {
+  placeOf({ at }: Pick<CommandOutput, 'at'>): string {
     return isAbsolute(at) ? at : `${this.directory}/${at}`;
   }
 
@@ -141,67 +154,140 @@ export class Results {
   /** Whether what was found can be taken: its files are what they were. */
   async #judge(wanted: readonly Wanted[], sources: readonly FoundResult[]): Promise<readonly Lookup[]> {
     if (sources.length === 0) return [];
-    const values = await this.#valuesOf(wanted, sources);
-    const outputs = values.map(outputsOf);
+    const untouched = await this.#untouched(wanted, sources);
+    const touched = [...sources.keys()].filter((i) => untouched[i] !== true);
+    // Before the values: whoever is run again meanwhile is put again too.
+    const rows = touched.length === 0 ? [] : await this.#rowsOf(touched.map((i) => sources[i] as FoundResult));
+    const values = await readBy(sources, (run, jobs) => this.#store?.values(run, jobs), {
+      only: (i) => wanted[i]?.withoutValue !== true || untouched[i] !== true,
+    });
+    const answers = sources.map(
+      (source, i): Lookup => ({ kind: 'found', source, value: values[i], gone: NOTHING_GONE }),
+    );
+    if (touched.length > 0) await this.#lookAt(touched, { wanted, rows, answers });
+    return answers;
+  }
+
+  /** Whose files are in the state that is kept of them. */
+  async #untouched(wanted: readonly Wanted[], sources: readonly FoundResult[]): Promise<readonly boolean[]> {
+    const states = await readBy(sources, (run, jobs) => this.#store?.fingerprints?.outputStates(run, jobs), {
+      only: (i) => wanted[i]?.withoutFiles !== true,
+    });
+    const placeOf = (at: string): string => this.placeOf({ at });
+    return wanted.map(({ withoutFiles }, i) => {
+      const state = states[i];
+      return withoutFiles === true || (state !== undefined && areUntouched(state, placeOf));
+    });
+  }
+
+  #rowsOf(sources: readonly FoundResult[]): Promise<readonly (FingerprintRow | undefined)[]> {
+    return readBy(sources, (run, jobs) => this.#store?.fingerprints?.of(run, jobs));
+  }
+
+  /** Looks at the files of some that were found, one by one; and keeps the state of those that hold what they held. */
+  async #lookAt(
+    touched: readonly number[],
+    {
+      wanted,
+      rows,
+      answers,
+    }: {
+      readonly wanted: readonly Wanted[];
+      readonly rows: readonly (FingerprintRow | undefined)[];
+      readonly answers: Lookup[];
+    },
+  ): Promise<void> {
+    const found = touched.map((i) => answers[i] as Found);
+    const outputs = found.map(({ value }) => outputsOf(value));
     const asked: AskedFile[] = [];
     for (const each of outputs)
       for (const [, output] of each) asked.push({ path: this.placeOf(output), size: output.file.size });
     const files = asked.length === 0 ? [] : await this.files.at(asked);
+    const kept: (OutputState & { readonly run: RunId })[] = [];
     let next = 0;
-    return sources.map((source, i): Lookup => {
-      const from = next;
-      next += outputs[i]?.length ?? 0;
-      return this.#judged(source, {
-        value: values[i],
-        outputs: outputs[i] ?? [],
-        temporary: (wanted[i] as Wanted).temporary,
-        fileAt: (n) => files[from + n] as FoundFile,
-      });
-    });
+    for (const [n, i] of touched.entries()) {
+      const { source, value } = found[n] as Found;
+      const own = outputs[n] as Outputs;
+      const lie = files.slice(next, (next += own.length));
+      answers[i] = judged(source, { value, outputs: own, temporary: (wanted[i] as Wanted).temporary, files: lie });
+      const at = rows[n]?.at;
+      const state = at === undefined ? undefined : stateText(own, lie);
+      if (at !== undefined && state !== undefined) kept.push({ run: source.run, job: source.job, at, state });
+    }
+    await this.keep(kept);
   }
 
-  #judged(
-    source: FoundResult,
-    {
-      value,
-      outputs,
-      temporary,
-      fileAt,
-    }: {
-      readonly value: Value | undefined;
-      readonly outputs: Outputs;
-      readonly temporary: ReadonlySet<string>;
-      readonly fileAt: (n: number) => FoundFile;
-    },
-  ): Lookup {
-    let gone = NOTHING_GONE;
-    for (const [n, [name, output]] of outputs.entries()) {
-      const file = fileAt(n);
-      if (file.kind === 'file' && file.sha256 === output.file.sha256) continue;
-      const whose = `its output ${output.file.name}, of ${source.run}/${source.name},`;
-      if (file.kind !== 'missing') return { kind: 'broken', why: `${whose} was edited` };
-      if (!temporary.has(name)) return { kind: 'broken', why: `${whose} is gone` };
-      gone = [...gone, name];
+  /** Keeps the state of outputs that hold what their values say. */
+  async keep(states: readonly (OutputState & { readonly run: RunId })[]): Promise<void> {
+    for (const [run, list] of Map.groupBy(states, (each) => each.run)) {
+      // It saves time later and is never needed: a store that can't be written now is no reason to fail.
+      await this.#store?.fingerprints?.keepOutputs(run, list).catch(() => undefined);
     }
-    return { kind: 'found', source, value, gone };
   }
+}
 
-  async #valuesOf(wanted: readonly Wanted[], sources: readonly FoundResult[]): Promise<readonly (Value | undefined)[]> {
-    const byRun = new Map<RunId, number[]>();
-    for (const [i, { run }] of sources.entries()) {
-      if (wanted[i]?.withoutValue === true) continue;
-      const positions = byRun.get(run);
-      if (positions === undefined) byRun.set(run, [i]);
-      else positions.push(i);
-    }
-    const values = Array.from<Value | undefined>({ length: sources.length });
-    for (const [run, positions] of byRun) {
-      const jobs = positions.map((i) => sources[i]?.job as number);
-      const read = await this.#store?.values(run, jobs);
-      for (const [n, i] of positions.entries()) values[i] = read?.[n];
-    }
-    return values;
+type Found = Extract<Lookup, { kind: 'found' }>;
+
+/** Reads something of jobs, run by run; of some of them where `only` says so. */
+async function readBy<T>(
+  sources: readonly FoundResult[],
+  read: (run: RunId, jobs: readonly number[]) => Promise<readonly (T | undefined)[]> | undefined,
+  { only = () => true }: { readonly only?: (i: number) => boolean } = {},
+): Promise<readonly (T | undefined)[]> {
+  const byRun = new Map<RunId, number[]>();
+  for (const [i, { run }] of sources.entries()) {
+    if (!only(i)) continue;
+    const positions = byRun.get(run);
+    if (positions === undefined) byRun.set(run, [i]);
+    else positions.push(i);
   }
+  const answers = Array.from<T | undefined>({ length: sources.length });
+  for (const [run, positions] of byRun) {
+    const found = await read(
+      run,
+      positions.map((i) => sources[i]?.job as number),
+    );
+    for (const [n, i] of positions.entries()) answers[i] = found?.[n];
+  }
+  return answers;
+}
+
+/** Whether a result stands whose files were looked at. */
+function judged(
+  source: FoundResult,
+  {
+    value,
+    outputs,
+    temporary,
+    files,
+  }: {
+    readonly value: Value | undefined;
+    readonly outputs: Outputs;
+    readonly temporary: ReadonlySet<string>;
+    readonly files: readonly FoundFile[];
+  },
+): Lookup {
+  let gone = NOTHING_GONE;
+  for (const [n, [name, output]] of outputs.entries()) {
+    const file = files[n] as FoundFile;
+    if (file.kind === 'file' && file.sha256 === output.file.sha256) continue;
+    const whose = `its output ${output.file.name}, of ${source.run}/${source.name},`;
+    if (file.kind !== 'missing') return { kind: 'broken', why: `${whose} was edited` };
+    if (!temporary.has(name)) return { kind: 'broken', why: `${whose} is gone` };
+    gone = [...gone, name];
+  }
+  return { kind: 'found', source, value, gone };
+}
+
+/** The state of outputs, all of which hold what they should; undefined where one does not, or is too young to be known again. */
+function stateText(outputs: Outputs, files: readonly FoundFile[]): string | undefined {
+  const identified: Identified[] = [];
+  for (const [n, [, { at, file: made }]] of outputs.entries()) {
+    const file = files[n] as FoundFile;
+    if (file.kind !== 'file' || file.sha256 !== made.sha256 || file.identity === '') return undefined;
+    identified.push({ at, identity: file.identity });
+  }
+  return identitiesText(identified);
 }
 
 /** The outputs of a command's value, by name; none of a call's. */

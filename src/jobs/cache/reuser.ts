@@ -11,6 +11,7 @@ import {
   type FingerprintRow,
   type FingerprintStore,
   type OutputSpec,
+  type OutputState,
   resolveWork,
   type RunId,
   type Store,
@@ -18,13 +19,21 @@ import {
 } from '../../model/index.ts';
 import { safeName } from '../attempt-directory.ts';
 import type { Described } from './components.ts';
-import type { ReadFile } from './file-hashes.ts';
+import { identitiesText } from './file-identity.ts';
 import { isGoing } from './going-files.ts';
 import { GraphNodes } from './graph-nodes.ts';
 import { type Lookup, outputsOf, Results, type TaskWithInputs, temporaryOutputs } from './results.ts';
 import { TemporaryFiles } from './temporary-files.ts';
 
 type JobEvent = Extract<EngineEvent, { kind: 'job' }>;
+
+/** Outputs of a job that is done, as they were collected. */
+interface MadeOutputs extends Omit<OutputState, 'state'> {
+  readonly run: RunId;
+  readonly outputs: readonly CommandOutput[];
+  /** Epoch milliseconds: read not before. */
+  readonly readAt: number;
+}
 
 export interface ReuserOptions {
   readonly store: Store;
@@ -53,7 +62,7 @@ export class Reuser {
   readonly #neededBy = new Map<string, string>();
   #ended: { readonly event: JobEvent; readonly job: ReadyJob }[] = [];
   /** Outputs too young to be remembered yet. Those that are left at the end are read again when they are next looked at. */
-  #young: readonly ReadFile[] = [];
+  #young: readonly MadeOutputs[] = [];
   #work: Promise<void> = Promise.resolve();
   #listens = false;
 
@@ -168,6 +177,7 @@ export class Reuser {
         asked.map((i) => ({
           fingerprint: (described[i] as Described).fingerprint,
           temporary: this.#temporaries.mayBeGone(jobs[i] as ReadyJob),
+          withoutFiles: jobs[i]?.definition.kind === 'call',
         })),
         run,
       );
@@ -326,32 +336,45 @@ export class Reuser {
   async #seal(ended: readonly { readonly event: JobEvent; readonly job: ReadyJob }[]): Promise<void> {
     this.results.code.renew();
     const now = await this.results.describe(await this.#tasksOf(ended.map(({ job }) => job)));
+    const made: MadeOutputs[] = [];
     for (const [run, positions] of Map.groupBy(ended.keys(), (i) => (ended[i] as { job: ReadyJob }).job.run)) {
       const rows = await this.#fingerprints?.of(
         run,
         positions.map((i) => ended[i]?.job.index as number),
       );
-      const same = positions.filter((i, n) => now[i] !== undefined && rows?.[n]?.fingerprint === now[i].fingerprint);
-      await this.#fingerprints?.seal(
-        run,
-        same.map((i) => ({ job: ended[i]?.job.index as number, fingerprint: (now[i] as Described).fingerprint })),
-      );
+      const seals: Pick<FingerprintRow, 'job' | 'fingerprint'>[] = [];
+      for (const [n, i] of positions.entries()) {
+        const row = rows?.[n];
+        if (row === undefined || row.fingerprint !== now[i]?.fingerprint) continue;
+        seals.push({ job: row.job, fingerprint: row.fingerprint });
+        const { outcome, at } = (ended[i] as { event: JobEvent }).event;
+        const outputs = outcome?.kind === 'ok' ? outputsOf(outcome.value).map(([, output]) => output) : [];
+        if (outputs.length > 0) made.push({ run, job: row.job, at: row.at, readAt: at, outputs });
+      }
+      await this.#fingerprints?.seal(run, seals);
     }
-    await this.#learn(ended.map(({ event }) => event));
+    await this.#learn(made);
   }
 
   /** Outputs have just been read, by whoever collected them: most need not be read again the next time. */
-  async #learn(events: readonly JobEvent[]): Promise<void> {
-    const files = events.flatMap(({ outcome, at }) =>
-      outcome?.kind !== 'ok'
-        ? []
-        : outputsOf(outcome.value).map(([, output]) => ({
-            ...output.file,
-            path: this.results.placeOf(output),
-            readAt: at,
-          })),
-    );
-    if (files.length + this.#young.length > 0) this.#young = await this.results.files.learn([...this.#young, ...files]);
+  async #learn(made: readonly MadeOutputs[]): Promise<void> {
+    const young: MadeOutputs[] = [];
+    const states: (OutputState & { readonly run: RunId })[] = [];
+    for (const each of [...this.#young, ...made]) {
+      const { run, job, at, readAt, outputs } = each;
+      const found = outputs.map((output) =>
+        this.results.files.identify({ path: this.results.placeOf(output), size: output.file.size, readAt }),
+      );
+      if (found.includes('changed')) continue;
+      const identified = found.flatMap((file, i) =>
+        typeof file === 'string' ? [] : [{ at: (outputs[i] as CommandOutput).at, ...file }],
+      );
+      const state = identified.length < outputs.length ? undefined : identitiesText(identified);
+      if (state !== undefined) states.push({ run, job, at, state });
+      else if (found.includes('young')) young.push(each);
+    }
+    this.#young = young;
+    await this.results.keep(states);
   }
 }
 
