@@ -1,8 +1,8 @@
 import { asError, type Clock, type Logger } from '../../model/index.ts';
-import type { NativeJob, Scheduler, StatusAnswer } from '../scheduler/index.ts';
+import type { NativeJob, Scheduler, StatusAnswer, ToolOutput } from '../scheduler/index.ts';
 import type { Transport } from '../transport/index.ts';
 import type { AttemptBook } from './attempt-book.ts';
-import type { Follower, Look } from './cluster-poll.ts';
+import type { ClusterFollower, Look } from './target-poll.ts';
 import { type Collector, recordOf } from './collector.ts';
 import { CANCELLED, judgeWord } from './judge-end.ts';
 import type { NativeAttempt } from './native-attempt.ts';
@@ -43,7 +43,7 @@ const CANCEL_TOGETHER_MS = 20;
  * Follows the elements of native jobs. Their own records are the truth about their ends; what the system says moves them on, and
  * stands in where no record can come any more: then they are fenced first.
  */
-export class NativeWatch implements Follower {
+export class NativeWatch implements ClusterFollower {
   readonly transport: Transport;
   readonly scheduler: Scheduler;
   readonly pollMs: PollInterval;
@@ -78,16 +78,24 @@ export class NativeWatch implements Follower {
     return false;
   }
 
+  ask(): string {
+    return this.scheduler.status();
+  }
+
+  read(output: ToolOutput): StatusAnswer {
+    return this.scheduler.readStatus(output);
+  }
+
   lookText(): string {
     return this.#options.site.lookText();
   }
 
   lookHere(): boolean {
-    if (this.#options.site.lookText() !== '') return false;
+    if (!this.transport.sharesFiles) return false;
     return this.#contained(() => this.#takeEnded('')) ?? false;
   }
 
-  async looked(look: Look, said: string): Promise<boolean> {
+  async looked(look: Look<StatusAnswer>, said: string): Promise<boolean> {
     try {
       return await this.#looked(look, said);
     } catch (error) {
@@ -116,7 +124,7 @@ export class NativeWatch implements Follower {
     if (record.status === 0 && attempt.cancelling === undefined) this.#finish(attempt, undefined);
   }
 
-  async #looked({ startedAt, answer }: Look, said: string): Promise<boolean> {
+  async #looked({ startedAt, answer }: Look<StatusAnswer>, said: string): Promise<boolean> {
     const { book, collector } = this.#options;
     if (answer.kind !== 'answered') {
       const why = answer.kind === 'login' ? `it wants its user: ${answer.need.why}` : answer.why;

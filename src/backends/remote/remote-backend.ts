@@ -11,15 +11,16 @@ import {
   type RecoverQuery,
 } from '../../model/index.ts';
 import type { Depot } from '../depot/index.ts';
-import type { Scheduler } from '../scheduler/index.ts';
+import type { Scheduler, StatusAnswer } from '../scheduler/index.ts';
 import type { Transport } from '../transport/index.ts';
 import { AttemptBook } from './attempt-book.ts';
-import { type ClusterPoll, joinPoll, leavePoll } from './cluster-poll.ts';
 import { Collector } from './collector.ts';
 import { CANCELLED } from './judge-end.ts';
 import { type NativeAttempt, standingKey } from './native-attempt.ts';
 import { type CommandOrder, type PlannedElement, planFolder, planNatively, readPlans } from './native-plan.ts';
 import { NativeWatch } from './native-watch.ts';
+import { openSite } from './open-site.ts';
+import { fitForTarget, unfitness } from './orders.ts';
 import { remoteAttempt } from './remote-attempt.ts';
 import {
   DEFAULT_CPUS,
@@ -29,9 +30,9 @@ import {
   DEFAULT_SETTLE_MS,
   type RemoteSettings,
 } from './settings.ts';
-import { SharedSite } from './shared-site.ts';
-import type { Site } from './site.ts';
+import type { Site, SiteFailure } from './site.ts';
 import { Submitter } from './submitter.ts';
+import { joinPoll, leavePoll, type TargetPoll } from './target-poll.ts';
 
 export interface RemoteBackendOptions {
   readonly name: string;
@@ -63,7 +64,7 @@ interface Opened {
   readonly collector: Collector<NativeAttempt>;
   readonly watch: NativeWatch;
   readonly submitter: Submitter;
-  readonly poll: ClusterPoll;
+  readonly poll: TargetPoll<StatusAnswer>;
 }
 
 class RemoteBackend implements Backend {
@@ -88,13 +89,16 @@ class RemoteBackend implements Backend {
 
   async launch(orders: readonly AttemptOrder[]): Promise<readonly LaunchAnswer[]> {
     const { context, site, book, submitter } = this.#use();
+    const { settings = {} } = this.#options;
+    const ready = await site.open();
+    if (ready.kind !== 'done') return notReady(orders, ready, book);
     const answers = new Map<AttemptId, LaunchAnswer>();
     const fit: CommandOrder[] = [];
     for (const order of orders) {
-      const why = unfit(order, site);
+      const why = unfitness(order, site);
       if (why !== undefined) answers.set(order.attempt, { kind: 'refused', retryable: false, why });
       // Which devices it gets is the system's to say.
-      else if (order.work.kind === 'command') fit.push({ order: withoutDevices(order), work: order.work });
+      else if (order.work.kind === 'command') fit.push(fitForTarget(withoutDevices(order), order.work, settings));
     }
     await Promise.all(
       planNatively(fit, this.#arrayLimits()).map(async (plan) => {
@@ -124,12 +128,12 @@ class RemoteBackend implements Backend {
   }
 
   async recover(queries: readonly RecoverQuery[]): Promise<readonly RecoverAnswer[]> {
-    const { book, poll } = this.#use();
+    const { book, poll, watch } = this.#use();
     const strange = queries.filter(({ attempt }) => book.known(attempt) === undefined);
     if (strange.length > 0) await poll.fresh();
     const found = await this.#trace(strange);
     return queries.map(
-      ({ attempt }) => found.get(attempt) ?? book.known(attempt) ?? { kind: 'unknown', why: 'it was released' },
+      ({ attempt }) => found.get(attempt) ?? book.known(attempt) ?? { kind: 'unknown', why: watch.trouble },
     );
   }
 
@@ -153,10 +157,9 @@ class RemoteBackend implements Backend {
   }
 
   #assemble(context: BackendContext, settings: RemoteSettings): Opened {
-    const { transport, scheduler, name } = this.#options;
+    const { transport, scheduler, name, depot } = this.#options;
     const { clock, logger } = context;
-    const project = settings.project ?? context.project;
-    const site: Site = new SharedSite({ name, context, project });
+    const site = openSite({ name, context, transport, depot, settings });
     const book = new AttemptBook<NativeAttempt>({ report: (event) => this.#opened?.context.report(event) });
     const places = {
       hasher: new FileHasher(() => clock.now().wall),
@@ -188,6 +191,8 @@ class RemoteBackend implements Backend {
   async #trace(queries: readonly RecoverQuery[]): Promise<ReadonlyMap<AttemptId, RecoverAnswer>> {
     const answers = new Map<AttemptId, RecoverAnswer>();
     const { site, book, watch, context } = this.#use();
+    const ready = await site.open();
+    if (ready.kind !== 'done') return answers;
     const plans = new Map<string, ReadonlyMap<number, PlannedElement>>();
     const lost: NativeAttempt[] = [];
     const asked: { readonly attempt: NativeAttempt; readonly plan: PlannedElement | undefined }[] = [];
@@ -283,12 +288,16 @@ class RemoteBackend implements Backend {
   }
 }
 
-function unfit({ work, directory }: AttemptOrder, site: Site): string | undefined {
-  if (work.kind !== 'command') return 'this backend runs commands only';
-  if (directory === '') return 'commands on a target need a store on a disk';
-  // The table of elements has a line for each.
-  if (/[\n\0]|\s$/.test(site.directoryOf(directory))) return `no command can run in '${directory}'`;
-  return undefined;
+/** Nothing can be begun where not even our own directory can be reached. */
+function notReady(
+  orders: readonly AttemptOrder[],
+  answer: SiteFailure,
+  book: AttemptBook<NativeAttempt>,
+): readonly LaunchAnswer[] {
+  if (answer.kind === 'login') book.access(answer.need);
+  const why = answer.kind === 'login' ? answer.need.why : answer.why;
+  const retryable = answer.kind !== 'refused' || answer.retryable;
+  return orders.map(() => ({ kind: 'refused', retryable, why }));
 }
 
 function withoutDevices(order: AttemptOrder): AttemptOrder {

@@ -1,4 +1,4 @@
-import type { SchedulingOptions } from '../../model/index.ts';
+import type { ContainerSpec, NoContainer, SchedulingOptions } from '../../model/index.ts';
 
 /** What is known of a target beside how it is reached. */
 export interface RemoteSettings {
@@ -15,6 +15,10 @@ export interface RemoteSettings {
   readonly pollMs?: PollInterval;
   /** Holds where a task is silent; options are added up. */
   readonly scheduling?: SchedulingOptions;
+  /** What a command runs in that says nothing of it. */
+  readonly container?: ContainerSpec | NoContainer;
+  /** Variables of every command; a command's own go before them. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** How long a task that says nothing may run, in milliseconds. */
   readonly timeMs?: number;
   /** The most cpus and GPUs that are asked for at a time, over all jobs. @default a million cpus, 64 GPUs */
@@ -39,6 +43,8 @@ export interface PollInterval {
 }
 
 export const DEFAULT_POLL: PollInterval = { floor: 2000, ceiling: 15_000 };
+/** A machine is asked by one process of its own shell. */
+export const DEFAULT_HOST_POLL: PollInterval = { floor: 500, ceiling: 5000 };
 export const DEFAULT_SETTLE_MS = 10_000;
 export const DEFAULT_LOGIN_RETRY_MS = 30_000;
 /** A batch system counts for itself; the engine needs a number. */

@@ -61,7 +61,7 @@ export class SharedSite implements Site {
           unfit.push({ order, why: error.message });
         }
       }
-      mkdirSync(home, { recursive: true });
+      if (files.length > 0) mkdirSync(home, { recursive: true });
       for (const { name, text } of files) writeFileSync(join(home, name), text);
       return { answer: { kind: 'done' }, unfit };
     } catch (error) {

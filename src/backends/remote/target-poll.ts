@@ -1,22 +1,24 @@
 import type { Clock, LoginNeed, Timer } from '../../model/index.ts';
-import type { Scheduler, StatusAnswer } from '../scheduler/index.ts';
+import type { Scheduler, StatusAnswer, ToolOutput } from '../scheduler/index.ts';
 import type { Transport } from '../transport/index.ts';
 import type { PollInterval } from './settings.ts';
 
-/** What one trip to a cluster brought. */
-export interface Look {
+/** What one trip to a target brought. */
+export interface Look<T> {
   /** On the monotonic clock: what was done later it says nothing of. */
   readonly startedAt: number;
   readonly answer:
-    | { readonly kind: 'answered'; readonly status: StatusAnswer }
+    | { readonly kind: 'answered'; readonly status: T }
     | { readonly kind: 'unreachable'; readonly why: string }
     | { readonly kind: 'login'; readonly need: LoginNeed };
 }
 
-/** Who wants to know how the jobs of a cluster are. */
-export interface Follower {
+/** Who wants to know how the jobs of a target are. */
+export interface Follower<T> {
   readonly transport: Transport;
-  readonly scheduler: Scheduler;
+  /** What is asked, as shell text: the same of all who share a poll. */
+  ask(): string;
+  read(output: ToolOutput): T;
   readonly pollMs: PollInterval;
   /** How long not to ask again after the target wanted its user. */
   readonly loginRetryMs: number;
@@ -27,18 +29,18 @@ export interface Follower {
   /** Looks at what is here, without a trip; true when something has come. */
   lookHere(): boolean;
   /** Takes what a trip brought, and what its own text said; true when something has changed. Never rejects. */
-  looked(look: Look, said: string): Promise<boolean>;
+  looked(look: Look<T>, said: string): Promise<boolean>;
 }
 
 const SLOWER = 1.5;
 
 /**
- * Asks one batch system how things are, once for all who follow it in this process: never more often than the shortest interval
+ * Asks one batch system, or one machine, how things are, once for all who follow it in this process: never more often than the shortest interval
  * any of them allows, less and less often while nothing changes. What one trip can bring comes in one.
  */
-export class ClusterPoll {
+export class TargetPoll<T> {
   readonly #clock: Clock;
-  readonly #followers = new Set<Follower>();
+  readonly #followers = new Set<Follower<T>>();
   #awaited: PromiseWithResolvers<void>[] = [];
   #timer: Timer | undefined;
   #isLooking = false;
@@ -50,12 +52,12 @@ export class ClusterPoll {
     this.#clock = clock;
   }
 
-  join(follower: Follower): void {
+  join(follower: Follower<T>): void {
     this.#followers.add(follower);
   }
 
   /** True when nobody follows it any more. */
-  leave(follower: Follower): boolean {
+  leave(follower: Follower<T>): boolean {
     this.#followers.delete(follower);
     if (this.#followers.size > 0) return false;
     this.#timer?.cancel();
@@ -124,22 +126,22 @@ export class ClusterPoll {
 
   async #trip(
     startedAt: number,
-    followers: readonly Follower[],
-  ): Promise<{ readonly look: Look; readonly said: readonly string[] }> {
+    followers: readonly Follower<T>[],
+  ): Promise<{ readonly look: Look<T>; readonly said: readonly string[] }> {
     // Whoever's they are: they lead to the same place.
-    const [{ transport, scheduler }] = followers as [Follower];
+    const [first] = followers as [Follower<T>];
     const fold = `--heddle-${Math.trunc(startedAt)}-${followers.length}--`;
     const texts = followers.map((follower) => follower.lookText());
     const before = texts.every((text) => text === '')
       ? ''
       : texts.map((text) => `{ ${text === '' ? ':' : text}\n} 2>/dev/null\nprintf '\\n%s\\n' '${fold}'\n`).join('');
-    const answer = await transport.run(`${before}${scheduler.status()}`);
+    const answer = await first.transport.run(`${before}${first.ask()}`);
     if (answer.kind === 'unreachable') return { look: { startedAt, answer }, said: [] };
     if (answer.kind === 'login') return { look: { startedAt, answer }, said: [] };
     const pieces = Buffer.from(answer.stdout)
       .toString('utf8')
       .split(before === '' ? '\0none' : `\n${fold}\n`);
-    const status = scheduler.readStatus({
+    const status = first.read({
       code: answer.code,
       stdout: pieces.at(-1) ?? '',
       stderr: answer.stderr,
@@ -149,25 +151,30 @@ export class ClusterPoll {
 }
 
 /** Polls by clock, then by where and what they ask: who meets on a clock shares them. */
-const POLLS = new WeakMap<Clock, Map<string, ClusterPoll>>();
+const POLLS = new WeakMap<Clock, Map<string, TargetPoll<StatusAnswer>>>();
+
+/** Who follows the jobs of a batch system. */
+export interface ClusterFollower extends Follower<StatusAnswer> {
+  readonly scheduler: Scheduler;
+}
 
 /** The poll that all of this process share for one batch system behind one transport; made for the first who joins. */
-export function joinPoll(follower: Follower, clock: Clock): ClusterPoll {
+export function joinPoll(follower: ClusterFollower, clock: Clock): TargetPoll<StatusAnswer> {
   let polls = POLLS.get(clock);
   if (polls === undefined) POLLS.set(clock, (polls = new Map()));
   const key = keyOf(follower);
   let poll = polls.get(key);
-  if (poll === undefined) polls.set(key, (poll = new ClusterPoll(clock)));
+  if (poll === undefined) polls.set(key, (poll = new TargetPoll(clock)));
   poll.join(follower);
   return poll;
 }
 
-export function leavePoll(follower: Follower, clock: Clock): void {
+export function leavePoll(follower: ClusterFollower, clock: Clock): void {
   const polls = POLLS.get(clock);
   const key = keyOf(follower);
   if (polls?.get(key)?.leave(follower) === true) polls.delete(key);
 }
 
-function keyOf({ transport, scheduler }: Follower): string {
+function keyOf({ transport, scheduler }: ClusterFollower): string {
   return `${transport.key} ${scheduler.name}`;
 }

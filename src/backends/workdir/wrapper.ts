@@ -32,8 +32,10 @@ cd "$1" || exit ${WRAPPER_EXIT.directory}
 attempt=$2 fence=$3 grace=\${4:-10}
 mark=\${5-} host=$(uname -n)
 now() { t=$(date +%s%3N 2>/dev/null); case $t in *[!0-9]*|'') t=$(date +%s)000;; esac; }
-now; started=$t
-( set -C; printf '{"attempt":"%s","fence":%s,"wrapper":%s,"started":%s,"host":"%s"}\\n' "$attempt" "$fence" $$ "$started" "$host" >${CLAIM_FILE} ) 2>/dev/null || exit ${WRAPPER_EXIT.claimed}
+now; started=$t line= boot= start=0
+{ read -r line </proc/$$/stat; read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null
+case $line in *")"*) set -- \${line##*)}; start=\${20};; esac
+( set -C; printf '{"attempt":"%s","fence":%s,"wrapper":%s,"start":%s,"boot":"%s","started":%s,"host":"%s"}\\n' "$attempt" "$fence" $$ "$start" "$boot" "$started" "$host" >${CLAIM_FILE} ) 2>/dev/null || exit ${WRAPPER_EXIT.claimed}
 [ -e ${FENCED_FILE} ] && exit ${WRAPPER_EXIT.fenced}
 own=1 said=said.$$ p= got=
 send() { [ -n "$p" ] || return; kill -"$1" "-$p" 2>/dev/null || kill -"$1" "$p" 2>/dev/null; }
