@@ -65,7 +65,7 @@ export type FailureClass =
   | 'missing output';
 
 /** Codes of errors that are not the work's own: what it was to run on did not do. */
-const NOT_ITS_OWN: ReadonlySet<string> = new Set(['BACKEND_UNAVAILABLE', 'BACKEND_BROKEN']);
+const NOT_ITS_OWN: ReadonlySet<string> = new Set(['BACKEND_UNAVAILABLE', 'BACKEND_BROKEN', 'IMAGE_UNAVAILABLE']);
 
 /** The class of a failure; undefined for what ended well or was cancelled. */
 export function classOf(outcome: Outcome): FailureClass | undefined {

@@ -19,3 +19,37 @@ export function baseEnvironment(from: NodeJS.ProcessEnv = process.env): Record<s
 export function isVariableName(name: string): boolean {
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
 }
+
+/** Variables by which runtimes find their daemon, their settings and their images. None of them holds a secret. */
+const FOR_RUNTIMES: readonly string[] = [
+  'CONTAINERS_CONF',
+  'CONTAINERS_CONF_OVERRIDE',
+  'CONTAINERS_STORAGE_CONF',
+  'CONTAINERS_REGISTRIES_CONF',
+  'CONTAINER_HOST',
+  'REGISTRY_AUTH_FILE',
+  'DOCKER_HOST',
+  'DOCKER_CONFIG',
+  'DOCKER_CONTEXT',
+  'DOCKER_CERT_PATH',
+  'DOCKER_TLS_VERIFY',
+  'XDG_RUNTIME_DIR',
+  'XDG_CONFIG_HOME',
+  'XDG_DATA_HOME',
+  'DBUS_SESSION_BUS_ADDRESS',
+  'APPTAINER_CACHEDIR',
+  'APPTAINER_TMPDIR',
+  'SINGULARITY_CACHEDIR',
+  'SINGULARITY_TMPDIR',
+  'CH_IMAGE_STORAGE',
+];
+
+/** Those of an environment that runtimes on this machine need: commands do not see them otherwise. */
+export function runtimeEnvironment(from: NodeJS.ProcessEnv = process.env): Readonly<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const name of FOR_RUNTIMES) {
+    const value = from[name];
+    if (value !== undefined && value !== '') found[name] = value;
+  }
+  return found;
+}

@@ -1,6 +1,6 @@
 export { type Capacity, devicesHere, readCapacity } from './capacity.ts';
 export { gpuVendor } from './gpus.ts';
-export { baseEnvironment, isVariableName } from './environment.ts';
+export { baseEnvironment, isVariableName, runtimeEnvironment } from './environment.ts';
 export { type EndTarget, type Escalation, escalate, type EscalationHandle } from './escalation.ts';
 export {
   bootId,

@@ -18,6 +18,7 @@ import {
 import { type Launcher, type LauncherAnswer, MemoryKills, sharesGroup } from '../../process/index.ts';
 import { cutShellsWord, readClaim, readExitRecord, writeFence } from '../workdir/index.ts';
 import { CAPABILITIES, never } from './capabilities.ts';
+import { boundedBytes, sweepThen, usageOf } from './contained.ts';
 import { clear, type Ender, endRemains, redactThen } from './ending.ts';
 import { type End, judgeEnd } from './judge.ts';
 import { shortest } from './launcher-pool.ts';
@@ -125,7 +126,7 @@ class CommandsBackend implements Backend {
     const { boundOf, directories, pool, slots, watch, cwd } = this.#use();
     if (work.kind !== 'command') return never('this backend runs commands only');
     if (directory === '' || /[\n\0]|\s$/.test(directory)) return never(`no command can run in '${directory}'`);
-    const { memory, entrance } = boundOf(attempt, grant.memoryBytes);
+    const { memory, entrance } = boundOf(attempt, boundedBytes(order));
     try {
       const { kind, program } = directories.prepare(order, work, entrance);
       const isAhead = grant.ahead === true;
@@ -183,8 +184,7 @@ class CommandsBackend implements Backend {
         this.#orphaned(live, answer.why, answer.signal);
         return;
       case 'refused':
-        this.#refused(live);
-        return;
+        return this.#refused(live);
       case 'fenced':
         live.answered = true;
         clear(live, answer.pid, this.#ender, () => {
@@ -240,8 +240,8 @@ class CommandsBackend implements Backend {
     if (found === undefined && isShared && signal !== undefined && state.kind === 'claimed') {
       if (!live.remains({ withLauncher: false }).isAlive()) {
         const { startedAt } = state.claim;
-        this.#finish(live, { status: signal, startedAt, endedAt: this.#use().context.clock.now().wall, said: 0 });
-        return;
+        const end = { status: signal, startedAt, endedAt: this.#use().context.clock.now().wall, said: 0 };
+        return sweepThen(live, this.#ender, () => this.#finish(live, end));
       }
     }
     endRemains(live, found !== undefined, this.#ender, () => {
@@ -262,7 +262,7 @@ class CommandsBackend implements Backend {
   /** Its process has ended and nothing of it lives: judge, and tell. */
   #finish(live: LiveAttempt, end: End): void {
     if (this.#opened === undefined) return;
-    const usage = live.usage();
+    const usage = usageOf(live);
     this.#putBack(live);
     try {
       if (end.said > 0) cutShellsWord(live.directory, end.said);
@@ -333,7 +333,7 @@ class CommandsBackend implements Backend {
   ): Promise<RecoverAnswer> {
     const { attempt, directory, limits, redactor, grant } = query;
     const order = { attempt, fence: query.fence, directory, kind: 'shell' } as const;
-    const { memory } = this.#use().boundOf(attempt, grant.memoryBytes, true);
+    const { memory } = this.#use().boundOf(attempt, boundedBytes(query), true);
     const common = { attempt, directory, work, limits, order, cpus: grant.cpus, memory, redactor };
     const live = new LiveAttempt({ ...common, of: query, now: this.#now() });
     this.#live.set(attempt, live);
@@ -382,7 +382,7 @@ class CommandsBackend implements Backend {
   }
 
   get #ender(): Ender {
-    return { clock: this.#use().context.clock, isOpen: () => this.#opened !== undefined };
+    return { ...this.#use().context, isOpen: () => this.#opened !== undefined };
   }
 
   #now(): number {

@@ -1,17 +1,20 @@
-import type { Clock, Redactor } from '../../model/index.ts';
+import type { Clock, Logger, Redactor } from '../../model/index.ts';
 import { type EndTarget, escalate } from '../../process/index.ts';
 import { redactCapture } from '../workdir/index.ts';
+import { sweepThen } from './contained.ts';
 import type { LiveAttempt } from './live-attempt.ts';
 
 /** Who ends things here. */
 export interface Ender {
   readonly clock: Clock;
+  readonly logger: Logger;
   /** Whether anybody still wants to know. */
   readonly isOpen: () => boolean;
 }
 
 /** Ends what a job, this pid, has left where its launcher lives, then goes on. */
-export function clear(live: LiveAttempt, pid: number, ender: Ender, then: () => void): void {
+export function clear(live: LiveAttempt, pid: number, ender: Ender, whenClear: () => void): void {
+  const then = (): void => sweepThen(live, ender, whenClear);
   const { launcher } = live;
   // Who is cancelled leaves nothing, not even what made itself a session of its own: that takes a look at everybody.
   const left = live.cancelling === undefined ? launcher?.left(pid) : live.remains({ withLauncher: false });
@@ -20,7 +23,8 @@ export function clear(live: LiveAttempt, pid: number, ender: Ender, then: () => 
 }
 
 /** Ends all that is left of an attempt without a launcher of ours; politely where it has ended by itself. */
-export function endRemains(live: LiveAttempt, politely: boolean, ender: Ender, then: () => void): void {
+export function endRemains(live: LiveAttempt, politely: boolean, ender: Ender, whenClear: () => void): void {
+  const then = (): void => sweepThen(live, ender, whenClear);
   const target = live.remains({ withLauncher: !politely });
   if (!target.isAlive()) then();
   else if (politely) endPolitely(live, target, ender, then);

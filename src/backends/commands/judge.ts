@@ -1,7 +1,7 @@
 import type { FileHasher } from '../../files/index.ts';
 import type { Outcome } from '../../model/index.ts';
 import type { MemoryKills } from '../../process/index.ts';
-import { badEnd, collectOrError, EMPTY_VALUE, stderrTail } from '../workdir/index.ts';
+import { badEnd, collectOrError, EMPTY_VALUE, judgeContained, stderrTail } from '../workdir/index.ts';
 import type { LiveAttempt } from './live-attempt.ts';
 
 /** What the process that was the attempt's said at its end. */
@@ -46,9 +46,14 @@ export function judgeEnd(live: LiveAttempt, status: number | string, places: Jud
 function judgeBadEnd(live: LiveAttempt, status: number | string, memoryKills: MemoryKills): Outcome {
   const spent = live.cancelling === undefined ? live.memory?.judge() : undefined;
   if (spent !== undefined) return spent;
+  if (live.container !== undefined && live.cancelling === undefined) {
+    const told = judgeContained(live.directory, live.attempt);
+    if (told !== undefined) return told;
+  }
   const plain = badEnd(status, stderrTail(live.directory));
   // A KILL of our own making is no riddle.
-  const riddle = live.cancelling === undefined && (status === 'SIGKILL' || status === KILL_CODE);
+  const riddle =
+    live.cancelling === undefined && live.container === undefined && (status === 'SIGKILL' || status === KILL_CODE);
   if (plain.kind !== 'memory' && riddle && memoryKills.take())
     return { kind: 'memory', note: 'killed by the kernel: out of memory' };
   return plain;

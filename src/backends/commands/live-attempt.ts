@@ -1,4 +1,12 @@
-import type { AttemptId, AttemptLimits, AttemptProcess, Redactor, Usage } from '../../model/index.ts';
+import type {
+  AttemptId,
+  AttemptLimits,
+  AttemptOrder,
+  AttemptProcess,
+  ContainerSpec,
+  Redactor,
+  Usage,
+} from '../../model/index.ts';
 import {
   childrenOf,
   type EndTarget,
@@ -13,6 +21,7 @@ import {
   signalProcess,
   UsageMeter,
 } from '../../process/index.ts';
+import { containerFor } from '../containers/index.ts';
 import {
   CaptureGuard,
   type Claim,
@@ -36,7 +45,7 @@ export interface Cancelling {
 export interface LiveInit {
   readonly attempt: AttemptId;
   /** Whose attempt it is. */
-  readonly of: Pick<AttemptProcess, 'run' | 'index' | 'fence'>;
+  readonly of: Pick<AttemptOrder, 'run' | 'index' | 'fence' | 'container'>;
   readonly directory: string;
   readonly work: CommandWork;
   readonly limits: AttemptLimits;
@@ -57,6 +66,8 @@ export class LiveAttempt {
   readonly of: LiveInit['of'];
   readonly directory: string;
   readonly work: CommandWork;
+  /** Undefined: its processes are the machine's own. */
+  readonly container: ContainerSpec | undefined;
   readonly limits: AttemptLimits;
   readonly order: LauncherOrder;
   readonly cpus: number;
@@ -86,6 +97,7 @@ export class LiveAttempt {
     this.of = init.of;
     this.directory = init.directory;
     this.work = init.work;
+    this.container = containerFor(init.of);
     this.redactor = init.redactor;
     this.limits = init.limits;
     this.order = init.order;

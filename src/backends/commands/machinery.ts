@@ -9,6 +9,7 @@ import {
   MemoryGroups,
   ProgramFinder,
   readCapacity,
+  runtimeEnvironment,
 } from '../../process/index.ts';
 import { WorkDirectories } from '../workdir/index.ts';
 import { LauncherPool } from './launcher-pool.ts';
@@ -66,6 +67,7 @@ export async function openMachinery(
       store: directory,
       project,
       programs: new ProgramFinder(`${join(project, 'bin')}:${env['PATH'] ?? ''}`),
+      runtimes: runtimeEnvironment(),
     }),
     hasher: new FileHasher(() => clock.now().wall),
     pool: new LauncherPool({ shell, clock, cwd, env }, Math.max(1, Math.ceil(cpus))),

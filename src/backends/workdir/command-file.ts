@@ -9,6 +9,8 @@ import {
   gpuEnvironment,
 } from '../../model/index.ts';
 import { gpuVendor, isVariableName, type ProgramFinder } from '../../process/index.ts';
+import { containerFor } from '../containers/index.ts';
+import { containedCommand } from './container-file.ts';
 import { secretLines } from './secret-file.ts';
 
 /** A resolved command. */
@@ -44,8 +46,12 @@ export function isOneProgram(text: string): boolean {
 export interface CommandPlaces {
   /** The project's directory, absolute. */
   readonly project: string;
+  /** The store's directory, absolute: relative places of inputs start here. Empty when there is none. */
+  readonly store?: string;
   /** Finds programs on the jobs' PATH; absent where that PATH is another machine's. */
   readonly programs?: ProgramFinder;
+  /** What runtimes of containers are told by way of the environment; absent where another machine's login says it. */
+  readonly runtimes?: Readonly<Record<string, string>>;
   /** Where the secrets of this attempt lie; empty: there are none. */
   readonly secretFile?: string;
   /** Where it enters the cgroup that bounds its memory. */
@@ -61,6 +67,16 @@ export interface CommandPlaces {
 export function commandFile(order: AttemptOrder, work: CommandWork, places: CommandPlaces): CommandFile {
   const { run, job, attempt, fence, grant } = order;
   const { project } = places;
+  const head = `#!/bin/sh
+# ${oneLine(job)}, attempt ${fence} of run ${run}. By hand, in this directory: sh command.sh
+`;
+  for (const name of Object.keys(work.environment)) checkedName(name);
+  const secrets = secretsOf(work, places);
+  const spec = containerFor(order);
+  if (spec !== undefined) {
+    const text = head + containedCommand(order, work, { places, spec, secrets });
+    return { text, kind: 'shell', program: undefined };
+  }
   const variables = [
     `HEDDLE_RUN_ID=${word(run)} HEDDLE_JOB_ID=${word(job)} HEDDLE_ATTEMPT=${word(attempt)} ` +
       `project=${word(project)} PATH=${word(`${project}/bin`)}:"$PATH"`,
@@ -68,12 +84,9 @@ export function commandFile(order: AttemptOrder, work: CommandWork, places: Comm
   if (grant.gpus !== undefined)
     for (const [name, value] of Object.entries(gpuEnvironment(grant.gpus, gpuVendor())))
       variables.push(`${name}=${word(value)}`);
-  for (const [name, value] of Object.entries(work.environment)) variables.push(`${checkedName(name)}=${word(value)}`);
-  const secrets = secretsOf(work, places);
+  for (const [name, value] of Object.entries(work.environment)) variables.push(`${name}=${word(value)}`);
   const direct = oneProgram(work, places);
-  const text = `#!/bin/sh
-# ${oneLine(job)}, attempt ${fence} of run ${run}. By hand, in this directory: sh command.sh
-${entering(places)}${variables.map((assignments) => `export ${assignments}\n`).join('')}${secrets}${direct === undefined ? `set -e\n${refuseNul(work.text)}` : `exec ${direct}`}
+  const text = `${head}${entering(places)}${variables.map((assignments) => `export ${assignments}\n`).join('')}${secrets}${direct === undefined ? `set -e\n${refuseNul(work.text)}` : `exec ${direct}`}
 `;
   if (direct === undefined) return { text, kind: 'shell', program: undefined };
   // Its secrets come by way of the script, and its bound too.

@@ -14,6 +14,8 @@ export interface WorkPlaces {
   readonly project: string;
   /** Finds programs on the jobs' PATH; absent where that PATH is another machine's. */
   readonly programs?: ProgramFinder;
+  /** What runtimes of containers are told by way of the environment; absent where another machine's login says it. */
+  readonly runtimes?: Readonly<Record<string, string>>;
 }
 
 /** Makes work directories. Remembers which parents it made: a run's thousands of attempts share a few. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Real components tests may ask for, each started (or found) by the script of its name beside this file. */
-export const COMPONENTS = ['postgres', 'rocrate', 'sge', 'slurm', 'sshd'] as const;
+export const COMPONENTS = ['docker', 'hpc-runtimes', 'podman', 'postgres', 'rocrate', 'sge', 'slurm', 'sshd'] as const;
 export type ComponentName = (typeof COMPONENTS)[number];
 
 export type Component =

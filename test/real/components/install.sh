@@ -19,6 +19,7 @@ packages=(
   slurmctld slurmd slurm-client munge
   gridengine-master gridengine-exec gridengine-client
   openssh-server openssh-client openssh-sftp-server tcsh
+  podman runc conmon catatonit docker.io iptables charliecloud bubblewrap # containers, run by what there is in Debian
   bwa samtools bcftools bowtie2-examples # real tools and real reads for examples/variant-calling
   python3-venv # for what follows
 )

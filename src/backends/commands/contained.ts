@@ -1,0 +1,44 @@
+import { asError, type AttemptOrder, type ContainerSpec, type Usage } from '../../model/index.ts';
+import { runCommand } from '../../process/index.ts';
+import { containerFor, containerSweep, readContainer } from '../containers/index.ts';
+import type { Ender } from './ending.ts';
+import type { LiveAttempt } from './live-attempt.ts';
+
+const SWEEP_MS = 60_000;
+
+/** Of containers that live beside their client their runtime bounds the memory, not we. */
+function livesBeside(runtime: ContainerSpec['runtime']): boolean {
+  return runtime === 'podman' || runtime === 'docker';
+}
+
+/** The memory our own group is to bound; undefined: none. */
+export function boundedBytes(order: Pick<AttemptOrder, 'container' | 'grant'>): number | undefined {
+  return livesBeside(containerFor(order)?.runtime) ? undefined : order.grant.memoryBytes;
+}
+
+/** What was used, where that was measured: of a container that lives beside its client we have seen the client alone. */
+export function usageOf(live: LiveAttempt): Usage | undefined {
+  if (live.container !== undefined && livesBeside(readContainer(live.directory)?.runtime)) return undefined;
+  return live.usage();
+}
+
+/**
+ * Goes on when no container of an attempt is left: at once where it ran in none, or its own text has seen to it; else what is
+ * there is killed and removed. A runtime that does not answer is told of, and keeps nobody waiting for ever.
+ */
+export function sweepThen(live: LiveAttempt, { clock, logger, isOpen }: Ender, then: () => void): void {
+  const { container, directory, attempt } = live;
+  if (container === undefined) return then();
+  const record = readContainer(directory);
+  if (record?.state === 'ended') return then();
+  const script = containerSweep({ runtime: record?.runtime ?? container.runtime }, attempt);
+  if (script === '') return then();
+  runCommand(['/bin/sh', '-c', script], { clock, timeoutMs: SWEEP_MS })
+    .catch((error: unknown) => {
+      logger.warn({ error: asError(error).message }, `cannot remove what may be left of the container of ${attempt}`);
+    })
+    .then(
+      () => isOpen() && then(),
+      () => undefined,
+    );
+}
