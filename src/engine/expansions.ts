@@ -15,8 +15,8 @@ import { mayEnd } from './waiting.ts';
  * the node `pending`, and it is expanded again to the same.
  */
 export function expandAll(loop: EngineLoop, controls: readonly ReadyControl[]): void {
-  for (const control of controls) {
-    expand(loop, control).catch((thrown: unknown) =>
+  for (const [i, control] of controls.entries()) {
+    expand(loop, control, i % EXPANSIONS_AT_ONCE === EXPANSIONS_AT_ONCE - 1).catch((thrown: unknown) =>
       loop.break(
         new HeddleError('ENGINE_BROKEN', `the engine failed: ${asError(thrown).message}`, { cause: asError(thrown) }),
       ),
@@ -24,14 +24,20 @@ export function expandAll(loop: EngineLoop, controls: readonly ReadyControl[]): 
   }
 }
 
-async function expand(loop: EngineLoop, control: ReadyControl): Promise<void> {
+/** Small ones follow each other without a turn of the event loop; so many take some milliseconds. */
+const EXPANSIONS_AT_ONCE = 16;
+
+async function expand(loop: EngineLoop, control: ReadyControl, breathes: boolean): Promise<void> {
   const upstreams: number[] = [];
   control.run.eachUpstream(control.job, (from) => upstreams.push(from));
   const known = await setOf(loop, upstreams);
   const values = await readValues(loop, control, known);
   if (values === undefined) return loop.input(() => takeAgain(loop.core, control));
   // Where its nodes begin stands until they are there: nobody else appends meanwhile.
-  await loop.entrance.enter(control.run.id, () => become(loop, control, { upstreams, known, values }));
+  await loop.entrance.enter(control.run.id, async () => {
+    if (breathes) await loop.soon();
+    await become(loop, control, { upstreams, known, values });
+  });
 }
 
 /** Nodes that become a set in one slice. */
