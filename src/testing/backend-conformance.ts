@@ -112,14 +112,19 @@ export const backendCases: readonly BackendCase[] = [
   }),
 
   bare('tells a command who it is', ['commands', 'recoverable'], async (rig) => {
-    const order = rig.order(shell('echo "$HEDDLE_RUN_ID $HEDDLE_JOB_ID $HEDDLE_ATTEMPT" > who; test -n "$project"'));
+    const who = { name: 'who', path: 'who', type: 'text' } as const;
+    const said = 'echo "$HEDDLE_RUN_ID $HEDDLE_JOB_ID $HEDDLE_ATTEMPT" > who; test -n "$project"';
+    const order = rig.order(shell(said, [who]));
     await rig.launch([order]);
 
     const end = await rig.end(order);
 
     assert.ok(end.kind === 'ended' && end.outcome.kind === 'ok', JSON.stringify(end));
-    const who = readFileSync(join(order.directory, 'who'), 'utf8');
-    assert.equal(who, `${order.run} ${order.job} ${order.attempt}\n`);
+    assert.equal(
+      readFileSync(join(order.directory, 'who'), 'utf8'),
+      `${order.run} ${order.job} ${order.attempt}\n`,
+      'what it left is in its directory here',
+    );
   }),
 
   bare('refuses for good what it cannot run', [], async (rig) => {
@@ -152,12 +157,13 @@ export const backendCases: readonly BackendCase[] = [
     rig.backend.release([rig.order(noop).attempt]);
   }),
 
-  bare('says what runs, and what has ended until it is released', ['commands', 'recoverable'], async (rig) => {
-    const order = rig.order(shell('while [ ! -e go ]; do sleep 0.02; done; exit 5'));
+  bare('says what runs, and what has ended until it is released', ['commands', 'recoverable'], async (rig, fixture) => {
+    const go = join(fixture.directory, 'go');
+    const order = rig.order(shell(`while [ ! -e '${go}' ]; do sleep 0.02; done; exit 5`));
     await rig.launch([order]);
 
     const during = await rig.recover(order);
-    await rig.launch([rig.order(shell(`touch '${join(order.directory, 'go')}'`))]);
+    await rig.launch([rig.order(shell(`touch '${go}'`))]);
     await rig.end(order);
     const after = await rig.settle(order);
 
@@ -203,18 +209,21 @@ export const backendCases: readonly BackendCase[] = [
     contradictsNothing(rig);
   }),
 
-  onABadDay('ends what is cancelled', ['commands', 'recoverable'], async (rig) => {
-    const orders = Array.from({ length: 6 }, () => rig.order(shell('touch started; sleep 60; touch survived')));
+  onABadDay('ends what is cancelled', ['commands', 'recoverable'], async (rig, fixture) => {
+    const sign = (n: number, what: string): string => join(fixture.directory, `${what}-${n}`);
+    const orders = Array.from({ length: 6 }, (_, n) =>
+      rig.order(shell(`touch '${sign(n, 'started')}'; sleep 60; touch '${sign(n, 'survived')}'`)),
+    );
     await rig.launch(orders);
     for (const [n, order] of orders.entries()) {
-      if (n % 2 === 0) await rig.until(() => existsSync(join(order.directory, 'started')) || undefined, 'no start');
+      if (n % 2 === 0) await rig.until(() => existsSync(sign(n, 'started')) || undefined, 'no start');
       rig.backend.cancel(order.attempt, 300);
     }
 
     const ends = await Promise.all(orders.map((order) => rig.settle(order)));
 
     for (const end of ends) assert.ok(end.kind === 'ended' && end.outcome.kind !== 'ok', JSON.stringify(end));
-    assert.ok(orders.every((order) => !existsSync(join(order.directory, 'survived'))));
+    assert.ok(orders.every((_, n) => !existsSync(sign(n, 'survived'))));
     contradictsNothing(rig);
   }),
 

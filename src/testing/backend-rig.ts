@@ -24,7 +24,7 @@ export interface BackendFixture extends AsyncDisposable {
   readonly backend: Backend;
   readonly clock: Clock;
   readonly random: Random;
-  /** The store's directory and the project's: absolute, existing, empty. */
+  /** The store's directory and the project's: absolute, existing, empty. Attempts reach the former at the same path. */
   readonly directory: string;
   readonly project: string;
 }
