@@ -1,7 +1,6 @@
 import {
   asError,
   type AttemptId,
-  type AttemptLimits,
   type AttemptOrder,
   type Backend,
   type BackendEvent,
@@ -19,6 +18,7 @@ import type { EngineOptions } from './api.ts';
 import { takePlaces } from './ahead.ts';
 import { attemptEnded, attemptGone, attemptRefused, attemptTakenBack, type LiveAttempt } from './attempts.ts';
 import type { Core } from './core.ts';
+import { containerOf, directoryOf, limitsOf, NOOP, orderOf, workOf } from './orders.ts';
 import { attemptLives, attemptPhase, attemptUnreachable, beginActive, noteHandle } from './phases.ts';
 
 /** What the actor needs of the shell around it. */
@@ -30,11 +30,9 @@ export interface ActorHost {
   input(input: () => void): void;
 }
 
-const NOOP: ResolvedWork = { kind: 'call', call: { kind: 'builtin', name: 'noop' }, args: [] };
 const NO_VALUES: ReadonlyMap<number, Value | undefined> = new Map();
 /** What a backend says of its attempts is waited for so long. */
 const RECOVER_WITHIN_MS = 60_000;
-const DEFAULT_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /** Hands committed launches to their backends. */
 export function launchAll(host: ActorHost, launches: readonly LiveAttempt[]): void {
@@ -132,64 +130,15 @@ function orderFor(
     attemptTakenBack(core, attempt);
     return undefined;
   }
-  const work = workOf(host, attempt, values);
+  const work = workOf(host.options, attempt, values);
   if (work instanceof Error) {
-    const code = HeddleError.is(work) ? work.code : 'TEMPLATE_INVALID';
-    attemptEnded(core, attempt.id, { kind: 'error', error: { name: work.name, message: work.message, code } });
+    const { code, hint } = HeddleError.is(work) ? work : { code: 'TEMPLATE_INVALID', hint: undefined };
+    const error = { name: work.name, message: work.message, code, ...(hint === undefined ? {} : { hint }) };
+    attemptEnded(core, attempt.id, { kind: 'error', error });
     return undefined;
   }
   attempt.launched = true;
-  const { resources: request, scheduling } = attempt.run.definition(attempt.job);
-  return {
-    attempt: attempt.id,
-    fence: attempt.fence,
-    run: attempt.run.id,
-    job: attempt.run.nameOf(attempt.job),
-    index: attempt.job,
-    work,
-    grant: attempt.grant,
-    request,
-    ...(scheduling === undefined ? {} : { scheduling }),
-    ...containerOf(attempt),
-    limits: limitsOf(host, attempt),
-    directory: directoryOf(host, attempt),
-    submission: attempt.submission,
-    element: attempt.element,
-  };
-}
-
-function containerOf({ run, job }: LiveAttempt): Pick<AttemptOrder, 'container'> {
-  const { container } = run.definition(job);
-  return container === undefined ? {} : { container };
-}
-
-/** What the attempt is to do; an error when its inputs do not make work. */
-function workOf(
-  host: ActorHost,
-  attempt: LiveAttempt,
-  values: ReadonlyMap<number, Value | undefined>,
-): ResolvedWork | Error {
-  const payload = attempt.run.payloadOf(attempt.job);
-  if (payload === '') return NOOP;
-  const { kind, environment } = attempt.run.definition(attempt.job);
-  if (kind === 'control')
-    return new HeddleError('GRAPH_INVALID', 'this engine was opened without a way to expand control nodes');
-  try {
-    return host.options.resolveWork({ kind, payload, environment, value: (node) => values.get(node) });
-  } catch (thrown) {
-    return asError(thrown);
-  }
-}
-
-function limitsOf(host: ActorHost, attempt: LiveAttempt): AttemptLimits {
-  const { graceMs, timeouts } = attempt.run.definition(attempt.job);
-  const outputBytes = host.options.outputBytes ?? DEFAULT_OUTPUT_BYTES;
-  return timeouts.runMs === undefined ? { graceMs, outputBytes } : { graceMs, outputBytes, runMs: timeouts.runMs };
-}
-
-function directoryOf(host: ActorHost, attempt: LiveAttempt): string {
-  const { run, job, fence } = attempt;
-  return host.options.attemptDirectory(run.id, job, run.nameOf(job), fence);
+  return orderOf(host.options, attempt, work);
 }
 
 function launchBroke(host: ActorHost, orders: readonly AttemptOrder[], thrown: unknown): void {
@@ -307,8 +256,8 @@ async function recoverOn(host: ActorHost, backend: Backend, attempts: readonly L
       element: attempt.element,
       handle: attempt.handle,
       grant: attempt.grant,
-      limits: limitsOf(host, attempt),
-      directory: directoryOf(host, attempt),
+      limits: limitsOf(host.options, attempt),
+      directory: directoryOf(host.options, attempt),
       work: workOrNoop(host, attempt, values),
       ...containerOf(attempt),
     }));
@@ -350,7 +299,7 @@ async function inTime(
 }
 
 function workOrNoop(host: ActorHost, attempt: LiveAttempt, values: ValuesOf): ResolvedWork {
-  const work = workOf(host, attempt, values.get(attempt) ?? NO_VALUES);
+  const work = workOf(host.options, attempt, values.get(attempt) ?? NO_VALUES);
   return work instanceof Error ? NOOP : work;
 }
 

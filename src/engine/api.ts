@@ -98,6 +98,8 @@ export type ResolveWork = (node: {
   readonly environment: Environment | undefined;
   /** Value of a node by its index in the run; defined for every data edge. */
   readonly value: (node: number) => Value | undefined;
+  /** What a node is called, for messages. */
+  readonly nameOf: (node: number) => string;
 }) => ResolvedWork;
 
 /** A job that waits for nothing but its turn, and for which an earlier result may stand; or that makes or takes temporary files. */

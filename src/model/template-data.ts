@@ -30,6 +30,8 @@ export interface ResolveContext {
   readonly value: (node: number) => Value | undefined;
   /** The value of a node, read: of commands JSON, of calls whatever structured clone carries. */
   readonly parsed: (node: number) => unknown;
+  /** What a node is called, for messages. */
+  readonly nameOf?: ((node: number) => string) | undefined;
   /** Takes up the files a command mentions; absent for calls, which get file values as data. */
   readonly files?: FileTaker;
   /** Where relative paths of the user's start. */
@@ -116,6 +118,10 @@ function fileText(located: Located, context: ResolveContext): Json {
   return { ...located.file, at: located.at };
 }
 
+function calledBy({ nameOf }: Pick<ResolveContext, 'nameOf'>, node: number): string {
+  return nameOf === undefined ? `task number ${node}` : `'${nameOf(node)}'`;
+}
+
 /** What a ref leads to, and the steps that lead on from there. */
 export type Found =
   | { readonly kind: 'value'; readonly value: unknown; readonly rest: Path; readonly whose: string }
@@ -133,10 +139,10 @@ type Path = readonly (string | number)[];
  *
  * @throws {HeddleError} TEMPLATE_INVALID, saying what there is instead
  */
-export function findRef(ref: Ref, context: Pick<ResolveContext, 'parsed'>): Found {
+export function findRef(ref: Ref, context: Pick<ResolveContext, 'parsed' | 'nameOf'>): Found {
   const [node, ...path] = ref.$ref;
   const value = context.parsed(node);
-  const whose = `task number ${node}`;
+  const whose = calledBy(context, node);
   if (isGathered(value)) return findGathered(value.$gathered, path, whose);
   if (!isCommandValue(value)) return { kind: 'value', value, rest: path, whose };
   const { outputs } = value;
@@ -246,7 +252,7 @@ export function locateFile(from: Ref | OutputMark, context: ResolveContext): Loc
   if (found.kind === 'output' && found.rest.length === 0) return placeOf(found.output);
   if (found.kind === 'gathered' && isUserFile(found.data)) return userFile(found.data, context);
   throw invalid(
-    `an input is taken from task number ${ref.$ref[0]}, and what is there is no file`,
+    `an input is taken from ${calledBy(context, ref.$ref[0])}, and what is there is no file`,
     "declare an output with file(...) or json(...), or put the value into the command's text",
   );
 }
@@ -263,32 +269,26 @@ export function madeNothing(ref: Ref | OutputMark, context: ResolveContext): boo
 /** Reads each upstream value once, however many refs lead into it. */
 export function resolveContext(
   value: (node: number) => Value | undefined,
-  options: Pick<ResolveContext, 'project' | 'files' | 'clones' | 'secret'>,
+  options: Pick<ResolveContext, 'project' | 'nameOf' | 'files' | 'clones' | 'secret'>,
 ): ResolveContext {
   const known = new Map<number, unknown>();
   const parsed = (node: number): unknown => {
-    if (!known.has(node)) known.set(node, parseValue(value(node), node, options.clones === true));
+    if (!known.has(node)) known.set(node, parseValue(value(node), calledBy(options, node), options.clones === true));
     return known.get(node);
   };
   return { value, parsed, ...options };
 }
 
-function parseValue(value: Value | undefined, node: number, clones: boolean): unknown {
+function parseValue(value: Value | undefined, whose: string, clones: boolean): unknown {
   if (value === undefined) {
-    throw invalid(
-      `the value of task number ${node} is wanted, and it has none`,
-      'a data edge is missing from the graph',
-    );
+    throw invalid(`the value of ${whose} is wanted, and it has none`, 'a data edge is missing from the graph');
   }
   switch (value.codec) {
     case 'json':
       return JSON.parse(value.json);
     case 'v8':
       if (clones) return decodeValue(value);
-      throw invalid(
-        `the value of task number ${node} is more than JSON can say`,
-        'return plain data where a command takes it',
-      );
+      throw invalid(`the value of ${whose} is more than JSON can say`, 'return plain data where a command takes it');
   }
 }
 

@@ -84,6 +84,8 @@ export interface UnresolvedNode {
   readonly environment: Environment | undefined;
   /** Value of a node by its index in the run; defined for every data edge. */
   readonly value: (node: number) => Value | undefined;
+  /** What a node is called, for messages. */
+  readonly nameOf?: ((node: number) => string) | undefined;
 }
 
 /**
@@ -115,7 +117,7 @@ function resolveCall({ call, args, ...manner }: CallPayload, node: UnresolvedNod
   const secret = (): void => {
     hasSecretArguments = true;
   };
-  const context = resolveContext(node.value, { project, clones: true, secret });
+  const context = resolveContext(node.value, { project, nameOf: node.nameOf, clones: true, secret });
   return {
     kind: 'call',
     call: locateCall(call, project),
@@ -143,7 +145,7 @@ const located = new Map<string, string>();
 
 function resolveCommand(payload: CommandPayload, node: UnresolvedNode, project: string): ResolvedWork {
   const files = new FileSet();
-  const context = resolveContext(node.value, { project, files });
+  const context = resolveContext(node.value, { project, nameOf: node.nameOf, files });
   linkDeclared(payload.inputs ?? [], { context, files, replay: payload.replay !== undefined });
   const words = payload.argv?.flatMap((argument) => renderArgument(argument, context));
   if (words !== undefined && words.length === 0) throw invalid('a command without a program', 'name one in argv');

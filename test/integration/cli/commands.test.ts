@@ -27,10 +27,12 @@ test('an input that is not there, and an output that nobody made, are told with 
   await using box = new Sandbox();
   box.write(
     'files.js',
-    `import { command, file, input, sh, workflow } from 'heddle';
+    `import { command, file, input, json, sh, workflow } from 'heddle';
     const reads = command('reads', { run: () => sh\`cat \${input('data/nope.txt')}\` });
     const makes = command('makes', { run: () => sh\`touch outt.txt\`, outputs: { out: file('out.txt') } });
-    export default workflow('files', () => { reads(); makes(); });`,
+    const value = command('value', { run: () => sh\`echo '{"v":1}' > v.json\`, outputs: { value: json('v.json') } });
+    const takes = command('takes', { run: (p) => sh\`echo \${p.w}\` });
+    export default workflow('files', () => { reads(); makes(); takes({ w: value().value.w }); });`,
   );
 
   const ended = await box.run(['run', 'files.js']);
@@ -40,6 +42,7 @@ test('an input that is not there, and an output that nobody made, are told with 
     `failed reads-1: HeddleError: input 'nope.txt' is not there: '${at}'\n  put it there, or`,
   );
   expect(ended.stderr).toContain('failed makes-1: declared output missing: out.txt\n  it left outt.txt\n');
+  expect(ended.stderr).toContain("failed takes-1: HeddleError: output 'value' of 'value-1' has no 'w'; there is 'v'");
   const { outcome } = await box.json<{ outcome: object }>(['show', '/reads-1']);
   expect(outcome).toMatchObject({ kind: 'error', error: { code: 'FILE_NOT_FOUND' } });
 });
