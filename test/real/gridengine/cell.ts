@@ -1,11 +1,15 @@
-import { mkdirSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { gridEngineBackend, type GridEngineBackendOptions } from '../../../src/backends/gridengine/index.ts';
 import { localTransport } from '../../../src/backends/transport/index.ts';
 import { systemClock, systemRandom } from '../../../src/process/index.ts';
 import type { BackendFixture } from '../../../src/testing/index.ts';
 import { giveBack, ownFolder } from '../../own-folder.ts';
 import { requireComponent } from '../components/components.ts';
+
+const execFileAsync = promisify(execFile);
 
 /** The cell this run of tests shares. */
 export const cell: Awaited<ReturnType<typeof requireComponent>> = await requireComponent('sge');
@@ -40,4 +44,19 @@ export async function onCell(
       await giveBack(folder);
     },
   };
+}
+
+/** Runs one of the system's own programs and answers what it printed. */
+export async function runTool(program: string, ...args: readonly string[]): Promise<string> {
+  const path = `${process.env['SGE_BIN'] ?? ''}:${process.env['PATH'] ?? ''}`;
+  const { stdout } = await execFileAsync(program, args, { env: { ...process.env, PATH: path } });
+  return stdout;
+}
+
+/** Kills the daemon that watches over jobs on the node, and starts it again after `meanwhile`. */
+export async function restartExecd(meanwhile: () => Promise<void>): Promise<void> {
+  const pid = Number(readFileSync(join(process.env['SGE_LAB'] ?? '', 'execd.pid'), 'utf8'));
+  process.kill(pid, 'SIGKILL');
+  await meanwhile();
+  await requireComponent('sge');
 }

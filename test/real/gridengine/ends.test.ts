@@ -1,0 +1,175 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { AttemptOrder, SubmissionId } from '../../../src/model/index.ts';
+import { newSubmissionId } from '../../../src/model/index.ts';
+import { systemRandom } from '../../../src/process/index.ts';
+import { BackendRig } from '../../../src/testing/index.ts';
+import { nobodyUnder } from '../../processes.ts';
+import { cell, onCell, restartExecd, runTool } from './cell.ts';
+
+interface Wish {
+  readonly text: string;
+  readonly more?: Partial<AttemptOrder>;
+}
+
+/** Orders of one submission. */
+function ordersOf(rig: BackendRig, wishes: readonly Wish[]): readonly AttemptOrder[] {
+  const submission: SubmissionId = newSubmissionId(systemRandom);
+  return wishes.map(({ text, more }) => ({
+    ...rig.order({ kind: 'command', text, inputs: [], outputs: [], environment: {} }),
+    submission,
+    ...more,
+  }));
+}
+
+/** Launches one order, and answers what Grid Engine calls it. */
+async function launchOne(rig: BackendRig, order: AttemptOrder): Promise<string> {
+  const [answer] = await rig.launch([order]);
+  if (answer?.kind !== 'accepted') throw new Error(JSON.stringify(answer));
+  return answer.handle;
+}
+
+const started = (order: AttemptOrder): true | undefined => existsSync(join(order.directory, 'started')) || undefined;
+
+const HEARS_TERM = 'touch started; trap "touch warned; exit 3" TERM; sleep 100 & wait';
+const HEARS_NOTHING = 'touch started; trap "" TERM; while :; do sleep 1; done';
+
+describe.skipIf(!cell.available)('ends on Grid Engine', () => {
+  test('an array is one submission, and each of its elements ends as it did', async () => {
+    await using fixture = await onCell();
+    await using rig = await BackendRig.open(fixture);
+    const wishes = Array.from({ length: 24 }, (_, n) => ({
+      text: `echo ${n} > out; exit ${[0, 99, 100, 255][n % 4]}`,
+    }));
+    const orders = ordersOf(rig, wishes);
+
+    const answers = await rig.launch(orders);
+    const ends = await Promise.all(orders.map((order) => rig.end(order)));
+
+    expect(new Set(answers.map((answer) => answer.kind === 'accepted' && answer.handle)).size).toBe(1);
+    // 99 and 100 are orders to Grid Engine, and must not be taken for such.
+    expect(ends).toMatchObject(
+      orders.map((_, n) => ({
+        kind: 'ended',
+        outcome: n % 4 === 0 ? { kind: 'ok' } : { kind: 'exit', code: [0, 99, 100, 255][n % 4] },
+      })),
+    );
+    expect(orders.map((order) => readFileSync(join(order.directory, 'out'), 'utf8').trim())).toEqual(
+      orders.map((_, n) => `${n}`),
+    );
+  });
+
+  test('a time limit is told as such, and nothing outlives it', async () => {
+    await using fixture = await onCell();
+    await using rig = await BackendRig.open(fixture);
+    const request = { cpus: 1, timeMs: 3000 };
+    const orders = ordersOf(rig, [
+      { text: HEARS_TERM, more: { request } },
+      { text: HEARS_NOTHING, more: { request } },
+    ]);
+
+    await rig.launch(orders);
+    const ends = await Promise.all(orders.map((order) => rig.end(order)));
+
+    const timeout = { kind: 'ended', outcome: { kind: 'timeout', timeout: 'run' } };
+    expect(ends).toEqual([timeout, timeout]);
+    expect(existsSync(join(orders[0]?.directory ?? '', 'warned'))).toBe(true);
+    await nobodyUnder(fixture.directory);
+  });
+
+  test('who is cancelled is warned, then killed with all that is its own', async () => {
+    await using fixture = await onCell();
+    await using rig = await BackendRig.open(fixture);
+    const orders = ordersOf(rig, [{ text: HEARS_TERM }, { text: `(${HEARS_NOTHING}) & ${HEARS_NOTHING}` }]);
+    await rig.launch(orders);
+    for (const order of orders) await rig.until(() => started(order), 'it was never begun');
+
+    for (const { attempt } of orders) rig.backend.cancel(attempt, 2000);
+    const ends = await Promise.all(orders.map((order) => rig.end(order)));
+
+    const cancelled = { kind: 'ended', outcome: { kind: 'cancelled', by: 'user' } };
+    expect(ends).toEqual([cancelled, cancelled]);
+    expect(existsSync(join(orders[0]?.directory ?? '', 'warned'))).toBe(true);
+    await nobodyUnder(fixture.directory);
+  });
+
+  test('what can never begin ends with the words of the system', async () => {
+    await using fixture = await onCell();
+    await using rig = await BackendRig.open(fixture);
+    const [order] = ordersOf(rig, [{ text: 'true', more: { scheduling: { options: ['-wd /nowhere'] } } }]);
+    if (order === undefined) throw new Error('no order');
+
+    await rig.launch([order]);
+    const end = await rig.end(order);
+
+    expect(end).toMatchObject({ kind: 'ended', outcome: { kind: 'error', error: { code: 'BACKEND_UNAVAILABLE' } } });
+    expect(JSON.stringify(end)).toContain("can't chdir to /nowhere: No such file or directory");
+    expect(await runTool('qstat')).toBe('');
+  });
+
+  test('what is refused is told with the words of the system, and not tried again', async () => {
+    await using fixture = await onCell();
+    await using rig = await BackendRig.open(fixture);
+    const [order] = ordersOf(rig, [{ text: 'true', more: { scheduling: { queue: 'nope.q' } } }]);
+    if (order === undefined) throw new Error('no order');
+
+    expect(await rig.launch([order])).toEqual([
+      {
+        kind: 'refused',
+        retryable: false,
+        why: 'Job was rejected because job requests unknown queue "nope.q"',
+      },
+    ]);
+  });
+
+  test('what is held waits, and runs when it is let go', async () => {
+    await using fixture = await onCell();
+    await using rig = await BackendRig.open(fixture);
+    const [order] = ordersOf(rig, [{ text: 'touch started', more: { scheduling: { options: ['-h'] } } }]);
+    if (order === undefined) throw new Error('no order');
+    const id = await launchOne(rig, order);
+    const recovered = await rig.recover(order);
+    expect(recovered).toMatchObject({ kind: 'running', phase: 'starting' });
+
+    await runTool('qrls', id);
+    expect(await rig.end(order)).toMatchObject({ kind: 'ended', outcome: { kind: 'ok' } });
+  });
+
+  test('who is begun anew by an operator does not run twice', async () => {
+    await using fixture = await onCell();
+    await using rig = await BackendRig.open(fixture);
+    const [order] = ordersOf(rig, [{ text: 'echo >> runs; touch started; sleep 100' }]);
+    if (order === undefined) throw new Error('no order');
+    const id = await launchOne(rig, order);
+    await rig.until(() => started(order), 'it was never begun');
+
+    await runTool('qmod', '-f', '-rj', id);
+    const end = await rig.end(order);
+
+    expect(end).toMatchObject({ kind: 'ended', outcome: { kind: 'preempted' } });
+    expect(readFileSync(join(order.directory, 'runs'), 'utf8')).toBe('\n');
+    await nobodyUnder(fixture.directory);
+  });
+
+  test('a daemon that dies on the node loses nothing of what runs there', async () => {
+    await using fixture = await onCell();
+    await using rig = await BackendRig.open(fixture);
+    const orders = ordersOf(rig, [
+      { text: 'touch started; while [ ! -e go ]; do sleep 0.1; done' },
+      { text: 'touch started; while [ ! -e go ]; do sleep 0.1; done; exit 4' },
+    ]);
+    await rig.launch(orders);
+    for (const order of orders) await rig.until(() => started(order), 'it was never begun');
+
+    await restartExecd(async () => {
+      for (const order of orders) await runTool('touch', join(order.directory, 'go'));
+    });
+    const ends = await Promise.all(orders.map((order) => rig.end(order)));
+
+    expect(ends).toMatchObject([
+      { kind: 'ended', outcome: { kind: 'ok' } },
+      { kind: 'ended', outcome: { kind: 'exit', code: 4 } },
+    ]);
+  });
+});
