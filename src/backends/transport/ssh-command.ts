@@ -12,6 +12,8 @@ export interface SshOptions {
   readonly clock: Clock;
   /** Path of a configuration to be read in place of the user's. */
   readonly config?: string;
+  /** Files here are files there, at the same paths: a home directory or a scratch disk of both. @default false */
+  readonly sharesFiles?: boolean;
   /** @default 'ssh' */
   readonly program?: string;
   /** To connect and log in, and for how long a peer may say nothing. @default 30000 */

@@ -20,10 +20,16 @@ export const NO_MASTER = 'heddle-no-master';
 /** What ssh writes when the other side gives it no further session on a connection. */
 const SESSION_REFUSED = /Session open refused by peer/;
 
+/** The master ended after it had been asked for a session, and before it said that there is one. */
+const MASTER_BROKE_OFF = /read from master failed/;
+
 /** Why a session of a master never began, where it is the way that failed and not the host. */
 export function findDetour(end: ShellEnd): 'no-master' | 'refused' | undefined {
   if (end.begun || !end.stderr.includes(NO_MASTER)) return undefined;
-  return SESSION_REFUSED.test(end.stderr) ? 'refused' : 'no-master';
+  if (SESSION_REFUSED.test(end.stderr)) return 'refused';
+  // The master takes the script from the session's own standard input: it may have been there.
+  if (MASTER_BROKE_OFF.test(end.stderr) && !end.unsent) return undefined;
+  return 'no-master';
 }
 
 /** Says what kept a shell from beginning, or broke it off, from what OpenSSH says; its words are in English everywhere. */
@@ -76,13 +82,12 @@ const TELLING =
 
 function findWhy(end: ShellEnd): string {
   const lines = linesOf(end.stderr).filter((line) => !line.includes(NO_MASTER));
-  const telling = lines.findLast((line) => TELLING.test(line));
-  if (telling !== undefined) return telling;
-  const last = lines.at(-1);
-  if (end.begun || end.carrier === 255 || end.carrier === undefined) return last ?? 'the connection was lost';
-  // A shell that is none (nologin), or a forced command.
-  const said = linesOf(end.noise).at(-1) ?? last;
-  return `the login shell there did not run what it was given (exit ${end.carrier})${said === undefined ? '' : `: ${said}`}`;
+  // A shell that is none (nologin), or a forced command: it ended well as far as ssh is concerned.
+  if (!end.begun && end.carrier !== 255 && end.carrier !== undefined) {
+    const said = linesOf(end.noise).at(-1) ?? lines.at(-1);
+    return `the login shell there did not run what it was given (exit ${end.carrier})${said === undefined ? '' : `: ${said}`}`;
+  }
+  return lines.findLast((line) => TELLING.test(line)) ?? lines.at(-1) ?? 'the connection was lost';
 }
 
 function linesOf(text: string): readonly string[] {

@@ -74,6 +74,7 @@ export class SshRoutes {
 
   /** Grants a session; `whenCut` takes back the wish. */
   acquire(kind: SessionKind, whenCut: (withdraw: () => void) => void): Promise<Grant> {
+    if (this.#isClosed) return Promise.resolve(CLOSED);
     const { promise, resolve } = Promise.withResolvers<Grant>();
     const waiter: Waiter = { kind, resolve };
     this.#waiting.push(waiter);

@@ -36,7 +36,7 @@ export function sshTransport(options: SshOptions): Transport {
 class SshTransport implements Transport {
   readonly name: string;
   readonly key: string;
-  readonly sharesFiles: boolean = false;
+  readonly sharesFiles: boolean;
   readonly #clock: Clock;
   readonly #command: SshCommand;
   readonly #routes: SshRoutes;
@@ -47,6 +47,7 @@ class SshTransport implements Transport {
 
   constructor(options: SshOptions) {
     this.name = `ssh ${options.host}`;
+    this.sharesFiles = options.sharesFiles === true;
     this.key = JSON.stringify(['ssh', options.program ?? 'ssh', options.config ?? '', options.host]);
     this.#clock = options.clock;
     this.#command = new SshCommand(options);

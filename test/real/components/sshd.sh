@@ -5,12 +5,14 @@
 # ~/.ssh but users of our own, whose homes are here:
 #   heddle-plain   /bin/sh, no start-up files
 #   heddle-noisy   bash, start-up files that print on both streams and read standard input
+#   heddle-greedy  bash, a start-up file that takes all the input it can get
 #   heddle-csh     tcsh, a .cshrc that prints
 # `up` is idempotent (about 0.5 s) and prints `NAME=value` lines:
-#   SSHD_CONFIG  an ssh_config with the hosts h1, h2, h3 (heddle-plain), noisy, csh (on h1)
-#   SSHD_LAB     directory with h1/pid, h1/key, h1/sshd_config, h1/log, ..., known_hosts, id
-#   SSHD_PORT    the same on all
-#   SSHD_ADDRESS of h1; those of the others follow
+#   SSHD_CONFIG  an ssh_config with the hosts h1, h2, h3 (user heddle-plain); on h1 also noisy, greedy, csh, and none, who
+#                has no login shell; far is h2 by way of h1. h3 takes passwords too, and grants one session a connection
+#   SSHD_LAB     directory with h1/pid, h1/log (one 'Accepted' a login), ..., known_hosts, id
+#   SSHD_PORT    the same on all; h1 is 127.0.9.1, and so on
+#   SSHD_SMALL   a directory with room for 1 MB, heddle-plain's; empty where nothing can be mounted
 . "$(dirname "$0")/lib.sh"
 lab=$COMPONENTS/sshd
 hosts=3
@@ -24,6 +26,7 @@ down() {
     if alive "$file"; then pkill -KILL -P "$(cat "$file")" 2>/dev/null || true; fi
   done
   stop TERM 3 "$lab"/h*/pid
+  if mountpoint -q "$lab/small"; then umount -l "$lab/small"; fi
 }
 if [ "${1:-up}" = down ]; then down; exit 0; fi
 
@@ -44,6 +47,7 @@ user() {
 }
 user heddle-plain /bin/sh
 user heddle-noisy /bin/bash
+user heddle-greedy /bin/bash
 user heddle-csh "$(command -v tcsh)"
 # bash reads .bashrc under sshd, even when it is given a command.
 cat >"$lab/home-heddle-noisy/.bashrc" <<'RC'
@@ -54,6 +58,7 @@ read -r another
 printf 'quota: 17%% used, no newline here'
 set -x
 RC
+echo 'head -n 1' >"$lab/home-heddle-greedy/.bashrc"
 cat >"$lab/home-heddle-csh/.cshrc" <<'RC'
 echo "csh says hello"
 set prompt = "%m> "
@@ -85,7 +90,9 @@ for i in $(seq 1 $hosts); do
   mkdir -p "$home"
   [ -f "$home/key" ] || ssh-keygen -q -t ed25519 -N '' -C "h$i" -f "$home/key"
   echo "[$address]:$port $(cut -d' ' -f1,2 "$home/key.pub")" >>"$lab/known_hosts.new"
-  # MaxSessions stays the 10 of sshd: who multiplexes has to live with it.
+  # MaxSessions stays the 10 of sshd on most: who multiplexes has to live with it.
+  more=
+  [ "$i" != 3 ] || more=$'MaxSessions 1\nPasswordAuthentication yes'
   cat >"$home/sshd_config" <<CONF
 ListenAddress $address
 Port $port
@@ -93,6 +100,7 @@ HostKey $home/key
 PidFile $home/pid
 AuthorizedKeysFile $lab/authorized_keys
 StrictModes no
+$more
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 UsePAM no
@@ -110,10 +118,17 @@ done
 cat >>"$lab/config.new" <<CONF
 Host noisy
   User heddle-noisy
+Host greedy
+  User heddle-greedy
 Host csh
   User heddle-csh
-Host noisy csh
+Host none
+  User nobody
+Host noisy greedy csh none
   HostName $net.1
+Host far
+  HostName $net.2
+  ProxyJump h1
 Host *
   Port $port
   User heddle-plain
@@ -127,7 +142,13 @@ mv "$lab/known_hosts.new" "$lab/known_hosts"
 mv "$lab/config.new" "$lab/config"
 for i in $(seq 1 $hosts); do wait_for 10 "the ssh host h$i" listening $net.$i "$port"; done
 
+small=$lab/small
+if ! mountpoint -q "$small"; then
+  mkdir -p "$small"
+  mount -t tmpfs -o size=1m,mode=700,uid="$(id -u heddle-plain)" tmpfs "$small" 2>/dev/null || small=
+fi
+
 echo "SSHD_CONFIG=$lab/config"
 echo "SSHD_LAB=$lab"
 echo "SSHD_PORT=$port"
-echo "SSHD_ADDRESS=$net.1"
+echo "SSHD_SMALL=$small"
