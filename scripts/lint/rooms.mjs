@@ -41,6 +41,7 @@ export const SHARED_BY_BACKENDS = [
   'allocation',
   'call-commands',
   'code',
+  'host-lanes',
 ];
 
 /**

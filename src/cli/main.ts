@@ -286,6 +286,7 @@ const COMMANDS: readonly Declared[] = [
     usage: 'doctor [targets...]',
     help: 'is everything well here, and on each target: Node, machine, store, owners, stuck jobs',
     action: async () => (await import('./commands/doctor.ts')).doctor,
+    options: [option('--install', 'put Node on targets that have none for functions')],
   },
 ];
 

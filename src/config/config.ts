@@ -78,6 +78,8 @@ export interface TargetInput {
   readonly poll?: PollInput;
   /** Where the batch system's commands are, when they are not on PATH there: `/opt/slurm/bin`. */
   readonly bin?: string;
+  /** Shell text before the batch system's commands, where these are known only after it: `. /opt/sge/default/common/settings.sh`. */
+  readonly setup?: string;
   /** Of Slurm: how GPUs are called: `gpu:a100`. @default 'gpu' */
   readonly gres?: string;
   /** Of Grid Engine: the resource that memory is asked of: `h_vmem`, `mem_free`. @default none is asked */

@@ -83,6 +83,7 @@ const target = z.strictObject(
     submitPerSecond: z.number().positive().optional(),
     poll: z.strictObject({ min: duration.optional(), max: duration.optional() }).optional(),
     bin: directory.optional(),
+    setup: line.optional(),
     gres: line.optional(),
     memoryResource: line.optional(),
     parallelEnvironment: line.optional(),

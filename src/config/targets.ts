@@ -50,6 +50,7 @@ export interface TargetSettings {
   readonly submitPerSecond: number;
   readonly pollMs: { readonly min: number; readonly max: number };
   readonly bin?: string;
+  readonly setup?: string;
   readonly gres?: string;
   readonly memoryResource?: string;
   readonly parallelEnvironment: string;
@@ -64,7 +65,7 @@ const DEFAULTS = { time: '1h', maxJobs: 1000, submitPerSecond: 5, pollMin: '2s',
  * @param directory where relative paths of the configuration start
  */
 export function targetSettings(name: string, input: TargetInput, directory: string): TargetSettings {
-  const { container, project, maxArray, bin, gres, memoryResource, allocation, poll = {} } = input;
+  const { container, project, maxArray, bin, setup, gres, memoryResource, allocation, poll = {} } = input;
   const hosts = hostsOf(input, directory);
   const isLocal = hosts.every(({ way }) => way.kind === 'local');
   return {
@@ -85,6 +86,7 @@ export function targetSettings(name: string, input: TargetInput, directory: stri
     ...(container === undefined ? {} : { container: containerSpec(container, `commands on ${name}`) }),
     ...(maxArray === undefined ? {} : { maxArray }),
     ...(bin === undefined ? {} : { bin }),
+    ...(setup === undefined ? {} : { setup }),
     ...(gres === undefined ? {} : { gres }),
     ...(memoryResource === undefined ? {} : { memoryResource }),
     ...(allocation === undefined ? {} : { allocation: allocationOf(allocation) }),

@@ -1,1 +1,1 @@
-export { RemoteCode, type RemoteCodeOptions, type RemoteRuntime } from './remote-code.ts';
+export { isNewEnough, RemoteCode, type RemoteCodeOptions, type RemoteRuntime } from './remote-code.ts';

@@ -213,7 +213,8 @@ function nodeFolder(root: string): string {
   return join(root, 'node', `${process.version}-${process.platform}-${process.arch}`);
 }
 
-function isNewEnough(version: string): boolean {
+/** Whether a Node of this version (`v24.15.0`) runs what is sent. */
+export function isNewEnough(version: string): boolean {
   const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
   return major > NEEDED[0] || (major === NEEDED[0] && minor >= NEEDED[1]);
 }
@@ -275,7 +276,9 @@ function ownCode(): OwnCode {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const code = extension === 'ts' ? 'src' : 'dist';
   const [exec, lane] = [`${code}/lanes/exec.entry.${extension}`, `${code}/lanes/stdio.entry.${extension}`];
-  const entries = [exec, lane, `${code}/lane-face.${extension}`].map((name) => join(home, name));
+  // The last two are found at run time only.
+  const unseen = [`${code}/lane-face.${extension}`, `${code}/lanes/watchdog.entry.${extension}`];
+  const entries = [exec, lane, ...unseen].map((name) => join(home, name));
   const { files, packages } = closureOfModules(entries);
   const all = [...files, join(home, 'package.json'), ...packages.flatMap(filesBelow)];
   // Its packages may lie beside it.

@@ -27,12 +27,16 @@ interface Finding {
 }
 
 /** Says whether everything is well here. Exit code 4 when something is wrong. */
-export async function doctor(context: Context, names: readonly string[] = []): Promise<number> {
+export async function doctor(
+  context: Context,
+  names: readonly string[],
+  flags: { readonly install?: boolean },
+): Promise<number> {
   const findings: Finding[] = [nodeFinding(), machineFinding(), memoryFinding()];
   const directory = storeDirectory(context);
   if (existsSync(directory)) findings.push(...(await storeFindings(context, directory)));
   else findings.push({ what: 'store', state: 'note', text: `there is none at ${directory} yet` });
-  findings.push(...(await targetFindings(context, names)));
+  findings.push(...(await targetFindings(context, { names, install: flags.install === true })));
   const wrong = findings.filter((finding) => finding.state === 'wrong').length;
   if (context.json) await context.output.json({ well: wrong === 0, findings });
   else await context.output.data(findings.map((finding) => line(finding, context)).join('\n'));
@@ -47,12 +51,15 @@ function line({ what, state, text }: Finding, { output }: Context): string {
 }
 
 /** Targets of the configuration, each connected to: those that are named, else all. */
-async function targetFindings(context: Context, names: readonly string[]): Promise<readonly Finding[]> {
+async function targetFindings(
+  context: Context,
+  { names, install }: { readonly names: readonly string[]; readonly install: boolean },
+): Promise<readonly Finding[]> {
   const targets = await readTargets(context, process.cwd());
   const all = targets.settings();
   for (const name of names) if (!all.some((each) => each.name === name)) targets.unknown(name);
   const chosen = names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
-  const found = await Promise.all(chosen.map((settings) => inspectTarget(settings, systemClock)));
+  const found = await Promise.all(chosen.map((settings) => inspectTarget(settings, { clock: systemClock, install })));
   return found.flatMap((each, i) =>
     each.map(({ what, state, text }) => ({ what: chosen[i]?.name ?? '', state, text: `${what}: ${text}` })),
   );

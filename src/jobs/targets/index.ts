@@ -13,8 +13,14 @@ export async function targetBackends(targets: readonly TargetSettings[]): Promis
   return targets.map(targetBackend);
 }
 
-/** Connects to a target, measures, and says what it has and what it lacks. Never throws: what goes wrong is a finding. */
-export async function inspectTarget(settings: TargetSettings, clock: Clock): Promise<readonly TargetFinding[]> {
+/**
+ * Connects to a target, measures, and says what it has and what it lacks. With `install` Node is put there first, where none fits.
+ * Never throws: what goes wrong is a finding.
+ */
+export async function inspectTarget(
+  settings: TargetSettings,
+  how: { readonly clock: Clock; readonly install: boolean },
+): Promise<readonly TargetFinding[]> {
   const inspecting = await import('./inspect-target.ts');
-  return await inspecting.inspectTarget(settings, clock);
+  return await inspecting.inspectTarget(settings, how);
 }

@@ -1,8 +1,9 @@
 import type { RunAnswer, Transport } from '../../backends/transport/index.ts';
 import type { Scheduler, SchedulerFacts } from '../../backends/scheduler/index.ts';
 import type { TargetSettings, WaySettings } from '../../config/index.ts';
-import type { Clock } from '../../model/index.ts';
-import { schedulerOf, transportOf } from './target-backend.ts';
+import { isNewEnough } from '../../backends/code/index.ts';
+import { asError, type Clock, HeddleError } from '../../model/index.ts';
+import { installOn, schedulerOf, transportOf } from './target-backend.ts';
 
 /** One thing that was found out about a target. */
 export interface TargetFinding {
@@ -20,6 +21,7 @@ echo "cpus $(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)"
 echo "libc $(getconf GNU_LIBC_VERSION 2>/dev/null || echo unknown)"
 echo "time $(date +%s)"
 echo "node $(node --version 2>/dev/null)"
+for own in ${at}/node/*/node; do [ -x "$own" ] && echo "installed $("$own" --version)"; done
 for tool in tar setsid bash rsync sha256sum shasum; do command -v "$tool" >/dev/null 2>&1 && echo "tool $tool"; done
 for tool in podman docker apptainer singularity ch-run bwrap; do command -v "$tool" >/dev/null 2>&1 && echo "container $tool"; done
 if mkdir -p ${at} 2>/dev/null && [ -w ${at} ]; then echo "root $(cd ${at} && pwd)"; df -Pk ${at} | awk 'NR == 2 { print "free " $4 }'; fi
@@ -32,9 +34,31 @@ const LITTLE_ROOM_BYTES = 1024 ** 3;
 const TIMEOUT_MS = 30_000;
 
 /** Connects to a target, measures, and says what it has and what it lacks. Never throws: what goes wrong is a finding. */
-export async function inspectTarget(settings: TargetSettings, clock: Clock): Promise<readonly TargetFinding[]> {
+export async function inspectTarget(
+  settings: TargetSettings,
+  { clock, install }: { readonly clock: Clock; readonly install: boolean },
+): Promise<readonly TargetFinding[]> {
+  if (install) {
+    const failed = await installNode(settings);
+    if (failed.length > 0) return failed;
+  }
   const found = await Promise.all(settings.hosts.map(({ way }) => inspectHost({ settings, way, clock })));
   return found.flat();
+}
+
+/** Puts Node on each machine that has none that fits; what went wrong. */
+async function installNode(settings: TargetSettings): Promise<readonly TargetFinding[]> {
+  const findings: TargetFinding[] = [];
+  for (const { way } of settings.hosts) {
+    try {
+      await installOn(way, settings);
+    } catch (error) {
+      const { message } = asError(error);
+      const hint = HeddleError.is(error) && error.hint !== undefined ? `; ${error.hint}` : '';
+      findings.push({ what: 'node', state: 'wrong', text: `${message}${hint}` });
+    }
+  }
+  return findings;
 }
 
 interface Inspection {
@@ -44,7 +68,7 @@ interface Inspection {
 }
 
 async function inspectHost({ settings, way, clock }: Inspection): Promise<readonly TargetFinding[]> {
-  await using transport = transportOf(way, clock);
+  await using transport = transportOf(way, settings);
   const scheduler = schedulerOf(settings);
   const began = clock.now().mono;
   const first = await transport.run(probeText(settings.root), { timeoutMs: TIMEOUT_MS });
@@ -101,7 +125,8 @@ function fileFindings({ root, sharesFiles }: TargetSettings, facts: Facts): read
   return [{ what: 'files', state: freeBytes < LITTLE_ROOM_BYTES ? 'wrong' : 'well', text }];
 }
 
-function toolFindings({ sharesFiles, container }: TargetSettings, facts: Facts): readonly TargetFinding[] {
+function toolFindings(settings: TargetSettings, facts: Facts): readonly TargetFinding[] {
+  const { sharesFiles, container } = settings;
   const tools = facts.all('tool');
   const lacking = [
     ...(sharesFiles || tools.includes('tar') ? [] : ['tar']),
@@ -115,13 +140,28 @@ function toolFindings({ sharesFiles, container }: TargetSettings, facts: Facts):
     lacking.length === 0
       ? { what: 'tools', state: 'well', text: tools.join(', ') }
       : { what: 'tools', state: 'wrong', text: `lacks ${lacking.join(', ')}` },
-    { what: 'node', state: 'note', text: node === '' ? 'none: commands need none, calls are sent one' : node },
+    nodeFinding(settings, { node, installed: facts.one('installed') }),
     {
       what: 'containers',
       state: runtimes.length > 0 ? 'well' : wantsContainer ? 'wrong' : 'note',
       text: runtimes.length > 0 ? runtimes.join(', ') : 'no podman, docker, apptainer, singularity, ch-run or bwrap',
     },
   ];
+}
+
+function nodeFinding(
+  { name, sharesFiles }: TargetSettings,
+  { node, installed }: { readonly node: string; readonly installed: string },
+): TargetFinding {
+  if (sharesFiles) return { what: 'node', state: 'well', text: `${process.version}, the one that runs here` };
+  if (isNewEnough(node)) return { what: 'node', state: 'well', text: node };
+  if (installed !== '') return { what: 'node', state: 'well', text: `${installed}, put there by us` };
+  const found = node === '' ? 'none' : `${node}, too old for functions`;
+  return {
+    what: 'node',
+    state: 'note',
+    text: `${found}: heddle doctor --install ${name} puts one there; commands need none`,
+  };
 }
 
 function clockFinding(facts: Facts, wallMs: number): TargetFinding {

@@ -9,3 +9,8 @@ export const broken: CallTask<[x: number], number> = task('broken', (x) => {
 export const open: CallTask<[token: string], number> = task('open', (token) => token.length, {
   environment: { TOKEN: secret.env('HOME') },
 });
+
+/** Where it is made. */
+export const lane: CallTask<[x: number], number> = task('lane', () => process.pid);
+
+export const dies: CallTask<[x: number], number> = task('dies', () => process.exit(7));

@@ -1,0 +1,1 @@
+export { type LaneHost, type LaneRuntime, withHostLanes } from './host-lanes.ts';
