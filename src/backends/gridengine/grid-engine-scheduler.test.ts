@@ -9,7 +9,7 @@ const REQUEST: NativeRequest = {
   elements: [0],
   resources: { cpus: 1 },
   scheduling: {},
-  home: '/work/home',
+  home: '/scratch/home',
   body: 'echo "$element"',
 };
 
@@ -40,7 +40,7 @@ describe('the script', () => {
       '#$ -j y',
       '#$ -l os=el9',
       '#$ -m a',
-      '#$ -o /work/home',
+      '#$ -o /scratch/home',
       '#$ -N hq1w2e3r4t5',
       '#$ -t 1-3:1',
       '#$ -r n',
@@ -52,7 +52,7 @@ describe('the script', () => {
     expect(directives({ resources: { cpus: 0.5, memoryBytes: 2 ** 30 } })).toEqual([
       '#$ -S /bin/sh',
       '#$ -j y',
-      '#$ -o /work/home',
+      '#$ -o /scratch/home',
       '#$ -N hq1w2e3r4t5',
       '#$ -r n',
       '#$ -notify',
@@ -123,7 +123,7 @@ Exiting.
   });
 
   test('with a quality of service is refused before it is asked', () => {
-    const text = scheduler.submit({ ...REQUEST, scheduling: { qos: 'high' } }, '/work/home/a.sh');
+    const text = scheduler.submit({ ...REQUEST, scheduling: { qos: 'high' } }, '/scratch/home/a.sh');
     expect(text).toContain('Grid Engine has no quality of service');
     expect(text).not.toContain('qsub');
   });
