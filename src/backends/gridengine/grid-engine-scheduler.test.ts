@@ -189,7 +189,7 @@ describe('the accounting', () => {
 
   test('knows of nobody where no job has ended yet, and nothing where it can not be read', () => {
     const read = (stderr: string) => scheduler.readHistory?.({ code: 0, stdout: 'qacct ended 1\n', stderr });
-    expect(read('/root/lab/common/accounting: No such file or directory\nno jobs running since startup\n')).toEqual({
+    expect(read('/opt/lab/common/accounting: No such file or directory\nno jobs running since startup\n')).toEqual({
       kind: 'known',
       jobs: [],
       isWhole: true,
