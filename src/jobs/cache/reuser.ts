@@ -71,7 +71,7 @@ export class Reuser {
     this.#options = options;
     this.#fingerprints = store.fingerprints;
     this.results = new Results({ store, clock, directory, project });
-    this.#temporaries = new TemporaryFiles({ store, results: this.results });
+    this.#temporaries = new TemporaryFiles({ store, clock, results: this.results });
   }
 
   /** As the engine wants it. */

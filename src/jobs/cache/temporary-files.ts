@@ -1,6 +1,7 @@
 import { isAbsolute, join, relative, sep } from 'node:path';
 import type { ReadyJob } from '../../engine/index.ts';
 import {
+  type Clock,
   type CommandOutput,
   type ControlPayload,
   decodeValue,
@@ -37,8 +38,9 @@ interface Deletion {
 /** A graph that grows is read again when a job comes that is not in it: a small one always, a large one by this much. */
 const SMALL = 1000;
 const GROWN = 1.25;
-/** Values that are read at a time. */
-const VALUES_AT_ONCE = 1000;
+/** Files that are deleted, and nodes that are looked at, before the loop turns: some milliseconds. */
+const FILES_AT_ONCE = 100;
+const NODES_AT_ONCE = 10_000;
 
 /**
  * Deletes files that are marked temporary as soon as nobody needs them: who made them and all jobs that take them are done,
@@ -51,6 +53,7 @@ const VALUES_AT_ONCE = 1000;
  */
 export class TemporaryFiles {
   readonly #store: Store;
+  readonly #clock: Clock;
   readonly #results: Results;
   readonly #runs = new Map<RunId, Watched>();
   /** What was told of a run while its graph was being read. */
@@ -61,8 +64,17 @@ export class TemporaryFiles {
   /** What another run has taken: looked at again when one ends. */
   readonly #postponed: { readonly watched: Watched; readonly producer: number }[] = [];
 
-  constructor({ store, results }: { readonly store: Store; readonly results: Results }) {
+  constructor({
+    store,
+    clock,
+    results,
+  }: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly results: Results;
+  }) {
     this.#store = store;
+    this.#clock = clock;
     this.#results = results;
   }
 
@@ -141,8 +153,9 @@ export class TemporaryFiles {
     const graphs = await this.#store.graph(run);
     const nodes = new GraphNodes(graphs);
     const producers: number[] = [];
-    for (let index = 0; index < nodes.size; index += 1)
+    await this.#eachNode(nodes, (index) => {
       if (nodes.definition(index).temporary === true && !gone.has(index)) producers.push(index);
+    });
     if (producers.length === 0) return;
     const returned = await this.#placesReturned(run, graphs);
     await this.#delete(watched, {
@@ -154,8 +167,9 @@ export class TemporaryFiles {
 
   async #delete(watched: Watched, { producers, nodes, keeps }: Deletion): Promise<void> {
     const { run, gone } = watched;
-    for (let from = 0; from < producers.length; from += VALUES_AT_ONCE) {
-      const some = producers.slice(from, from + VALUES_AT_ONCE);
+    for (let from = 0; from < producers.length; from += FILES_AT_ONCE) {
+      if (from > 0) await this.#turn();
+      const some = producers.slice(from, from + FILES_AT_ONCE);
       const files: GoingFile[] = [];
       for (const [i, value] of (await this.#store.values(run, some)).entries()) {
         const producer = some[i] as number;
@@ -217,10 +231,13 @@ export class TemporaryFiles {
     await this.#mentionBecome(run, nodes, returned);
     const { open } = JSON.parse((await this.#store.run(run))?.settings || '{}') as { readonly open?: true };
     const isOpen = open === true;
-    const watched = { run, uses: new TemporaryUses(nodes, { returned, isOpen }), isOpen, gone };
+    const uses = new TemporaryUses(nodes, returned);
+    await this.#eachNode(nodes, (index) => uses.enter(index));
+    if (isOpen) uses.keepUntaken();
+    const watched = { run, uses, isOpen, gone };
     const spare: number[] = [];
     for await (const rows of this.#store.jobs(run))
-      for (const row of rows) if (row.status === 'done') spare.push(...watched.uses.note(row.job, true));
+      for (const row of rows) if (row.status === 'done') spare.push(...uses.note(row.job, true));
     // Of who was killed before they were deleted; or nobody knew before now that they are not needed.
     for (const producer of spare) if (!gone.has(producer)) this.#spare.push({ watched, producer });
     return watched;
@@ -231,10 +248,24 @@ export class TemporaryFiles {
     // Before one has become something there is one graph, and nothing is known of what is to come.
     if (nodes.graphs.length === 1) return;
     const controls: number[] = [];
-    for (let index = 0; index < nodes.size; index += 1)
+    await this.#eachNode(nodes, (index) => {
       if (nodes.definition(index).kind === 'control' && !isGather(nodes.payload(index))) controls.push(index);
+    });
     for (const value of await this.#store.values(run, controls))
       if (value?.codec === 'json') mentionsIn(JSON.parse(value.json) as Json, into);
+  }
+
+  async #eachNode({ size }: GraphNodes, visit: (index: number) => void): Promise<void> {
+    for (let index = 0; index < size; index += 1) {
+      visit(index);
+      if (index % NODES_AT_ONCE === NODES_AT_ONCE - 1) await this.#turn();
+    }
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.soon(resolve);
+    });
   }
 }
 

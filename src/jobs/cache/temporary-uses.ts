@@ -25,23 +25,30 @@ export class TemporaryUses {
   readonly #temporary = new Map<number, ReadonlySet<string>>();
   readonly #returned: Mentions;
 
-  /** `returned`: what is needed by who is no job of these graphs. `isOpen`: who takes a file may come later. */
-  constructor(nodes: GraphNodes, { returned, isOpen }: { readonly returned: Mentions; readonly isOpen: boolean }) {
+  /** `returned`: what is needed by who is no job of these graphs. */
+  constructor(nodes: GraphNodes, returned: Mentions) {
     this.nodes = nodes;
     this.#returned = returned;
-    for (let index = 0; index < nodes.size; index += 1) {
-      const { kind, temporary } = nodes.definition(index);
-      if (temporary === true) this.#enter(index, index);
-      let mentions: Mentions | undefined;
-      nodes.eachUpstream(index, (from, accept) => {
-        if (accept !== DATA_EDGE || nodes.definition(from).temporary !== true) return;
-        // What a control node becomes may take it too.
-        if (kind === 'control') this.#kept.add(from);
-        mentions ??= mentionsIn(JSON.parse(nodes.payload(index) || 'null') as Json, new Map());
-        if (this.#takes(mentions.get(from), from)) this.#enter(from, index);
-      });
-    }
-    if (isOpen) for (const [producer, waiting] of this.#waiting) if (waiting.size === 1) this.#kept.add(producer);
+  }
+
+  /** Takes a node into account. Each is to be, before anything is asked. */
+  enter(index: number): void {
+    const { nodes } = this;
+    const { kind, temporary } = nodes.definition(index);
+    if (temporary === true) this.#enter(index, index);
+    let mentions: Mentions | undefined;
+    nodes.eachUpstream(index, (from, accept) => {
+      if (accept !== DATA_EDGE || nodes.definition(from).temporary !== true) return;
+      // What a control node becomes may take it too.
+      if (kind === 'control') this.#kept.add(from);
+      mentions ??= mentionsIn(JSON.parse(nodes.payload(index) || 'null') as Json, new Map());
+      if (this.#takes(mentions.get(from), from)) this.#enter(from, index);
+    });
+  }
+
+  /** Whoever takes it may still come: what nobody takes is needed. */
+  keepUntaken(): void {
+    for (const [producer, waiting] of this.#waiting) if (waiting.size === 1) this.#kept.add(producer);
   }
 
   get hasControls(): boolean {

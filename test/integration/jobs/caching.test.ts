@@ -336,12 +336,15 @@ describe('temporary files', () => {
   test('in a map are deleted but for those it returns', async () => {
     const graph = workflow('mapped', () => {
       const sort = command('sort', {
-        run: (p: { sample: string }) => sh`echo ${p.sample} > sorted.txt; echo ${p.sample} > log.txt`,
+        run: (p: { sample: string }) =>
+          sh`echo sort >> ${join(folder, 'ledger')}; echo ${p.sample} > sorted.txt; echo ${p.sample} > log.txt`,
         outputs: { sorted: file('sorted.txt', { temporary: true }), log: file('log.txt', { temporary: true }) },
+        cache: true,
       });
       const count = command('count', {
         run: (p: { sorted: FileValue }) => sh`wc -c < ${p.sorted} > n.json`,
         outputs: { n: json<number>('n.json') },
+        cache: true,
       });
       return map(['a', 'b'], (sample) => {
         const { sorted, log } = sort({ sample });
@@ -360,6 +363,7 @@ describe('temporary files', () => {
       .map((path) => basename(path));
     expect(left.filter((name) => name === 'sorted.txt')).toEqual([]);
     expect(left.filter((name) => name === 'log.txt')).toHaveLength(2);
+    expect((await run(graph)).ran).toEqual([]);
   });
 
   test('stay while somebody who takes them has not ended well', async () => {
