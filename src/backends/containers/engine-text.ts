@@ -77,10 +77,10 @@ function archiveLook(image: string): string {
   const path = word(image);
   return `${pathLook(image)}
 if [ -f ${path} ]; then
-x=$("$runtime" load -q -i ${path}) || give_up image ${word(`${image} can't be loaded: an archive of the runtime's own is wanted ('save'), not one of a file system`)}
-x=\${x##*Loaded image: } x=\${x##*Loaded image ID: } x=\${x##*Loaded image(s): } pin_digest=$digest
-${inspect('"$x"')}
-digest=$pin_digest repo=-
+loaded=$("$runtime" load -q -i ${path}) || give_up image ${word(`${image} can't be loaded: an archive of the runtime's own is wanted ('save'), not one of a file system`)}
+loaded=\${loaded##*Loaded image: } loaded=\${loaded##*Loaded image ID: } loaded=\${loaded##*Loaded image(s): } of_file=$digest
+${inspect('"$loaded"')}
+digest=$of_file repo=-
 elif [ "$runtime" = docker ]; then give_up image ${word(`docker can't run the folder ${image}: give it an archive, or choose another runtime`)}
 fi`;
 }
@@ -182,8 +182,14 @@ if command -v setsid >/dev/null; then watch() { exec setsid /bin/sh -c ${word(WA
 else watch() { trap '' HUP INT QUIT TERM USR1 USR2; read -r c; return "\${c:-137}"; }; fi`;
 }
 
-/** Shell text that removes what is left of one container, for one of these runtimes. */
+/** Shell text that removes what is left of one container, for one of these runtimes; it fails where that is not known to be done. */
 export function engineSweep(runtime: 'podman' | 'docker', attempt: string): string {
-  const options = runtime === 'podman' ? '-f -t 0 -i' : '-f';
-  return `${runtime} rm ${options} ${word(containerName(attempt))}`;
+  const name = word(containerName(attempt));
+  if (runtime === 'podman') return `podman rm -f -t 0 -i ${name}`;
+  // Where its watcher is at it already, docker refuses at once: then that end is waited for.
+  return `( x=$(docker rm -f ${name} 2>&1) || case $x in
+*'No such container'*) ;;
+*'in progress'*) i=0; while [ $i -lt 150 ] && docker inspect ${name} >/dev/null 2>&1; do sleep 0.2; i=$((i + 1)); done; [ $i -lt 150 ];;
+*) echo "$x" >&2; exit 1;;
+esac )`;
 }
