@@ -77,19 +77,21 @@ function commitOf(store: Store, run: RunId, first: number, count: number): RunCo
   return { run, owner: store.owner, epoch: 1, jobs, values: [], submissions: [], firstSeq, transitions, segments: [] };
 }
 
+/** What a run that has not been started says of itself. */
+const NOTHING_YET = {
+  startedAt: 0,
+  endedAt: 0,
+  fingerprint: '',
+  settings: '{}',
+  detail: '',
+  experiment: '',
+  point: '',
+} as const;
+
 async function newRun(store: Store, size: number): Promise<RunId> {
   const run = asRunId(`r-${Math.random().toString(36).slice(2)}`);
-  const none = {
-    startedAt: 0,
-    endedAt: 0,
-    fingerprint: '',
-    settings: '{}',
-    detail: '',
-    experiment: '',
-    point: '',
-  } as const;
   await store.createRun(
-    { id: run, name: 'bench', status: 'running', size, createdAt: 1, ...none },
+    { id: run, name: 'bench', status: 'running', size, createdAt: 1, ...NOTHING_YET },
     sampleGraph(size, 3),
   );
   return run;
@@ -161,17 +163,11 @@ try {
   });
   const graph = sampleGraph(1_000_000, 3);
   const run = asRunId('r-large');
-  const none = {
-    startedAt: 0,
-    endedAt: 0,
-    fingerprint: '',
-    settings: '{}',
-    detail: '',
-    experiment: '',
-    point: '',
-  } as const;
   const [createMs, createGap] = await timed(() =>
-    store.createRun({ id: run, name: 'large', status: 'pending', size: graph.size, createdAt: 1, ...none }, graph),
+    store.createRun(
+      { id: run, name: 'large', status: 'pending', size: graph.size, createdAt: 1, ...NOTHING_YET },
+      graph,
+    ),
   );
   say(
     'adding a run of 1,000,000 nodes and 3,000,000 edges',

@@ -1,32 +1,13 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { command, type CustomTask, customBackend, Engine, json, sh, task, workflow } from '../../../src/index.ts';
-import { systemClock, systemRandom } from '../../../src/process/index.ts';
-import { type BackendFixture, backendCasesFor } from '../../../src/testing/index.ts';
+import { backendCasesFor } from '../../../src/testing/index.ts';
+import { backendFixture } from '../../backend-fixture.ts';
 import { giveBack, ownFolder } from '../../own-folder.ts';
-
-async function fixture(): Promise<BackendFixture> {
-  const backend = customBackend({ name: 'mine', executeTask: (given) => given.execute(), slots: 2 });
-  const project = ownFolder('custom');
-  const directory = join(project, 'store');
-  mkdirSync(directory);
-  return {
-    backend,
-    clock: systemClock,
-    random: systemRandom,
-    directory,
-    project,
-    [Symbol.asyncDispose]: async () => {
-      await backend[Symbol.asyncDispose]();
-      await giveBack(project);
-    },
-  };
-}
 
 describe('the contract, kept by a backend that is one function', () => {
   test.each(backendCasesFor(['calls', 'commands', 'streams']))('$name', async (backendCase) => {
-    await backendCase.run(fixture);
+    const backend = customBackend({ name: 'mine', executeTask: (given) => given.execute(), slots: 2 });
+    await backendCase.run(async () => backendFixture('custom', backend));
   });
 });
 

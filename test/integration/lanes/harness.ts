@@ -1,27 +1,13 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AttemptOrder, Backend, BackendEvent, Grant, Outcome, ResolvedWork } from '../../../src/model/index.ts';
-import { systemClock, systemRandom } from '../../../src/process/index.ts';
 import { type BackendFixture, BackendRig } from '../../../src/testing/index.ts';
-import { giveBack, ownFolder } from '../../own-folder.ts';
+import { backendFixture } from '../../backend-fixture.ts';
 
 export { body, call } from './works.ts';
 
 export async function laneFixture(backend: Backend): Promise<BackendFixture> {
-  const project = ownFolder('lanes');
-  const directory = join(project, 'store');
-  mkdirSync(directory);
-  return {
-    backend,
-    clock: systemClock,
-    random: systemRandom,
-    directory,
-    project,
-    [Symbol.asyncDispose]: async () => {
-      await backend[Symbol.asyncDispose]();
-      await giveBack(project);
-    },
-  };
+  return backendFixture('lanes', backend);
 }
 
 /** An open backend of lanes, and short words for what tests do with it. */
