@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, isAbsolute, join, relative } from 'node:path';
 import { FileHasher } from '../../files/index.ts';
 import {
@@ -257,12 +257,15 @@ function keepRecord({ here, attempt }: RemoteAttempt, text: string): boolean {
 function storeId(store: string): string {
   const path = join(store, 'targets', 'store-id');
   if (!existsSync(path)) {
-    const drawn = randomBytes(8).toString('hex');
+    const draft = `${path}.${process.pid}.new`;
+    writeWhole(draft, randomBytes(8).toString('hex'));
     try {
-      writeFileSync(path, drawn, { flag: 'wx', flush: true });
+      // Who comes second takes what is there.
+      linkSync(draft, path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
+    rmSync(draft, { force: true });
   }
   return readFileSync(path, 'utf8');
 }

@@ -98,7 +98,9 @@ export class Host implements Follower<HostStatus | undefined> {
     const answers = new Map<string, LaunchAnswer>();
     const attempts = new Map(orders.map(({ order, work }) => [order.attempt, this.#make(order, work)]));
     if (!transport.sharesFiles) for (const attempt of attempts.values()) book.phase(attempt, 'staging-in');
-    const { answer, unfit } = await site.prepare({ orders, home: '', files: [] });
+    const ready = await site.open();
+    const { answer, unfit } =
+      ready.kind === 'done' ? await site.prepare({ orders, home: '', files: [] }) : { answer: ready, unfit: [] };
     for (const { order, why } of unfit) answers.set(order.attempt, { kind: 'refused', retryable: false, why });
     if (answer.kind !== 'done') {
       const why = answer.kind === 'login' ? answer.need.why : answer.why;
