@@ -1,3 +1,4 @@
+import type { Outcome } from '../../model/index.ts';
 import type { NativeJob, StatusAnswer, ToolOutput } from '../scheduler/index.ts';
 import { impossible, outcomeOf, STATES, standingOfReason, type WaitStatus } from './states.ts';
 
@@ -96,7 +97,7 @@ function jobOf(row: Row, element: number): NativeJob {
   const { state, reason, restarts } = row;
   const meaning = STATES[state];
   const standing = state === 'PENDING' ? standingOfReason(reason) : (meaning?.standing ?? 'running');
-  const outcome = standing === 'never' ? impossible(reason) : outcomeOf(state, reason, row.wait);
+  const outcome = standing === 'never' ? impossible(reason) : endOf(row, standing);
   return {
     marker: row.name,
     id: row.tasks === 'N/A' ? row.array : `${row.array}_${element}`,
@@ -109,6 +110,13 @@ function jobOf(row: Row, element: number): NativeJob {
     ...(meaning?.phase === undefined ? {} : { phase: meaning.phase }),
     ...(/^(?:n\/a|\(null\)|)$/i.test(row.host) ? {} : { host: row.host }),
   };
+}
+
+/** How it ended; of one that waits to begin anew: how the run before that did. */
+function endOf({ state, reason, restarts, wait }: Row, standing: NativeJob['standing']): Outcome | undefined {
+  if (restarts > 0 && (standing === 'waiting' || standing === 'held'))
+    return { kind: 'preempted', why: `Slurm took it back to begin it anew (${state}, ${reason})` };
+  return outcomeOf(state, reason, wait);
 }
 
 /** A wait status as the kernel has it (51200 is exit code 200), or as `CODE:SIGNAL`. */

@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
 # A Slurm cluster of one's own on one machine: slurm.sh up | down
 #
-# munged, slurmctld and two slurmd of eight CPUs each (claimed, not there), without accounting. No systemd, no default
-# ports, nothing under /etc. `up` is idempotent (about 3 s) and prints `NAME=value` lines for the clients:
-#   SLURM_CONF, MUNGE_SOCKET
+# munged, slurmctld and three slurmd, without accounting. Two nodes claim eight CPUs each, the third 600 for jobs that only
+# wait; what is not there can be claimed. Partitions: `main` (default), `low` and `high` on the same nodes (who comes into
+# `high` ends who is in `low`), `wide` on the third. Memory is watched by cgroup v1 where there is one, else by Slurm's own
+# polling of jobs that ask for it (--acctg-freq=task=1). No systemd, no default ports, nothing under /etc.
+# `up` is idempotent (about 3 s) and prints `NAME=value` lines for the clients:
+#   SLURM_CONF, MUNGE_SOCKET, SLURM_MEMORY (cgroup or polled)
+# For tests: `slurm.sh stop` ends the controller alone, `slurm.sh up` starts it again; SLURM_MIN_JOB_AGE says for how many
+# seconds a controller that is started keeps records of ended jobs (300).
 . "$(dirname "$0")/lib.sh"
 lab=$COMPONENTS/slurm
-nodes=2
+nodes=3
 
 export SLURM_CONF=$lab/slurm.conf
 
@@ -26,6 +31,7 @@ down() {
   stop TERM 3 "$lab/munge/pid"
 }
 if [ "${1:-up}" = down ]; then down; exit 0; fi
+if [ "${1:-up}" = stop ]; then stop TERM 15 "$lab/run/slurmctld.pid"; exit 0; fi
 
 for program in slurmctld slurmd sbatch munged; do
   PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || unavailable "no $program on this machine (apt-get install slurmctld slurmd slurm-client munge)"
@@ -64,6 +70,25 @@ munge -n -S "$socket" >/dev/null 2>&1 || {
     --pid-file "$lab/munge/pid" --log-file "$lab/munge/log" --seed-file "$lab/munge/seed" --num-threads 2 >&2
 }
 
+memory=polled
+if [ -w /sys/fs/cgroup/memory/memory.limit_in_bytes ] && [ -d /sys/fs/cgroup/freezer ]; then memory=cgroup; fi
+cat >"$lab/cgroup.conf" <<CONF
+CgroupPlugin=autodetect
+CgroupAutomount=no
+ConstrainRAMSpace=$([ $memory = cgroup ] && echo yes || echo no)
+CONF
+if [ $memory = cgroup ]; then
+  watch='ProctrackType=proctrack/cgroup
+TaskPlugin=task/cgroup
+JobAcctGatherType=jobacct_gather/none'
+else
+  watch='ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherParams=OverMemoryKill
+JobAcctGatherFrequency=task=0'
+fi
+
 # cred_expire: a requeued job waits this long and 1 s before it may start again (120 by default).
 # batch_sched_delay, sched_min_interval: a test need not wait for the scheduler's comfort.
 cat >"$lab/slurm.conf.new" <<CONF
@@ -84,7 +109,8 @@ SlurmdParameters=config_overrides
 MpiDefault=none
 ReturnToService=2
 SelectType=select/cons_tres
-SelectTypeParameters=CR_CPU
+SelectTypeParameters=CR_CPU_Memory
+DefMemPerCPU=64
 SchedulerType=sched/backfill
 SchedulerParameters=sched_min_interval=10000,batch_sched_delay=0,bf_interval=1,bf_continue,sched_interval=5
 PriorityType=priority/basic
@@ -93,13 +119,17 @@ KillWait=2
 SlurmctldTimeout=10
 SlurmdTimeout=10
 MessageTimeout=10
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/none
+$watch
+MinJobAge=${SLURM_MIN_JOB_AGE:-300}
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
-$(for i in $(seq 1 "$nodes"); do echo "NodeName=n$i NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + i)) CPUs=8 RealMemory=2048"; done)
-PartitionName=main Nodes=n[1-$nodes] Default=YES MaxTime=INFINITE State=UP
+$(for i in $(seq 1 $nodes); do echo "NodeName=n$i NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + i)) $([ "$i" = $nodes ] && echo CPUs=600 RealMemory=65536 || echo CPUs=8 RealMemory=2048)"; done)
+PartitionName=main Nodes=n[1-2] Default=YES MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
+PartitionName=low Nodes=n[1-2] MaxTime=INFINITE State=UP PriorityTier=1
+PartitionName=high Nodes=n[1-2] MaxTime=INFINITE State=UP PriorityTier=20 PreemptMode=OFF
+PartitionName=wide Nodes=n3 MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 CONF
 mv "$lab/slurm.conf.new" "$SLURM_CONF"
 chmod 644 "$SLURM_CONF"
@@ -116,8 +146,9 @@ for i in $(seq 1 "$nodes"); do
     setsid slurmd -N "n$i" </dev/null >"$lab/log/slurmd-n$i.out" 2>&1
   fi
 done
-ready() { [ "$(sinfo -h -N -p main -t idle,mix,alloc -o %N | wc -l)" -ge "$nodes" ]; }
+ready() { [ "$(sinfo -h -N -p main,wide -t idle,mix,alloc -o %N | sort -u | wc -l)" -ge "$nodes" ]; }
 wait_for 60 'the Slurm cluster' ready
 
 echo "SLURM_CONF=$SLURM_CONF"
 echo "MUNGE_SOCKET=$socket"
+echo "SLURM_MEMORY=$memory"
