@@ -5,7 +5,15 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { portableGraph } from '../calls/index.ts';
 import { CONFIG_FILES } from '../config/index.ts';
-import { asError, type Graph, HeddleError, type Json, nearestName } from '../model/index.ts';
+import {
+  asError,
+  containerSpec,
+  type Graph,
+  HeddleError,
+  type Json,
+  nearestName,
+  withContainer,
+} from '../model/index.ts';
 import {
   type Experiment,
   graphFromJson,
@@ -37,6 +45,8 @@ export interface LoadFlags {
   readonly param?: readonly string[];
   readonly timeScale?: number;
   readonly dataScale?: number;
+  /** An image for commands that do not say what they run in. */
+  readonly container?: string;
 }
 
 const MODULES = new Set(['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs']);
@@ -47,6 +57,18 @@ const MODULES = new Set(['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs']);
  * @throws {HeddleError} FILE_NOT_FOUND, INPUT_INVALID, PARAMETER_INVALID, TRACE_INVALID, GRAPH_*, TEMPLATE_INVALID
  */
 export async function loadWorkflow(file: string, flags: LoadFlags): Promise<Loaded> {
+  const loaded = await loadFile(file, flags);
+  if (flags.container === undefined) return loaded;
+  const container = containerSpec(flags.container, '--container');
+  if (loaded.experiment !== undefined) {
+    throw new HeddleError('INPUT_INVALID', '--container is for workflows, and this is an experiment', {
+      hint: 'say container in its tasks, or of the target in heddle.config.ts: then its points stay what they are',
+    });
+  }
+  return { ...loaded, graph: withContainer(loaded.graph, container) };
+}
+
+async function loadFile(file: string, flags: LoadFlags): Promise<Loaded> {
   const path = resolve(file);
   assertFile(file, path);
   const parameters = parseParameters(flags.param ?? []);

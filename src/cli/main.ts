@@ -92,6 +92,9 @@ const durability = (): Option =>
     .choices(['normal', 'full'])
     .default('normal');
 
+const containerOption = (): Option =>
+  option('--container <image>', 'what commands run in that do not say so themselves');
+
 const COMMANDS: readonly Declared[] = [
   {
     usage: 'run <file>',
@@ -100,6 +103,7 @@ const COMMANDS: readonly Declared[] = [
     options: [
       parameterOption(),
       option('--backend <name>', 'where tasks run that name no backend themselves'),
+      containerOption(),
       jobsOption(),
       ...resourceOptions(),
       option('--name <name>', 'what to call the run'),
@@ -121,6 +125,7 @@ const COMMANDS: readonly Declared[] = [
     action: async () => (await import('./commands/plan.ts')).plan,
     options: [
       parameterOption(),
+      containerOption(),
       cacheOption(),
       option('--retry-failed', 'of an experiment: as heddle run would with it'),
       option('--rerun', 'of an experiment: as heddle run would with it'),

@@ -3,6 +3,7 @@ export * from './canonical-json.ts';
 export type * from './clock.ts';
 export type * from './condition.ts';
 export * from './container.ts';
+export { withContainer } from './graph-container.ts';
 export type { Body, BodyNode, ControlPayload, Hole, HoleKind, Test, Tests } from './control.ts';
 export {
   bodiesOf,

@@ -18,7 +18,7 @@ import {
 import { type Launcher, type LauncherAnswer, MemoryKills, sharesGroup } from '../../process/index.ts';
 import { cutShellsWord, readClaim, readExitRecord, writeFence } from '../workdir/index.ts';
 import { CAPABILITIES, never } from './capabilities.ts';
-import { boundedBytes, sweepThen, usageOf } from './contained.ts';
+import { boundedBytes, isElsewhere, sweepThen } from './contained.ts';
 import { clear, type Ender, endRemains, redactThen } from './ending.ts';
 import { type End, judgeEnd } from './judge.ts';
 import { shortest } from './launcher-pool.ts';
@@ -96,7 +96,7 @@ class CommandsBackend implements Backend {
   }
 
   *processes(): Generator<AttemptProcess, void> {
-    for (const { process } of this.#live.values()) if (process !== undefined) yield process;
+    for (const live of this.#live.values()) if (live.process !== undefined && !isElsewhere(live)) yield live.process;
   }
 
   recall(attempts: readonly AttemptId[]): void {
@@ -262,7 +262,7 @@ class CommandsBackend implements Backend {
   /** Its process has ended and nothing of it lives: judge, and tell. */
   #finish(live: LiveAttempt, end: End): void {
     if (this.#opened === undefined) return;
-    const usage = usageOf(live);
+    const usage = isElsewhere(live) ? undefined : live.usage();
     this.#putBack(live);
     try {
       if (end.said > 0) cutShellsWord(live.directory, end.said);

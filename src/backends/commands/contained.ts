@@ -1,4 +1,4 @@
-import { asError, type AttemptOrder, type ContainerSpec, type Usage } from '../../model/index.ts';
+import { asError, type AttemptOrder, type ContainerSpec } from '../../model/index.ts';
 import { runCommand } from '../../process/index.ts';
 import { containerFor, containerSweep, readContainer } from '../containers/index.ts';
 import type { Ender } from './ending.ts';
@@ -16,10 +16,9 @@ export function boundedBytes(order: Pick<AttemptOrder, 'container' | 'grant'>): 
   return livesBeside(containerFor(order)?.runtime) ? undefined : order.grant.memoryBytes;
 }
 
-/** What was used, where that was measured: of a container that lives beside its client we have seen the client alone. */
-export function usageOf(live: LiveAttempt): Usage | undefined {
-  if (live.container !== undefined && livesBeside(readContainer(live.directory)?.runtime)) return undefined;
-  return live.usage();
+/** Whether of an attempt nothing but the client of its container is a process of ours: what that uses says nothing. */
+export function isElsewhere({ container, directory }: Pick<LiveAttempt, 'container' | 'directory'>): boolean {
+  return container !== undefined && livesBeside(container.runtime ?? readContainer(directory)?.runtime);
 }
 
 /**

@@ -5,11 +5,12 @@ import { reusedFrom } from '../../jobs/index.ts';
 import { type AttemptRow, isFinal, type JobRow, type Store, type Value } from '../../model/index.ts';
 import { joinUsage, type JobUsage, usageOf } from '../../observe/index.ts';
 import { originOf } from '../code-origin.ts';
+import { containerJson, containerText } from '../container-fact.ts';
 import { type Fact, factsText } from '../facts.ts';
 import { type FoundRun, findRun, openForReading, orLatest, RunJobs, splitTarget, storeDirectory } from '../find-run.ts';
 import { directoryOf, outcomeOf, outcomeText, rowsWhere, stateOf, workplaceAt } from '../job-record.ts';
 import type { Context } from '../main.ts';
-import { type Column, renderTable } from '../output.ts';
+import { type Column, printable, renderTable } from '../output.ts';
 import { countsText } from '../progress.ts';
 import { formatBytes, formatDuration, formatTime } from '../units.ts';
 import { countsOf, isoTime, runJson, statusText } from './runs.ts';
@@ -209,6 +210,8 @@ async function showJob(view: View, name: string): Promise<void> {
       ? ''
       : directoryOf(storeDirectory(context), found.row, { index, name }, row.fence);
   const directory = workplaceAt(place)?.directory ?? '';
+  const graph = jobs.segmentOf(index);
+  const definition = graph.definitions[graph.definitionOf[index - graph.base] as number];
   if (context.json) {
     await context.output.json({
       ...jobJson({ index, row }, jobs),
@@ -216,6 +219,7 @@ async function showJob(view: View, name: string): Promise<void> {
       cached: row?.status === 'done' ? ((await reusedFrom(store, found.row.id, index)) ?? null) : null,
       grant: grantOf(row),
       directory: directory === '' ? null : directory,
+      container: containerJson(definition, directory),
       usage,
       value: value?.codec === 'json' ? (JSON.parse(value.json) as unknown) : null,
       attempts: earlier.map((each) => ({
@@ -229,8 +233,6 @@ async function showJob(view: View, name: string): Promise<void> {
     });
     return;
   }
-  const graph = jobs.segmentOf(index);
-  const definition = graph.definitions[graph.definitionOf[index - graph.base] as number];
   await context.output.data(
     factsText([
       ['job', name],
@@ -238,6 +240,7 @@ async function showJob(view: View, name: string): Promise<void> {
       ['status', row === undefined ? 'pending' : rowStatus(row)],
       ...(row === undefined ? [] : rowFacts(row)),
       ['cached', row?.status === 'done' ? cachedText(await reusedFrom(store, found.row.id, index)) : ''],
+      ['container', printable(containerText(definition, directory))],
       ['used', usageText(usage)],
       ['directory', directory],
       ['value', value === undefined ? '' : valueText(value)],
