@@ -13,9 +13,9 @@ import { Bytes, type IncomingEntry, readTar, TarError } from './tar-reader.ts';
 /** Files up to this are written at once. */
 const SMALL_BYTES = 256 * 1024;
 
-/** Lines of tar that tell of nothing we must know: what is not there is left out. */
+/** Lines of tar that tell of nothing we must know; what is not there it is not asked for. */
 const HARMLESS =
-  /No such file|file removed before|file changed as we read|Removing leading|Exiting with failure|error exit delayed|socket ignored/i;
+  /file removed before|file changed as we read|Removing leading|Exiting with failure|error exit delayed|socket ignored/i;
 
 /** A file here can't be written. */
 class TargetError extends Error {
@@ -26,16 +26,15 @@ class TargetError extends Error {
 export async function fetchFiles(
   transport: Transport,
   wanted: readonly DepotFetch[],
-  at: { readonly root: string; readonly token: string },
+  token: string,
 ): Promise<DepotAnswer> {
   const list = new WantedList(wanted);
-  const connection = transport.connect(fetchScript(at.root, at.token));
+  const connection = transport.connect(fetchScript());
   connection.input.end(list.text);
   const bytes = new Bytes(connection.output as unknown as AsyncIterable<Buffer>);
   let broken: unknown;
   try {
-    await receive(bytes, list, at.token);
-    await bytes.drain();
+    await receive(bytes, list, token);
   } catch (error) {
     broken = error;
     connection.close();
@@ -57,8 +56,7 @@ export async function fetchFiles(
 /** What is wanted, as lines for the other side, and where each is to go. */
 class WantedList {
   readonly text: string;
-  readonly #targets: string[] = [];
-  readonly #byPath = new Map<string, number[]>();
+  readonly #targets = new Map<string, string[]>();
 
   constructor(wanted: readonly DepotFetch[]) {
     const lines: string[] = [];
@@ -68,37 +66,22 @@ class WantedList {
       for (const file of files) {
         const name = safeName(file);
         lines.push(`F${name}`);
-        this.point(posix.join(directory, name), this.#targets.length);
-        this.#targets.push(join(to, name));
+        const path = posix.join(directory, name);
+        const there = this.#targets.get(path);
+        if (there === undefined) this.#targets.set(path, [join(to, name)]);
+        else there.push(join(to, name));
       }
     }
     this.text = `${lines.join('\n')}\n`;
   }
 
-  /** Says that the file of a true path there is what was wanted as `index`. */
-  point(path: string, index: number): void {
-    const there = this.#byPath.get(path);
-    if (there === undefined) this.#byPath.set(path, [index]);
-    else if (!there.includes(index)) there.push(index);
-  }
-
   /** Where a file of the archive is to go. */
   targets(path: string): readonly string[] {
-    return (this.#byPath.get(path) ?? []).map((index) => this.#targets[index] as string);
+    return this.#targets.get(path) ?? [];
   }
 }
 
 async function receive(bytes: Bytes, list: WantedList, token: string): Promise<void> {
-  for (;;) {
-    const line = await bytes.takeLine();
-    if (line === undefined) throw new TarError('the answer breaks off');
-    if (line === '') break;
-    const space = line.indexOf(' ');
-    list.point(line.slice(space + 1), Number(line.slice(0, space)));
-  }
-  const first = await bytes.peek();
-  // Nothing of it is there.
-  if (first === undefined) return;
   const arrived = new Map<string, string>();
   for await (const entry of readTar(bytes)) {
     const path = posix.join('/', entry.path);

@@ -78,7 +78,7 @@ class TransportDepot implements Depot {
 
   async fetch(wanted: readonly DepotFetch[]): Promise<DepotAnswer> {
     if (wanted.every(({ files }) => files.length === 0)) return DONE;
-    return await this.#within((root) => fetchFiles(this.#transport, wanted, { root, token: makeToken() }));
+    return await this.#within(() => fetchFiles(this.#transport, wanted, makeToken()));
   }
 
   async remove(directories: readonly string[]): Promise<DepotAnswer> {

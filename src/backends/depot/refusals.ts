@@ -4,9 +4,10 @@ import type { DepotAnswer } from './depot.ts';
 /** An answer that is no success. */
 export type DepotFailure = Exclude<DepotAnswer, { readonly kind: 'done' }>;
 
+/** What says that there is no room. GNU tar and busybox tell a write that the disk cut short in words of their own. */
+const FULL = /No space left|quota exceeded|Wrote only \d+ of|short write/i;
 /** What may go away by itself, or by somebody's tidying up. */
-const PASSING =
-  /No space left|quota exceeded|Resource temporarily|Cannot allocate memory|Input\/output error|Stale file/i;
+const PASSING = /Resource temporarily|Cannot allocate memory|Input\/output error|Stale file/i;
 
 export function refused(why: string, retryable = false): DepotFailure {
   return { kind: 'refused', why, retryable };
@@ -18,9 +19,12 @@ export function refusal(stderr: string, what: string): DepotFailure {
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '');
+  const isFull = FULL.test(stderr);
+  const isPassing = isFull || PASSING.test(stderr);
   // tar ends with a word about having failed; what it failed of stands before.
-  const telling = lines.findLast((line) => PASSING.test(line)) ?? lines.find((line) => !/^\W*$/.test(line));
-  return refused(`${what}: ${telling ?? 'no reason was given'}`, PASSING.test(stderr));
+  const telling = lines.findLast((line) => FULL.test(line) || PASSING.test(line)) ?? lines[0];
+  const why = `${what}: ${isFull ? 'the disk is full: ' : ''}${telling ?? 'no reason was given'}`;
+  return refused(why, isPassing);
 }
 
 /** What the way there failed with; undefined when the script ended. */

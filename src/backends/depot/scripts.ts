@@ -114,21 +114,23 @@ place "$@"`;
 const COPY = 'for f; do cp -- "$f" "$f.heddle" && mv -f -- "$f.heddle" "$f" || exit; done';
 
 /**
- * Reads `D` and a directory, and after each `F` and names in it; says which of them are reached through links that stay
- * in the directory (number, space, true path), then an empty line, then an archive of all there are. Links that lead out
- * are left out, as is what is no file.
+ * Reads `D` and a directory, and after each `F` and names in it; answers archives, one behind the other, of all that are
+ * files. Links are followed (tar's `h`), but for those that lead out of the directory: they are left out.
  */
-export function fetchScript(root: string, token: string): string {
-  const own = quoteWord(`${root}/tmp/${token}`);
-  return `own=${own}
-mkdir -p -- ${quoteWord(`${root}/tmp`)} || exit
-${cleaning('rm -f -- "$own"')}
-i=-1 base= from= slash=
+export function fetchScript(): string {
+  return `bad= base= from= slash= unquoted=
+pack() {
+  [ $# != 0 ] || return 0
+  # GNU tar takes a backslash in a name for an escape unless told; others have no word for that.
+  [ -z "$slash" ] || case $(tar --version 2>/dev/null) in *GNU*) unquoted=--no-unquote;; esac
+  tar $unquoted -chf - "$@" || bad=1
+}
+set --
+cd / || exit
 while IFS= read -r line; do
   case $line in
     D*) from=\${line#D} base=; continue;;
   esac
-  i=$((i + 1))
   name=\${line#F}
   f=$from/$name
   [ -f "$f" ] || continue
@@ -146,26 +148,14 @@ while IFS= read -r line; do
   esac
   if [ -n "$link" ]; then
     [ -n "$base" ] || base=$(cd -- "$from" && pwd -P) || continue
-    f=$(readlink -f -- "$f") || continue
-    case $f in
-      *'
-'*) continue;;
-      "$base"/*) ;;
-      *) continue;;
-    esac
-    printf '%s %s\\n' "$i" "$f"
+    case $(readlink -f -- "$f") in "$base"/*) ;; *) continue;; esac
   fi
   case $f in *\\\\*) slash=1;; esac
-  printf './%s\\n' "\${f#/}" >&3
-done 3>"$own" || exit
-echo
-[ -s "$own" ] || exit 0
-unquoted=
-if [ -n "$slash" ]; then
-  # GNU tar takes a backslash in a list for an escape; others have no word for that.
-  case $(tar --version 2>/dev/null) in *GNU*) unquoted=--no-unquote;; esac
-fi
-cd / && tar $unquoted -cf - -T "$own"`;
+  set -- "$@" "./\${f#/}"
+  [ $# -lt 200 ] || { pack "$@"; set --; }
+done
+pack "$@"
+[ -z "$bad" ]`;
 }
 
 /** Reads directories and removes them with what is in them. */

@@ -10,7 +10,7 @@ export type IncomingEntry =
   /** The same file as one that came before. */
   | { readonly kind: 'hard-link'; readonly path: string; readonly target: string };
 
-/** The archive is none, or ends before its end. */
+/** An archive is none, or ends before its end. */
 export class TarError extends Error {
   override readonly name: string = 'TarError';
 }
@@ -19,17 +19,22 @@ const BLOCK = 512;
 const LONGEST_META_BYTES = 1024 * 1024;
 
 /**
- * Reads an archive as GNU tar, busybox and libarchive write it: ustar, GNU's long names and large sizes, pax headers for
- * paths and sizes. Entries that are no files are passed over.
+ * Reads archives, one behind the other, as GNU tar, busybox and libarchive write them: ustar, GNU's long names and large
+ * sizes, pax headers for paths and sizes. Entries that are no files are passed over.
  *
  * @throws {TarError} when it breaks off, or is none
  */
 export async function* readTar(bytes: Bytes): AsyncGenerator<IncomingEntry> {
   let special: Special = {};
+  let isOver = true;
   for (;;) {
     const header = await bytes.take(BLOCK);
-    if (header === undefined) throw new TarError('the archive breaks off');
-    if (isZero(header)) return;
+    if (header === undefined) {
+      if (isOver && bytes.isEmpty) return;
+      throw new TarError('the archive breaks off');
+    }
+    isOver = isZero(header);
+    if (isOver) continue;
     const facts = parseHeader(header);
     const size = special.size ?? facts.size;
     if (facts.type === 'L' || facts.type === 'K' || facts.type === 'x' || facts.type === 'g') {
@@ -59,6 +64,11 @@ export class Bytes {
     this.#source = source[Symbol.asyncIterator]();
   }
 
+  /** Nothing is held that was not taken. */
+  get isEmpty(): boolean {
+    return this.#held.length === 0;
+  }
+
   /** Exactly so many; undefined when the stream ends before. */
   async take(count: number): Promise<Buffer | undefined> {
     if (this.#held.length < count) {
@@ -66,7 +76,10 @@ export class Bytes {
       let have = this.#held.length;
       while (have < count) {
         const next = await this.#next();
-        if (next === undefined) return undefined;
+        if (next === undefined) {
+          this.#held = Buffer.concat(pieces);
+          return undefined;
+        }
         pieces.push(next);
         have += next.length;
       }
@@ -86,27 +99,6 @@ export class Bytes {
     return taken;
   }
 
-  /** What comes next, without taking it; undefined at the end. */
-  async peek(): Promise<Buffer | undefined> {
-    if (this.#held.length === 0) this.#held = (await this.#next()) ?? this.#held;
-    return this.#held.length === 0 ? undefined : this.#held;
-  }
-
-  /** A line without its end; undefined when the stream ends before. */
-  async takeLine(): Promise<string | undefined> {
-    for (;;) {
-      const at = this.#held.indexOf(10);
-      if (at >= 0) {
-        const line = this.#held.subarray(0, at).toString('utf8');
-        this.#held = this.#held.subarray(at + 1);
-        return line;
-      }
-      const next = await this.#next();
-      if (next === undefined) return undefined;
-      this.#held = Buffer.concat([this.#held, next]);
-    }
-  }
-
   async skip(count: number): Promise<void> {
     let left = count;
     while (left > 0) {
@@ -114,11 +106,6 @@ export class Bytes {
       if (some === undefined) throw new TarError('the archive breaks off');
       left -= some.length;
     }
-  }
-
-  /** Reads to the end, and forgets it. */
-  async drain(): Promise<void> {
-    while ((await this.takeSome(Number.MAX_SAFE_INTEGER)) !== undefined);
   }
 
   async #next(): Promise<Buffer | undefined> {
