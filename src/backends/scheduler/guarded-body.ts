@@ -4,7 +4,7 @@ import { quoteWord } from '../../model/index.ts';
 export interface GuardedBody {
   /** Shell text; it finds `$element` set. */
   readonly body: string;
-  /** Shell text of a word that no other native job on the machine has. */
+  /** A word that no other native job on the machine has: shell text, read between double quotes. */
   readonly mark: string;
   /** Signals by which the system says that it is about to end the job, without SIG. */
   readonly warnings: readonly string[];
@@ -39,7 +39,7 @@ export function guardedBody(guarded: GuardedBody): string {
     limitSeconds === undefined ? 'false' : `[ $(($(date +%s) - began)) -ge ${limitSeconds - CLOCK_SLACK} ]`;
   const wish = meaningful.length === 0 ? '' : `case $code in ${meaningful.join('|')}) code=1;; esac\n`;
   const ignores = ignored.length === 0 ? '' : `trap 'woken=1' ${ignored.join(' ')}\n`;
-  return `export HEDDLE_NATIVE_JOB=${mark}
+  return `export HEDDLE_NATIVE_JOB="${mark}"
 # Prints who else is of this job; a shell of its own, so that it knows itself.
 list='for file in $(grep -slzxF "HEDDLE_NATIVE_JOB=$HEDDLE_NATIVE_JOB" /proc/[0-9]*/environ); do
 pid=\${file#/proc/} pid=\${pid%/environ}

@@ -1,0 +1,34 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pbsBackend } from '../../../src/backends/pbs/index.ts';
+import type { RemoteSettings } from '../../../src/backends/remote/index.ts';
+import { localTransport } from '../../../src/backends/transport/index.ts';
+import { systemClock, systemRandom } from '../../../src/process/index.ts';
+import type { BackendFixture } from '../../../src/testing/index.ts';
+import { giveBack, ownFolder } from '../../own-folder.ts';
+import type { StandIn } from './stand-in/start.ts';
+
+/** A backend on a server, in a folder of its own below one whose name shells could trip over. */
+export async function onServer({ bin }: StandIn, settings: RemoteSettings = {}): Promise<BackendFixture> {
+  const folder = ownFolder('pbs');
+  const project = join(folder, 'a "$HOME", ü; %J');
+  const directory = join(project, 'store');
+  mkdirSync(directory, { recursive: true });
+  const backend = pbsBackend({
+    name: 'pbs',
+    transport: localTransport({ clock: systemClock }),
+    pbs: { setup: `PATH='${bin}':$PATH`, graceSeconds: 2 },
+    settings: { pollMs: { floor: 250, ceiling: 1000 }, settleMs: 2000, timeMs: 600_000, ...settings },
+  });
+  return {
+    backend,
+    clock: systemClock,
+    random: systemRandom,
+    directory,
+    project,
+    [Symbol.asyncDispose]: async () => {
+      await backend[Symbol.asyncDispose]();
+      await giveBack(folder);
+    },
+  };
+}
