@@ -1,4 +1,4 @@
-import { FINAL_STATUSES, type FinalStatus, HeddleError } from '../model/index.ts';
+import { FINAL_STATUSES, type FinalStatus, HeddleError, nearestName } from '../model/index.ts';
 import type { OutputType, Outputs } from './output.ts';
 import {
   guardPrototype,
@@ -91,7 +91,26 @@ class JobHandle implements HandleMembers {
 
   static {
     guardPrototype(JobHandle.prototype);
+    Object.setPrototypeOf(JobHandle.prototype, new Proxy(Object.prototype, { get: refuseUnknown }));
   }
+}
+
+/** What is asked of anything at all: whether it is a promise, and by printers and test runners what it is. */
+const ASKED_OF_ALL: ReadonlySet<string> = new Set(['then', 'asymmetricMatch', 'nodeType', 'tagName', 'inspect']);
+
+/** A name that is no output would be undefined in JavaScript, and stand for a value without a word. TypeScript knows it before. */
+function refuseUnknown(target: object, key: string | symbol, handle: unknown): unknown {
+  const isAsked = typeof key === 'symbol' || key in target || key.startsWith('$') || ASKED_OF_ALL.has(key);
+  if (isAsked || !(handle instanceof JobHandle)) return Reflect.get(target, key, handle);
+  const { name } = handle[SOURCE].origin.definition;
+  const outputs = Object.getOwnPropertyNames(Object.getPrototypeOf(handle)).filter((each) => each !== 'constructor');
+  const near = nearestName(key, outputs);
+  throw new HeddleError('TEMPLATE_INVALID', `task '${name}' has no output '${key}'`, {
+    hint:
+      near === undefined
+        ? `it has ${outputs.length === 0 ? 'none: declare it under outputs' : outputs.join(', ')}`
+        : `did you mean '${near}'?`,
+  });
 }
 
 /** Makes the handles of one definition: its outputs are getters on their prototype, so a handle itself is small. */

@@ -33,7 +33,9 @@ test('types follow from the values', () => {
     // @ts-expect-error what is not known can't be compared
     expect(() => handle.energy.mean > 3).toThrow('compared');
     // @ts-expect-error there is no such output
-    expect(handle.energi).toBeUndefined();
+    expect(() => handle.energi).toThrow(
+      expect.objectContaining({ message: "task 'simulate' has no output 'energi'", hint: "did you mean 'energy'?" }),
+    );
     // @ts-expect-error an energy has no such part
     expect(handle.energy.maximum).toBeDefined();
     // @ts-expect-error a file is no energy
