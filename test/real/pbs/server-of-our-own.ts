@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { pbsBackend } from '../../../src/backends/pbs/index.ts';
 import type { RemoteSettings } from '../../../src/backends/remote/index.ts';
 import { localTransport } from '../../../src/backends/transport/index.ts';
@@ -31,4 +33,10 @@ export async function onServer({ bin }: StandIn, settings: RemoteSettings = {}):
       await giveBack(folder);
     },
   };
+}
+
+/** Runs one of the system's own programs and answers what it printed. */
+export async function runTool({ bin }: StandIn, program: string, ...args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(join(bin, program), args);
+  return stdout;
 }
