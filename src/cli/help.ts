@@ -103,6 +103,7 @@ const HELP: Readonly<Record<string, Help>> = {
   },
   exec: { summary: 'machinery: make the call in a file', examples: [] },
   lane: { summary: 'machinery: make calls for an engine', examples: [] },
+  agent: { summary: 'machinery: do work in an allocation', examples: [] },
   clean: {
     summary: 'remove finished runs that are old',
     examples: [['heddle clean --older-than 7d --dry-run', 'what would go']],

@@ -277,6 +277,20 @@ const COMMANDS: readonly Declared[] = [
     ],
   },
   {
+    usage: 'agent <directory>',
+    help: 'do work in an allocation, for the engine that asked for it',
+    action: async () => (await import('./commands/agent.ts')).agent as unknown as Action,
+    options: [
+      option('--slots <n>', 'cpus that attempts take')
+        .argParser(parseNumber('--slots', { min: 1, integer: true }))
+        .default(1),
+      option('--time-ms <n>', 'how long the allocation lasts').argParser(parseNumber('--time-ms', { min: 1 })),
+      option('--idle-ms <n>', 'leave after so long without work').argParser(parseNumber('--idle-ms', { min: 1 })),
+      option('--in-store <dir>', "the engine's store"),
+      option('--project <dir>', 'where relative paths start'),
+    ],
+  },
+  {
     usage: 'clean',
     help: 'remove finished runs that are older than 30 days and not among the newest 50, or only their logs',
     action: async () => (await import('./commands/clean.ts')).clean,

@@ -1,4 +1,4 @@
-export { inspectTarget, targetBackends, type TargetFinding } from './targets/index.ts';
+export { inspectTarget, runAgent, targetBackends, type TargetFinding } from './targets/index.ts';
 export { attemptDirectories } from './attempt-directory.ts';
 export {
   type AcceptedJob,

@@ -1,6 +1,7 @@
 import type { TargetSettings } from '../../config/index.ts';
 import type { Backend, Clock } from '../../model/index.ts';
 import type { TargetFinding } from './inspect-target.ts';
+import type { AgentRunOptions } from './run-agent.ts';
 
 export type { TargetFinding } from './inspect-target.ts';
 
@@ -11,6 +12,12 @@ export type { TargetFinding } from './inspect-target.ts';
 export async function targetBackends(targets: readonly TargetSettings[]): Promise<readonly Backend[]> {
   const { targetBackend } = await import('./target-backend.ts');
   return targets.map(targetBackend);
+}
+
+/** Is the agent of one machine of an allocation until it leaves; gives why. */
+export async function runAgent(options: AgentRunOptions): Promise<string> {
+  const running = await import('./run-agent.ts');
+  return await running.runAgent(options);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { allocationBackend } from '../../backends/allocation/index.ts';
 import { withCallCommands } from '../../backends/call-commands/index.ts';
 import { RemoteCode } from '../../backends/code/index.ts';
 import { withDefaultContainer } from '../../backends/containers/index.ts';
@@ -11,7 +12,7 @@ import { localTransport, sshTransport, type Transport } from '../../backends/tra
 import { ownHeddle } from '../../calls/index.ts';
 import type { HostSettings, TargetSettings, WaySettings } from '../../config/index.ts';
 import { type Backend, HeddleError, type ResolvedCall } from '../../model/index.ts';
-import { systemClock } from '../../process/index.ts';
+import { systemClock, systemRandom } from '../../process/index.ts';
 
 /** A target as a backend: what `--backend NAME` chooses. Nothing is reached before the engine opens it. */
 export function targetBackend(settings: TargetSettings): Backend {
@@ -25,7 +26,36 @@ function batchTarget(settings: TargetSettings, scheduler: Scheduler): Backend {
   const way = wayTo(host.way, settings);
   const { name } = settings;
   const backend = remoteBackend({ name, ...way, scheduler, settings: remoteSettings(settings) });
+  if (settings.allocation !== undefined) return allocationTarget(settings, backend);
   return withCallCommands(backend, { runtime: execOn(codeAt(settings, way)) });
+}
+
+/** Many attempts inside of few native jobs: this very heddle is the agent in each, on a disk that is here and there. */
+function allocationTarget(settings: TargetSettings, batch: Backend): Backend {
+  const { name, allocation, sharesFiles, scheduler } = settings;
+  if (allocation === undefined || !sharesFiles)
+    throw new HeddleError('CONFIG_INVALID', `backends.${name}.allocation wants sharedFiles: true`, {
+      hint: 'agents take their orders from the store: run heddle on a machine that shares a disk with the cluster',
+    });
+  const { nodes, timeMs, workers = 1, idleMs } = allocation;
+  if (nodes > 1 && scheduler !== 'slurm')
+    throw new HeddleError('CONFIG_INVALID', `backends.${name}.allocation.nodes can't be ${nodes} on ${scheduler}`, {
+      hint: 'one machine an allocation, and more of them: max: 4',
+    });
+  return allocationBackend({
+    name,
+    batch,
+    random: systemRandom,
+    ...allocation,
+    command: (directory, context) => [
+      ...(nodes > 1
+        ? ['srun', `--nodes=${nodes}`, `--ntasks=${nodes}`, '--ntasks-per-node=1', '--kill-on-bad-exit=0']
+        : []),
+      ...ownHeddle(),
+      ...['agent', directory, '--slots', String(workers), '--time-ms', String(timeMs), '--idle-ms', String(idleMs)],
+      ...['--in-store', context.directory, '--project', context.project],
+    ],
+  });
 }
 
 function hostsTarget(settings: TargetSettings): Backend {
