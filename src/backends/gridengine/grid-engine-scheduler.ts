@@ -1,3 +1,4 @@
+import { quoteWord } from '../../model/index.ts';
 import type { Scheduler } from '../scheduler/index.ts';
 import { nativeScript } from './native-script.ts';
 import type { GridEngineOptions } from './options.ts';
@@ -16,7 +17,9 @@ const MAX_INDEX = 2 ** 31 - 2;
  * What has ended is at once gone from `qstat`; how, the accounting says.
  */
 export function gridEngineScheduler(options: GridEngineOptions = {}): Scheduler {
-  const said = (text: string): string => (options.setup === undefined ? text : `${options.setup}\n${text}`);
+  const { bin, setup } = options;
+  const before = `${bin === undefined ? '' : `PATH=${quoteWord(bin)}:$PATH\n`}${setup === undefined ? '' : `${setup}\n`}`;
+  const said = (text: string): string => `${before}${text}`;
   return {
     name: 'gridengine',
     maxArraySize: MAX_TASKS,

@@ -1,5 +1,7 @@
 /** What differs between sites of Grid Engine. */
 export interface GridEngineOptions {
+  /** Where the commands are, when they are not in PATH over there: `/opt/sge/bin/lx-amd64`. */
+  readonly bin?: string;
   /**
    * Shell text that makes the commands known over there, where the shell that is met does not know them:
    * `. /opt/sge/default/common/settings.sh`.

@@ -1,6 +1,8 @@
 /** What differs between sites of PBS. */
 export interface PbsOptions {
-  /** Shell text that makes the commands known over there: `PATH=/opt/pbs/bin:$PATH`. */
+  /** Where the commands are, when they are not in PATH over there: `/opt/pbs/bin`. */
+  readonly bin?: string;
+  /** Shell text before each command over there: `. /etc/pbs.sh`. */
   readonly setup?: string;
   /** The resource of devices. @default 'ngpus' */
   readonly gpuResource?: string;

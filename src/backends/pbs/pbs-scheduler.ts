@@ -14,10 +14,12 @@ const MAX_INDEX = 2 ** 31 - 3;
  * as long as the server keeps its history.
  *
  * @example
- * const pbs = pbsScheduler({ setup: 'PATH=/opt/pbs/bin:$PATH', maxArraySize: 1000 });
+ * const pbs = pbsScheduler({ bin: '/opt/pbs/bin', maxArraySize: 1000 });
  */
 export function pbsScheduler(options: PbsOptions = {}): Scheduler {
-  const said = (text: string): string => (options.setup === undefined ? text : `${options.setup}\n${text}`);
+  const { bin, setup } = options;
+  const before = `${bin === undefined ? '' : `PATH=${quoteWord(bin)}:$PATH\n`}${setup === undefined ? '' : `${setup}\n`}`;
+  const said = (text: string): string => `${before}${text}`;
   return {
     name: 'pbs',
     maxArraySize: options.maxArraySize ?? DEFAULT_ARRAY_SIZE,

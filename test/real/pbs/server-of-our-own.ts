@@ -19,7 +19,7 @@ export async function onServer({ bin }: StandIn, settings: RemoteSettings = {}):
   const backend = pbsBackend({
     name: 'pbs',
     transport: localTransport({ clock: systemClock }),
-    pbs: { setup: `PATH='${bin}':$PATH`, graceSeconds: 2 },
+    pbs: { bin, graceSeconds: 2 },
     settings: { pollMs: { floor: 250, ceiling: 1000 }, settleMs: 2000, timeMs: 600_000, ...settings },
   });
   return {
