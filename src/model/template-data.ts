@@ -69,6 +69,9 @@ export function resolveArgument(data: Json, context: ResolveContext): unknown {
       return new Map(entries.map(([key, value]) => [resolveArgument(key, context), resolveArgument(value, context)]));
     }
   }
+  // An element of a map stands in its instance itself.
+  const returned = context.files === undefined ? undefined : returnedFile(marked);
+  if (returned !== undefined) return fileText(returned, context);
   const entries = Object.hasOwn(marked, '$object')
     ? (marked['$object'] as readonly (readonly [string, Json])[])
     : Object.entries(marked);
@@ -196,7 +199,7 @@ function refText(ref: Ref, context: ResolveContext): unknown {
   const found = findRef(ref, context);
   switch (found.kind) {
     case 'value':
-      return follow(found.value, found.rest, found.whose);
+      return filesAgain(follow(found.value, found.rest, found.whose), context);
     case 'outputs':
       return Object.fromEntries(
         Object.entries(found.outputs).map(([name, output]) => [name, outputText(output, context)]),
@@ -211,6 +214,25 @@ function refText(ref: Ref, context: ResolveContext): unknown {
       return follow(outputText(output, context), rest, whose);
     }
   }
+}
+
+/** What a function returned, for a command: a file it was given, and gave on, is one again. */
+function filesAgain(value: unknown, context: ResolveContext): unknown {
+  if (context.files === undefined || typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return (value as readonly unknown[]).map((element) => filesAgain(element, context));
+  const file = returnedFile(value);
+  if (file !== undefined) return fileText(file, context);
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, filesAgain(member, context)]));
+}
+
+const SHA256 = /^[0-9a-f]{64}$/;
+
+/** A file as calls are given it: what it is, and where it lies. */
+function returnedFile(value: unknown): Located | undefined {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, 'sha256')) return undefined;
+  const { sha256, size, name, at } = value as Readonly<Record<string, unknown>>;
+  if (typeof sha256 !== 'string' || !SHA256.test(sha256) || typeof at !== 'string') return undefined;
+  return typeof size === 'number' && typeof name === 'string' ? { at, file: { sha256, size, name } } : undefined;
 }
 
 /** Reads data with refs, each value once, where there is no command that files could be linked for: what a control node is decided by. */
@@ -247,10 +269,18 @@ export function userFile({ $file: path }: FileRef, { project }: ResolveContext):
  */
 export function locateFile(from: Ref | OutputMark, context: ResolveContext): Located {
   if ('$output' in from) return placeOf(from.$output);
+  // What an element of a map turns out to be stands where a ref would.
+  if (!('$ref' in from)) {
+    const element = returnedFile(from);
+    if (element !== undefined) return element;
+    throw invalid(`an input is no file: ${brief(from)}`, 'take an output of a task');
+  }
   const ref = from;
   const found = findRef(ref, context);
   if (found.kind === 'output' && found.rest.length === 0) return placeOf(found.output);
   if (found.kind === 'gathered' && isUserFile(found.data)) return userFile(found.data, context);
+  const returned = found.kind === 'value' ? returnedFile(follow(found.value, found.rest, found.whose)) : undefined;
+  if (returned !== undefined) return returned;
   throw invalid(
     `an input is taken from ${calledBy(context, ref.$ref[0])}, and what is there is no file`,
     "declare an output with file(...) or json(...), or put the value into the command's text",
@@ -259,7 +289,7 @@ export function locateFile(from: Ref | OutputMark, context: ResolveContext): Loc
 
 /** Says whether a task made files at all: one that was only replayed by waiting made none. */
 export function madeNothing(ref: Ref | OutputMark, context: ResolveContext): boolean {
-  if ('$output' in ref) return false;
+  if (!('$ref' in ref)) return false;
   const value = context.value(ref.$ref[0]);
   if (value === undefined) return true;
   const found = context.parsed(ref.$ref[0]);

@@ -5,7 +5,7 @@ import { filePath, type FileValue } from '../../../src/index.ts';
 import { Sandbox } from '../cli/harness.ts';
 
 const FLOW = `import { readFileSync } from 'node:fs';
-import { command, file, filePath, input, map, sh, task, workflow } from 'heddle';
+import { command, file, filePath, input, json, map, sh, task, workflow } from 'heddle';
 const sort = command('sort', {
   run: (p) => sh\`cat \${p.names} | sort -r > sorted.txt; echo \${p.n} >> sorted.txt\`,
   outputs: { sorted: file('sorted.txt') },
@@ -14,6 +14,12 @@ export const read = task('read', (names) => readFileSync(filePath(names), 'utf8'
 export const pass = task('pass', async (names) => ({ names }));
 export const all = task('all', (files) => files.map((each) => readFileSync(filePath(each), 'utf8')).join(''));
 export const list = task('list', () => [1, 2]);
+const count = command('count', {
+  inputs: (p) => ({ declared: p.file }),
+  run: (p) => sh\`cat \${p.file} inputs/declared | wc -l > lines.json\`,
+  outputs: { lines: json('lines.json') },
+});
+export const both = task('both', (a, b) => [a, b]);
 export const wrong = task('wrong', () => filePath('sorted.txt'));
 export const grown = task('grown', (names) => filePath({ ...names, size: names.size + 1 }));
 export default workflow('flow', (p) => {
@@ -27,6 +33,8 @@ export default workflow('flow', (p) => {
     passed: read(pass(sorted).names),
     own: read(names),
     all: all(map(list(), (n) => sort({ names, n }).sorted)),
+    counted: count({ file: pass(sorted).names }).lines,
+    each: map(both(sorted, sort({ names: sorted, n: 0 }).sorted), (file) => count({ file }).lines),
     sorted,
   };
 });`;
@@ -48,6 +56,9 @@ test('a call opens the files it is given, wherever it runs, and is told what it 
     passed: made,
     own: 'heddle\nweft\n',
     all: 'weft\nheddle\n1\nweft\nheddle\n2\n',
+    // What a call gives on is a file for commands, too.
+    counted: 6,
+    each: [6, 8],
   });
   // Outside of a call the store has to be named.
   expect(readFileSync(filePath(result.sorted, join(box.folder, '.heddle')), 'utf8')).toBe(made);
