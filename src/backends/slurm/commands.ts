@@ -1,5 +1,6 @@
 import { quoteWord } from '../../model/index.ts';
 import type { SlurmOptions } from './options.ts';
+import { HISTORY_QUERY, RECORDS_FOLLOW } from './accounting.ts';
 import { QUEUE_QUERY } from './queue.ts';
 
 /**
@@ -47,6 +48,19 @@ export function slurmCommandOf(
 
 /** About 20 characters an id; POSIX promises 4 KiB of arguments, every system Slurm runs on has 128 KiB. */
 const IDS_AT_A_TIME = 1000;
+
+/**
+ * Shell text that asks accounting for jobs; where it doesn't answer, or there is none, the controller's records of each, which
+ * the rest of the answer then is.
+ */
+export function historyCommand(options: SlurmOptions, ids: readonly string[]): string {
+  const words = ids.map(quoteWord);
+  const accounting = `slurm ${HISTORY_QUERY.map(quoteWord).join(' ')} ${words.join(',')} 2>/dev/null && exit 0\n`;
+  return `${prelude(options)}${options.accounting === false ? '' : accounting}echo '${RECORDS_FOLLOW}'
+for id in ${words.join(' ')}; do slurm scontrol -o show job "$id"; done
+exit 0
+`;
+}
 
 /** Several commands in turn; what each says is parted by `--- NAME CODE`. */
 export function slurmCommands(options: SlurmOptions, commands: Readonly<Record<string, readonly string[]>>): string {

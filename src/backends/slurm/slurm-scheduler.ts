@@ -1,6 +1,6 @@
 import type { Scheduler } from '../scheduler/index.ts';
-import { HISTORY_QUERY, readHistory } from './accounting.ts';
-import { queueCommand, slurmCommand, slurmCommandOf, slurmCommands } from './commands.ts';
+import { readHistory } from './accounting.ts';
+import { historyCommand, queueCommand, slurmCommand, slurmCommandOf, slurmCommands } from './commands.ts';
 import { FACTS_QUERY, readFacts } from './facts.ts';
 import { nativeScript } from './native-script.ts';
 import { DEFAULT_MAX_ARRAY_SIZE, type SlurmOptions } from './options.ts';
@@ -26,12 +26,8 @@ export function slurmScheduler(options: SlurmOptions = {}): Scheduler {
     readSubmit: readSubmission,
     status: () => queueCommand(options),
     readStatus: readQueue,
-    ...(options.accounting === false
-      ? {}
-      : {
-          history: (ids) => slurmCommandOf(options, HISTORY_QUERY, { ids, separator: ',' }),
-          readHistory,
-        }),
+    history: (ids) => historyCommand(options, ids),
+    readHistory,
     // TERM to all processes of a job, KILL after the site's KillWait. Ids that are gone are no failure.
     cancel: (ids) => slurmCommandOf(options, ['scancel', '--quiet'], { ids, separator: ' ' }),
     hold: (ids) => slurmCommandOf(options, ['scontrol', 'hold'], { ids, separator: ',' }),

@@ -1,12 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type SlurmBackendOptions, slurmBackend } from '../../../src/backends/slurm/index.ts';
-import { localTransport } from '../../../src/backends/transport/index.ts';
+import type { SlurmBackendOptions } from '../../../src/backends/slurm/index.ts';
 import {
   type AttemptId,
   type AttemptOrder,
-  type Backend,
   type BackendEvent,
   newSubmissionId,
   type Outcome,
@@ -16,6 +14,7 @@ import { type BackendFixture, BackendRig } from '../../../src/testing/index.ts';
 import { giveBack, ownFolder } from '../../own-folder.ts';
 import { childrenOf, processesUnder, send } from '../../processes.ts';
 import { type Component, requireComponent } from '../components/components.ts';
+import { testBackend } from './test-backend.ts';
 
 /** The Slurm of this test run; its commands are led to it by the environment. */
 export const slurm: Component = await requireComponent('slurm');
@@ -23,17 +22,6 @@ if (slurm.available) Object.assign(process.env, slurm.env);
 
 /** Whether Slurm tells who took too much memory (cgroup), or only kills them. */
 export const watchesMemory: boolean = slurm.available && slurm.env['SLURM_MEMORY'] === 'cgroup';
-
-/** A backend that asks often, so that tests are short. */
-export function testBackend(options: Partial<SlurmBackendOptions> = {}): Backend {
-  const { settings, ...rest } = options;
-  return slurmBackend({
-    name: 'cluster',
-    transport: localTransport({ clock: systemClock }),
-    settings: { pollMs: { floor: 250, ceiling: 1000 }, settleMs: 2000, ...settings },
-    ...rest,
-  });
-}
 
 /** What a backend is opened with, in a folder of its own (a given one is left alone). */
 export function slurmFixture(options: Partial<SlurmBackendOptions> = {}, home?: string): BackendFixture {
@@ -141,4 +129,11 @@ export function standIn(folder: string, program: string, text: string): void {
   const path = join(folder, program);
   writeFileSync(path, `#!/bin/sh\nreal=$(PATH=/usr/local/bin:/usr/bin:/bin command -v ${program})\n${text}\n`);
   chmodSync(path, 0o755);
+}
+
+/** How many native jobs there have been: Slurm numbers them, each element of an array too. */
+export function jobsSoFar(): number {
+  const next = /^NEXT_JOB_ID\s*=\s*(\d+)$/m.exec(admin('scontrol', 'show', 'config'))?.[1];
+  if (next === undefined) throw new Error('Slurm names no next job');
+  return Number(next);
 }
