@@ -5,6 +5,7 @@ import { withDefaultContainer } from '../../backends/containers/index.ts';
 import { type Depot, openDepot } from '../../backends/depot/index.ts';
 import { gridEngineScheduler } from '../../backends/gridengine/index.ts';
 import { type LaneHost, withHostLanes } from '../../backends/host-lanes/index.ts';
+import { pbsScheduler } from '../../backends/pbs/index.ts';
 import { hostsBackend, remoteBackend, type RemoteSettings } from '../../backends/remote/index.ts';
 import type { Scheduler } from '../../backends/scheduler/index.ts';
 import { slurmScheduler } from '../../backends/slurm/index.ts';
@@ -148,7 +149,7 @@ export function schedulerOf(settings: TargetSettings): Scheduler | undefined {
         ...(memoryResource === undefined ? {} : { memoryResource }),
       });
     case 'pbs':
-      throw new HeddleError('BACKEND_UNAVAILABLE', `target '${settings.name}': PBS is not known to this version`);
+      return pbsScheduler({ ...(bin === undefined ? {} : { bin }), ...(setup === undefined ? {} : { setup }) });
   }
 }
 
