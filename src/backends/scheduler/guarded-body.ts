@@ -66,11 +66,12 @@ ${ignores}if command -v setsid >/dev/null; then
 apart=setsid
 if mkfifo -m 600 "$end" 2>/dev/null; then
 exec 9<>"$end"
-setsid sh -c 'read -r line <"$0"; rm -f "$0"
+# Opened before 9 is closed: there is a writer, so this waits for nobody, whoever has ended meanwhile.
+setsid sh -c 'rm -f "$0"; read -r line
 for round in 1 2 3 4 5; do
 left=$(sh -c "$1" sh "$$"); [ -n "$left" ] || break
 for pid in $left; do kill -KILL "$pid" 2>/dev/null; done
-done' "$end" "$list" </dev/null >/dev/null 2>&1 9>&- &
+done' "$end" "$list" <"$end" >/dev/null 2>&1 9>&- &
 watcher=$!
 fi
 fi
