@@ -1,5 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -46,14 +55,18 @@ function facts(spec: ContainerSpec, more: Partial<ContainerFacts> = {}): Contain
     secrets: [],
     body: { text: 'echo "ran $1"; exit 3' },
     cpus: 1,
-    images: join(home, 'run/.images'),
+    graceMs: 1000,
     ...more,
   };
 }
 
 /** Runs the text as a launcher would; what apptainer was told, line by line. */
 function ran(what: ContainerFacts, preamble = ''): { readonly code: number | null; readonly told: readonly string[] } {
-  mkdirSync(what.directory, { recursive: true });
+  mkdirSync(join(what.directory, 'inputs'), { recursive: true });
+  for (const { name, at } of what.inputs) {
+    rmSync(join(what.directory, 'inputs', name), { force: true });
+    symlinkSync(at, join(what.directory, 'inputs', name));
+  }
   writeFileSync(join(what.directory, 'command.sh'), `#!/bin/sh\n${containerText(what, preamble)}`);
   const { status } = spawnSync('/bin/sh', ['command.sh'], {
     cwd: what.directory,
@@ -64,7 +77,10 @@ function ran(what: ContainerFacts, preamble = ''): { readonly code: number | nul
 }
 
 test('an image by name is pulled once a run, as one file; the command line is apptainer’s own', () => {
-  const what = facts({ image: 'quay.io/tools:1', runtime: 'apptainer' }, { inputs: ['/data/reads.fq'], gpus: [1] });
+  const what = facts(
+    { image: 'quay.io/tools:1', runtime: 'apptainer' },
+    { inputs: [{ name: 'reads.fq', at: '/data/reads.fq' }], gpus: [1] },
+  );
 
   const first = ran(what);
   const sif = first.told[1]?.replace(/\.\d+$/, '') ?? '';
@@ -84,7 +100,7 @@ test('an image by name is pulled once a run, as one file; the command line is ap
       '--bind',
       directory,
     ],
-    ...['--bind', '/data/reads.fq:/data/reads.fq:ro'],
+    ...['--bind', '/data/reads.fq:/data/reads.fq:ro', '--bind', `${directory}/inputs:${directory}/inputs:ro`],
     ...['--bind', `${home}/project/bin:${home}/project/bin:ro`],
     ...['--net', '--network', 'none', '--nv', sif, '/bin/sh', './command.sh', 'inside', 'apptainer', '--'],
     ...["APPTAINERENV_GREETING=it's", 'APPTAINERENV_HEDDLE_ATTEMPT=a-1'],

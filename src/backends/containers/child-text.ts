@@ -1,7 +1,7 @@
 import { HeddleError } from '../../model/index.ts';
 import { type ContainerFacts, STATE_FILE } from './container-facts.ts';
 import { imageOf, isPath, pathLook, pinOf, pinText } from './image-text.ts';
-import { type Mount, mountsOf } from './mounts.ts';
+import { type Mount, mountsOf, mountText } from './mounts.ts';
 import { add, word, words } from './words.ts';
 
 /*
@@ -16,7 +16,7 @@ export function apptainerText(facts: ContainerFacts): string {
   const { spec, secrets, gpus } = facts;
   const environment = variablesOf(facts);
   const image = imageOf(facts);
-  const sif = word(`${pinOf(facts)}.sif`);
+  const sif = `"${pinOf(facts)}.sif"`;
   const source = /^[a-z-]+:\/\//.test(image) ? image : `docker://${image}`;
   const failed = word(`image ${image} could not be pulled`);
   const pull =
@@ -34,7 +34,8 @@ p=APPTAINERENV; if [ "$runtime" = singularity ]; then p=SINGULARITYENV; fi
 ${own.map((name) => `export "\${p}_${name}"=${environment[name] === undefined ? `"$${name}"` : word(environment[name])}`).join('\n')}
 rm -rf .scratch; mkdir .scratch
 set -- ${spec.entrypoint === true ? 'run' : 'exec'} --cleanenv --contain --workdir "$d/.scratch" --pwd "$d" --bind "$d"
-${mounts.map(({ from, to, writable }) => add('--bind', `${from}:${to}${writable ? '' : ':ro'}`)).join('\n')}
+${mountText(facts, mounts, ({ from, to, writable }) => add('--bind', `${from}:${to}${writable ? '' : ':ro'}`))}
+${facts.inputs.length === 0 ? '' : 'set -- "$@" --bind "$d/inputs:$d/inputs:ro"'}
 if [ -d "$project/bin" ]; then set -- "$@" --bind "$project/bin:$project/bin:ro"; fi
 ${networkOf(facts, { program: 'apptainer', none: add('--net', '--network', 'none'), named: (name) => add('--net', '--network', name) })}
 ${gpus === undefined || gpus.length === 0 ? '' : `if [ -e ${AMD} ]; then set -- "$@" --rocm; else set -- "$@" --nv; fi`}
@@ -84,7 +85,7 @@ case $seen in *" $top "*) return 1;; esac
 seen="$seen$top "
 }
 if bound "$d"; then set -- "$@" -b "$top:$top"; fi
-${mounts.map((mount) => charlieMount(mount)).join('\n')}
+${mountText(facts, mounts, charlieMount)}
 if [ -d "$project/bin" ] && bound "$project/bin"; then set -- "$@" -b "$top:$top"; fi
 set -- "$@" --env-no-expand
 ${Object.entries(environment)
@@ -131,7 +132,8 @@ ${networkOf(facts, { program: 'bwrap', none: add('--unshare-net') })}
 ${userOf(spec.user, (uid, gid) => add('--unshare-user', '--uid', uid, '--gid', gid))}
 ${image === '/' ? 'set -- "$@" --ro-bind / /' : rootText(targets)}
 set -- "$@" --proc /proc --dev /dev --tmpfs /tmp --bind "$d" "$d" --chdir "$d"
-${mounts.map(({ from, to, writable }) => add(writable ? '--bind' : '--ro-bind', from, to)).join('\n')}
+${mountText(facts, mounts, ({ from, to, writable }) => add(writable ? '--bind' : '--ro-bind', from, to))}
+${facts.inputs.length === 0 ? '' : 'set -- "$@" --ro-bind "$d/inputs" "$d/inputs"'}
 if [ -d "$project/bin" ]; then set -- "$@" --ro-bind "$project/bin" "$project/bin"; fi
 ${facts.gpus === undefined || facts.gpus.length === 0 ? '' : 'for f in /dev/nvidia* /dev/kfd /dev/dri; do if [ -e "$f" ]; then set -- "$@" --dev-bind "$f" "$f"; fi; done'}
 ${Object.entries(environment)

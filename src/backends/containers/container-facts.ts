@@ -9,21 +9,21 @@ export interface ContainerFacts {
   /** The attempt's own directory. */
   readonly directory: string;
   readonly project: string;
-  /** Where the links in `inputs/` lead. */
-  readonly inputs: readonly string[];
+  /** Its inputs: the name of each below `inputs/`, and where it leads if that is a link there. */
+  readonly inputs: readonly { readonly name: string; readonly at: string }[];
   /** Variables of the command: who it is, and what it declares. */
   readonly environment: Readonly<Record<string, string>>;
   /** Variables whose values the text finds in its own environment, and hands on by name. */
   readonly secrets: readonly string[];
   readonly body: ContainerBody;
+  /** From TERM to KILL. */
+  readonly graceMs: number;
   readonly cpus: number;
   readonly memoryBytes?: number | undefined;
   /** Indices of the granted devices; `scheduler`: what the batch system says in `CUDA_VISIBLE_DEVICES`. */
   readonly gpus?: readonly number[] | 'scheduler' | undefined;
   /** Variables that count devices as the machine does: for runtimes whose work sees all of them. */
   readonly deviceEnvironment?: Readonly<Record<string, string>> | undefined;
-  /** Where a run keeps on this machine which image a name stands for: one place for all attempts of the run. */
-  readonly images: string;
   /** Variables for the runtime itself: which socket, which settings. */
   readonly runtimeEnvironment?: Readonly<Record<string, string>> | undefined;
   /** Where it enters the cgroup that bounds its memory, for runtimes whose work is a child of ours. */

@@ -1,12 +1,13 @@
 import { type ContainerFacts, containerName, OOM_FILE, PODMAN_FOLDER, STATE_FILE } from './container-facts.ts';
 import { imageOf, isPath, pathLook, pinText } from './image-text.ts';
-import { mountsOf } from './mounts.ts';
+import { mountsOf, mountText } from './mounts.ts';
 import { add, word, words } from './words.ts';
 
 /*
  * Podman and docker: a client beside which the container lives by itself.
- * - The client hands signals on (TERM to the group reaches the container's first process, which is an init). It may be killed,
- *   and its container goes on: so a watcher in a session of its own waits for the end of a pipe, and removes what is there when
+ * - The client hands signals on (TERM to the group reaches the container's first process, which is an init). What does not end
+ *   within the grace is killed by the text itself: a batch system that kills would take the watcher along.
+ * - The client may be killed, and its container goes on: so a watcher in a session of its own waits for the end of a pipe, and removes what is there when
  *   nobody has said how it ended.
  * - Podman's monitor says that the kernel killed for memory by a file `oom` in the directory its client stood in.
  * - Neither the client nor podman's monitor has HEDDLE_ATTEMPT in its environment: who looks for what lives of an attempt finds
@@ -27,6 +28,9 @@ const INITS = [
 /** Waits for the word that all is over; without it, removes the container: twice, since one may be in the making. */
 const WATCH =
   'read -r c && exit "$c"; case $1 in podman) f="-f -t 0 -i";; *) f=-f;; esac; "$1" rm $f "$2"; sleep 1; "$1" rm $f "$2"; exit 137';
+
+/** Between looks whether a container that was told to end has done so. */
+const LOOK_MS = 200;
 
 /** Paths with these can't be told in `-v FROM:TO`. */
 const HOSTILE = /[:\n]/;
@@ -90,7 +94,10 @@ function optionText(facts: ContainerFacts): string {
   const lines = [
     `set -- run --name "$name" ${words('--label', `heddle.run=${run}`, '--label', `heddle.job=${job}`, '--label', `heddle.attempt=${attempt}`)} --log-driver none --workdir "$d" -v "$d:$d"`,
     add('--network', spec.network ?? 'none'),
-    ...mountsOf(facts, HOSTILE).map(({ from, to, writable }) => add('-v', `${from}:${to}${writable ? '' : ':ro'}`)),
+    mountText(facts, mountsOf(facts, HOSTILE), ({ from, to, writable }) =>
+      add('-v', `${from}:${to}${writable ? '' : ':ro'}`),
+    ),
+    facts.inputs.length === 0 ? '' : 'set -- "$@" -v "$d/inputs:$d/inputs:ro"',
     'if [ -d "$project/bin" ]; then set -- "$@" -v "$project/bin:$project/bin:ro"; fi',
     'if [ -e /sys/fs/selinux/enforce ]; then set -- "$@" --security-opt label=disable; fi',
     ...Object.entries(environment).map(([name, value]) => add('--env', `${name}=${value}`)),
@@ -150,7 +157,7 @@ else x=$gpus; while [ -n "$x" ]; do set -- "$@" --device "nvidia.com/gpu=\${x%%,
 }
 
 /** The function `go`: `go IMAGE never|missing|rootfs OPTION...`. */
-function goText({ body, spec, memoryBytes }: ContainerFacts): string {
+function goText({ body, spec, memoryBytes, graceMs }: ContainerFacts): string {
   const entry = spec.entrypoint === true ? '' : ' --entrypoint=';
   const command = 'argv' in body ? words(...body.argv) : '/bin/sh ./command.sh inside "$runtime"';
   const after =
@@ -173,10 +180,23 @@ exec 4>&1
 cd "$d/${PODMAN_FOLDER}" 2>/dev/null || :
 "$runtime" "$@" >&4 3>&- 4>&-
 ${after}
-echo "$c" >&3; } 3>&1 | watch
-c=$?
+echo "$c" >&3; } 3>&1 | watch &
+p=$!
 exec 4>&-
+while :; do
+wait "$p"; c=$?
+[ "$c" -gt 128 ] && kill -0 "$p" 2>/dev/null || break
+[ -z "$got" ] || end_in_time
+done
+wait "$p"; x=$?
+[ "$x" = 127 ] || c=$x
 read_state
+}
+end_in_time() {
+x=0
+while [ $x -lt ${Math.max(1, Math.ceil(graceMs / LOOK_MS))} ] && kill -0 "$p" 2>/dev/null; do sleep 0.${LOOK_MS / 100} || sleep 1; x=$((x + 1)); done
+if kill -0 "$p" 2>/dev/null; then "$runtime" kill -s KILL "$name" >/dev/null 2>&1; fi
+got=
 }
 if command -v setsid >/dev/null; then watch() { exec setsid /bin/sh -c ${word(WATCH)} heddle-watch "$runtime" "$name" >/dev/null 2>&1 4>&-; }
 else watch() { trap '' HUP INT QUIT TERM USR1 USR2; read -r c; return "\${c:-137}"; }; fi`;

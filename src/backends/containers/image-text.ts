@@ -8,6 +8,9 @@ import { word } from './words.ts';
  * that a run goes on with the image it began with, wherever the name points by now.
  */
 
+/** Beside the attempts of a run, which lie two folders down, also on a machine with files of its own. */
+const IMAGES_FOLDER = '.images';
+
 /** A path on the machine, not a name in a registry. */
 export function isPath(image: string): boolean {
   return image.startsWith('/');
@@ -18,9 +21,9 @@ export function imageOf({ spec, project }: ContainerFacts): string {
   return spec.image.replace(/^\$\{project\}/, () => project);
 }
 
-/** The file in which a run keeps what a name stands for, without the runtime's ending. */
+/** In double quotes of the shell: the file in which a run keeps what a name stands for, without its ending. */
 export function pinOf(facts: ContainerFacts): string {
-  return `${facts.images}/${hash('sha256', imageOf(facts)).slice(0, 20)}`;
+  return `$images/${hash('sha256', imageOf(facts)).slice(0, 20)}`;
 }
 
 /**
@@ -28,11 +31,10 @@ export function pinOf(facts: ContainerFacts): string {
  * `more`, words without blanks. One attempt looks while the others wait, where there is `flock`; the first line written stays.
  */
 export function pinText(facts: ContainerFacts, look: string): string {
-  const pin = pinOf(facts);
-  return `pin=${word(pin)}.$runtime
+  return `images=\${d%/*/*}/${IMAGES_FOLDER} pin="${pinOf(facts)}.$runtime"
 pinned() { [ -r "$pin" ] && read -r id digest repo more <"$pin"; }
 resolve() {
-mkdir -p ${word(facts.images)} && exec 8>>"$pin.lock" || give_up image "cannot write into ${facts.images.replace(/["$`\\]/g, '_')}"
+mkdir -p "$images" && exec 8>>"$pin.lock" || give_up image "cannot write into $images"
 if command -v flock >/dev/null; then flock 8; fi
 if ! pinned; then
 look
@@ -46,7 +48,7 @@ look() {
 ${look}
 }
 pinned || resolve
-case $id in path) id=${word(imageOf(facts))};; sif) id=${word(`${pinOf(facts)}.sif`)};; esac
+case $id in path) id=${word(imageOf(facts))};; sif) id="${pinOf(facts)}.sif";; esac
 `;
 }
 

@@ -9,12 +9,12 @@ const facts = (inputs: readonly string[], more: Partial<ContainerFacts> = {}): C
   attempt: 'a',
   directory: '/store/work/r/0/j.1',
   project: '/project',
-  inputs,
+  inputs: inputs.map((at, n) => ({ name: `${n}`, at })),
   environment: {},
   secrets: [],
   body: { text: 'true' },
   cpus: 1,
-  images: '/store/work/r/.images',
+  graceMs: 1000,
   ...more,
 });
 

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { HeddleError } from '../../model/index.ts';
 import type { ContainerFacts } from './container-facts.ts';
+import { word } from './words.ts';
 
 /** One thing of the host that is seen inside. */
 export interface Mount {
@@ -36,7 +37,23 @@ export function mountsOf(facts: ContainerFacts, hostile: RegExp): readonly Mount
   return [...inputMounts(facts, hostile).filter(({ to }) => !taken.has(to)), ...own];
 }
 
-function inputMounts({ inputs, directory }: ContainerFacts, hostile: RegExp): readonly Mount[] {
+/**
+ * Lines that add mounts. Where inputs are no links, since they were brought to a machine with files of its own, they lie in the
+ * attempt's directory, and the places they come from are another machine's.
+ */
+export function mountText(facts: ContainerFacts, mounts: readonly Mount[], line: (mount: Mount) => string): string {
+  const own = new Set((facts.spec.mounts ?? []).map(({ to }) => to));
+  const text = (kept: readonly Mount[]): string => kept.map((mount) => `${line(mount)}\n`).join('');
+  const linked = text(mounts.filter(({ to }) => !own.has(to)));
+  const [first] = facts.inputs;
+  const guarded =
+    linked === '' || first === undefined ? '' : `if [ -h ./inputs/${word(first.name)} ]; then\n${linked}fi\n`;
+  return `${guarded}${text(mounts.filter(({ to }) => own.has(to)))}`;
+}
+
+function inputMounts(facts: ContainerFacts, hostile: RegExp): readonly Mount[] {
+  const { directory } = facts;
+  const inputs = facts.inputs.map(({ at }) => at);
   const inFolder = new Map<string, number>();
   for (const input of inputs) {
     const folder = posix.dirname(input);

@@ -1,12 +1,9 @@
-import { dirname, isAbsolute, join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { type AttemptOrder, type ContainerSpec, gpuEnvironment, type Outcome } from '../../model/index.ts';
 import { gpuVendor } from '../../process/index.ts';
 import { containerText, judgeContainer, readContainer } from '../containers/index.ts';
 import { stderrTail } from './capture.ts';
 import type { CommandPlaces, CommandWork } from './command-file.ts';
-
-/** Beside the attempts of a run: what the names of images stood for when it began. */
-const IMAGES_FOLDER = '.images';
 
 /**
  * The body of `command.sh` for a command that runs in a container.
@@ -29,7 +26,7 @@ export function containedCommand(
     attempt,
     directory,
     project,
-    inputs: work.inputs.map(({ at }) => (isAbsolute(at) ? at : join(store, at))),
+    inputs: work.inputs.map(({ name, at }) => ({ name, at: isAbsolute(at) ? at : join(store, at) })),
     environment: {
       HEDDLE_RUN_ID: run,
       HEDDLE_JOB_ID: job,
@@ -40,11 +37,11 @@ export function containedCommand(
     },
     secrets: Object.keys(work.secrets ?? {}),
     body: work.argv === undefined ? { text: work.text } : { argv: work.argv },
+    graceMs: order.limits.graceMs,
     cpus: grant.cpus,
     memoryBytes: grant.memoryBytes,
     gpus: gpus ?? ((request?.gpus ?? 0) > 0 ? ('scheduler' as const) : undefined),
     deviceEnvironment: gpus === undefined ? undefined : gpuEnvironment(gpus, gpuVendor()),
-    images: join(dirname(dirname(directory)), IMAGES_FOLDER),
     runtimeEnvironment: runtimes,
     entrance,
   };
