@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, quoteWord } from '../../model/index.ts';
@@ -151,7 +151,10 @@ export class SshCommand {
   }
 
   #open(): string {
-    this.#directory ??= makeDirectory(this.#options.controlDirectory);
+    // Temporary directories are tidied up now and then.
+    if (this.#directory === undefined || !existsSync(this.#directory)) {
+      this.#directory = makeDirectory(this.#options.controlDirectory);
+    }
     return this.#directory;
   }
 }

@@ -178,7 +178,8 @@ class SshTransport implements Transport {
     if (detour === 'refused') slot.refused();
     if (end.eaten && !this.#isPatient) this.#isPatient = true;
     else if (detour === undefined) return undefined;
-    return isLast || this.#isClosed ? undefined : 'again';
+    // Each refusal leaves fewer sessions to be asked for, and in the end connections of their own: that ends by itself.
+    return (isLast && detour !== 'refused') || this.#isClosed ? undefined : 'again';
   }
 
   async #explain(end: ShellEnd, slot: Slot): Promise<RunAnswer> {

@@ -2,7 +2,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunAnswer } from '../../../src/backends/transport/index.ts';
-import { childrenOf } from '../../../src/process/index.ts';
+import { childrenOf, listProcesses } from '../../../src/process/index.ts';
 
 /** The hosts that `components/sshd.sh` started, and what a test does to them. */
 export class SshHosts {
@@ -48,6 +48,18 @@ export class SshHosts {
 /** Pids of ssh programs that are ours. */
 export function ownSshProcesses(): readonly number[] {
   return childrenOf(process.pid).filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'ssh\n');
+}
+
+/** Command lines of all ssh programs that run. */
+export function sshCommandLines(): readonly string[] {
+  return listProcesses().flatMap(({ pid }) => {
+    try {
+      const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      return line.startsWith('ssh ') ? [line] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 /** The text an answer holds; anything but an end fails the test with what it was. */

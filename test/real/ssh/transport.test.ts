@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type SshOptions, sshTransport, type Transport } from '../../../src/backends/transport/index.ts';
 import { systemClock } from '../../../src/process/index.ts';
 import { requireComponent } from '../components/components.ts';
-import { makeKey, ownSshProcesses, SshHosts, textOf, typeLine } from './hosts.ts';
+import { makeKey, ownSshProcesses, sshCommandLines, SshHosts, textOf, typeLine } from './hosts.ts';
 
 const sshd = await requireComponent('sshd');
 
@@ -100,6 +102,18 @@ describe.skipIf(!sshd.available)('the way to a machine behind ssh', () => {
 
     expect(sent.kind === 'ended' && bytes.equals(sent.stdout)).toBe(true);
     expect(bytes.equals(await readAll(connection.output))).toBe(true);
+  });
+
+  test('F35: over a slow line all arrives, in whatever pieces', async () => {
+    const link = join(import.meta.dirname, 'slow-link.entry.ts');
+    const config = configure(`Host h1\n  ProxyCommand ${process.execPath} ${link} %h %p`);
+    const bytes = randomBytes(200_000);
+    await using transport = open('h1', { config });
+
+    const answer = await transport.run('cat; echo done >&2', { input: bytes });
+
+    expect(answer).toMatchObject({ kind: 'ended', code: 0, stderr: 'done\n' });
+    expect(answer.kind === 'ended' && bytes.equals(answer.stdout)).toBe(true);
   });
 
   test('F35: a connection that drops in the midst of a script is unreachable, and may have begun; the next one goes', async () => {
@@ -269,6 +283,21 @@ describe.skipIf(!sshd.available)('the way to a machine behind ssh', () => {
     textOf(await transport.run('true'));
     await typeLine(`ssh -F ${config} -O exit h1`);
     expect(textOf(await transport.run('echo ours'))).toBe('ours\n');
+  });
+
+  test('a killed process leaves no connection behind', async () => {
+    const entry = join(import.meta.dirname, 'opener.entry.ts');
+    const opener = spawn(process.execPath, [entry, 'h1', hosts.config, sockets], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(opener.stdout, 'data');
+    const ours = (): number => sshCommandLines().filter((line) => line.includes(sockets)).length;
+    expect(ours()).toBe(2);
+
+    opener.kill('SIGKILL');
+
+    await until(() => ours() === 0);
+    rmSync(sockets, { recursive: true });
   });
 
   test('what runs when it is disposed is let go', async () => {
