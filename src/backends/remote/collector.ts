@@ -1,9 +1,8 @@
-import type { Logger } from '../../model/index.ts';
+import type { Logger, Outcome } from '../../model/index.ts';
 import { type ExitRecord, readExitRecord } from '../workdir/index.ts';
-import type { AttemptBook } from './attempt-book.ts';
+import type { AttemptBook, EndTimes } from './attempt-book.ts';
 import { type JudgePlaces, judgeRecord } from './judge-end.ts';
 import type { RemoteAttempt } from './remote-attempt.ts';
-import type { Outcome } from '../../model/index.ts';
 import type { Site } from './site.ts';
 
 /** An attempt with a record, and what the system says of its end. */
@@ -60,9 +59,17 @@ export class Collector<A extends RemoteAttempt> {
   async #collect(): Promise<void> {
     const { site, book, places, told } = this.#options;
     const batch = this.#waiting.splice(0);
-    for (const { attempt } of batch)
-      if (attempt.work.outputs.length > 0 && attempt.here !== attempt.there) book.phase(attempt, 'staging-out');
-    const answer = await site.bring(batch.map(({ attempt }) => attempt));
+    const leavings = batch.map(({ attempt, record }) => ({
+      attempt,
+      hasOutputs: record.status === 0 && attempt.work.outputs.length > 0 && attempt.cancelling === undefined,
+    }));
+    for (const { attempt, hasOutputs } of leavings)
+      if (hasOutputs && attempt.here !== attempt.there) book.phase(attempt, 'staging-out');
+    const { answer, spoilt } = await site.bring(leavings);
+    if (answer.kind === 'refused' && !answer.retryable) {
+      for (const { attempt, record } of batch) book.end(attempt, notBrought(answer.why), timesOf(record));
+      return told();
+    }
     if (answer.kind !== 'done') {
       // What is over stays over: it is tried again with the next look.
       if (answer.kind === 'login') book.access(answer.need);
@@ -72,11 +79,22 @@ export class Collector<A extends RemoteAttempt> {
       return;
     }
     for (const { attempt, record, word } of batch) {
-      const outcome = await judgeRecord(attempt, record, { word, places });
-      book.end(attempt, outcome, { startedAt: record.startedAt, endedAt: record.endedAt });
+      const outcome = spoilt.includes(attempt)
+        ? notBrought('an output here is not what lies there: something still writes it')
+        : await judgeRecord(attempt, record, { word, places });
+      book.end(attempt, outcome, timesOf(record));
     }
     told();
   }
+}
+
+function notBrought(why: string): Outcome {
+  const message = `its results could not be brought here: ${why}`;
+  return { kind: 'error', error: { name: 'StagingFailed', code: 'BACKEND_UNAVAILABLE', message } };
+}
+
+function timesOf({ startedAt, endedAt }: ExitRecord): EndTimes {
+  return { startedAt, endedAt };
 }
 
 /** The record that has come of an attempt. */

@@ -54,3 +54,26 @@ head -c "$((n + 1))" "$f" >"$f.cut" && mv "$f.cut" "$f"
 done
 done ${listOf(attempts, ({ limits }) => limits.outputBytes)}`;
 }
+
+/** Prints `number hash` of each of these files that is there, where the machine has a program for that. */
+export function hashText(paths: readonly string[]): string {
+  if (paths.length === 0) return '';
+  return `hash=
+if command -v sha256sum >/dev/null 2>&1; then hash=sha256sum
+elif command -v shasum >/dev/null 2>&1; then hash='shasum -a 256'
+elif command -v openssl >/dev/null 2>&1; then hash='openssl dgst -sha256 -r'
+fi
+i=-1
+[ -z "$hash" ] || while IFS= read -r f; do
+i=$((i + 1))
+[ -f "$f" ] && s=$($hash <"$f") && echo "$i \${s%% *}"
+done <<'${END_OF_LIST}'
+${paths.map((path) => `${path}\n`).join('')}${END_OF_LIST}
+:
+`;
+}
+
+export function readHashes(said: string): ReadonlyMap<number, string> {
+  const pairs = said.split('\n').map((line) => line.split(' ') as [string, string?]);
+  return new Map(pairs.flatMap(([index, hash]) => (hash === undefined ? [] : [[Number(index), hash] as const])));
+}

@@ -14,12 +14,12 @@ import { EXIT_FILE, STDERR_FILE, STDOUT_FILE } from '../../process/index.ts';
 import type { Depot, DepotDirectory, DepotFile } from '../depot/index.ts';
 import type { Transport } from '../transport/index.ts';
 import { readExitRecord, WorkDirectories, wrapperScript } from '../workdir/index.ts';
-import { boundText, looksText, readTraces, tracesText } from './depot-scripts.ts';
+import { boundText, hashText, looksText, readHashes, readTraces, tracesText } from './depot-scripts.ts';
 import type { CommandOrder } from './native-plan.ts';
 import type { RemoteAttempt } from './remote-attempt.ts';
 import type { RemoteSettings } from './settings.ts';
 import { WRAPPER_NAME } from './shared-site.ts';
-import type { Preparation, Site, SiteAnswer, SiteFailure, Trace, Unfit } from './site.ts';
+import type { Leavings, Preparation, Site, SiteAnswer, SiteFailure, Trace, Unfit } from './site.ts';
 import { writeWhole } from './whole-file.ts';
 
 export interface DepotSiteOptions {
@@ -34,6 +34,10 @@ export interface DepotSiteOptions {
 /** Removals over there go together. */
 const REMOVE_TOGETHER_MS = 2000;
 const CLOSE_WITHIN_MS = 5000;
+/** Large files take their time. */
+const HASH_WITHIN_MS = 30 * 60_000;
+/** What changed on its way, or while something still wrote it, is brought once more. */
+const BRING_TRIES = 2;
 
 /**
  * A target with a file system of its own: `ROOT/work/<store>/` there mirrors this store's directories. What attempts need is sent
@@ -161,17 +165,30 @@ export class DepotSite implements Site {
     return { kind: 'done', traces };
   }
 
-  async bring(attempts: readonly RemoteAttempt[]): Promise<SiteAnswer> {
-    const { transport, depot } = this.#options;
-    const bounded = await transport.run(boundText(attempts));
-    if (bounded.kind !== 'ended') return bounded;
-    return await depot.fetch(
-      attempts.map(({ here, there, work }) => ({
-        from: there,
-        to: here,
-        files: [STDOUT_FILE, STDERR_FILE, ...work.outputs.map(({ path }) => path)],
-      })),
+  async bring(leavings: readonly Leavings[]): Promise<{ answer: SiteAnswer; spoilt: readonly RemoteAttempt[] }> {
+    const { transport } = this.#options;
+    // Lists have a line for each.
+    const outputs = leavings.flatMap(({ attempt, hasOutputs }) =>
+      hasOutputs ? attempt.work.outputs.flatMap(({ path }) => (path.includes('\n') ? [] : { attempt, path })) : [],
     );
+    const listed = outputs.map(({ attempt, path }) => `${attempt.there}/${path}`);
+    const bounds = boundText(leavings.map(({ attempt }) => attempt));
+    const said = await transport.run(`${bounds}${hashText(listed)}`, { timeoutMs: HASH_WITHIN_MS });
+    if (said.kind !== 'ended') return { answer: said, spoilt: [] };
+    const hashes = readHashes(Buffer.from(said.stdout).toString('utf8'));
+    let wanted = leavings;
+    let spoilt = new Set<RemoteAttempt>();
+    for (let tries = 0; tries < BRING_TRIES && wanted.length > 0; tries += 1) {
+      const answer = await this.#fetch(wanted);
+      if (answer.kind !== 'done') return { answer, spoilt: [] };
+      spoilt = new Set<RemoteAttempt>();
+      for (const [i, { attempt, path }] of outputs.entries()) {
+        const hash = hashes.get(i);
+        if (hash !== undefined && hash !== (await this.#hashOf(join(attempt.here, path)))) spoilt.add(attempt);
+      }
+      wanted = leavings.filter(({ attempt }) => spoilt.has(attempt));
+    }
+    return { answer: { kind: 'done' }, spoilt: [...spoilt] };
   }
 
   release(attempts: readonly string[]): void {
@@ -199,6 +216,25 @@ export class DepotSite implements Site {
     const timer = this.#options.context.clock.after(CLOSE_WITHIN_MS, late.resolve);
     await Promise.race([this.#remove(), late.promise]);
     timer.cancel();
+  }
+
+  async #fetch(leavings: readonly Leavings[]): Promise<SiteAnswer> {
+    return await this.#options.depot.fetch(
+      leavings.map(({ attempt: { here, there, work }, hasOutputs }) => ({
+        from: there,
+        to: here,
+        files: [STDOUT_FILE, STDERR_FILE, ...(hasOutputs ? work.outputs.map(({ path }) => path) : [])],
+      })),
+    );
+  }
+
+  /** Undefined of what is no file here: who collects outputs says so. */
+  async #hashOf(path: string): Promise<string | undefined> {
+    try {
+      return (await this.#identify(path)).sha256;
+    } catch {
+      return undefined;
+    }
   }
 
   async #remove(): Promise<void> {
@@ -258,7 +294,7 @@ function storeId(store: string): string {
   const path = join(store, 'targets', 'store-id');
   if (!existsSync(path)) {
     const draft = `${path}.${process.pid}.new`;
-    writeWhole(draft, randomBytes(8).toString('hex'));
+    writeWhole(draft, randomBytes(8).toString('hex'), { flush: true });
     try {
       // Who comes second takes what is there.
       linkSync(draft, path);

@@ -113,7 +113,7 @@ done ${listOf(attempts)}`;
  * group or session. Prints the ids of those of whom somebody still lives. The wrapper is spared: it writes down the end.
  */
 export function killText(attempts: readonly RemoteAttempt[]): string {
-  return `${READ_CLAIM}members() {
+  return `${READ_CLAIM}${SWEEP_CONTAINER}members() {
 for f in $(grep -ls "HEDDLE_ATTEMPT=$1" /proc/[0-9]*/environ 2>/dev/null); do
 tr '\\0' '\\n' 2>/dev/null <"$f" | grep -qx "HEDDLE_ATTEMPT=$1" || continue
 f=\${f#/proc/}; echo "\${f%/environ}"
@@ -130,6 +130,6 @@ kill -KILL $pids 2>/dev/null
 n=$((n + 1))
 [ $n -lt 3 ] || sleep 1
 done
-[ -z "$(members "$a")" ] || echo "$a"
+[ -z "$(members "$a")" ] && sweep_container "$d" "$a" || echo "$a"
 done ${listOf(attempts)}`;
 }

@@ -7,6 +7,7 @@ import {
   collectOrError,
   EMPTY_VALUE,
   type ExitRecord,
+  judgeContained,
   redactCapture,
   stderrTail,
   WRAPPER_EXIT,
@@ -35,7 +36,10 @@ export async function judgeRecord(
   if (redactor !== undefined) await redactCapture(here, redactor);
   // Told to end, it may have done so with good manners: that proves no work done.
   if (cancelling?.sentAt !== undefined) return CANCELLED;
-  if (record.status !== 0) return isCause(word) ? word : badEnd(record.status, stderrTail(here));
+  if (record.status !== 0) {
+    if (isCause(word)) return word;
+    return judgeContained(here, attempt.attempt) ?? badEnd(record.status, stderrTail(here));
+  }
   if (work.outputs.length === 0) return { kind: 'ok', value: EMPTY_VALUE };
   const { hasher, store, project } = places;
   return collectOrError({ directory: here, outputs: work.outputs, store, project, tag: attempt.attempt, hasher });

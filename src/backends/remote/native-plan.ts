@@ -105,7 +105,8 @@ exec sh ${quoteWord(site.wrapper)} "$directory" "$attempt" "$fence" "$grace" ${q
 /** Writes down, on the disk, what is about to be submitted. */
 export function keepPlan(folder: string, plan: NativePlan, at: number): void {
   const elements = plan.members.map(({ order, native }) => [order.element, native]);
-  writeWhole(join(folder, `${plan.marker}.json`), `${JSON.stringify({ marker: plan.marker, at, elements })}\n`);
+  const text = `${JSON.stringify({ marker: plan.marker, at, elements })}\n`;
+  writeWhole(join(folder, `${plan.marker}.json`), text, { flush: true });
 }
 
 /** Notes the system's name of a native job: by it its history is asked for. Losing it costs nothing but that. */

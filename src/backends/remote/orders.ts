@@ -13,15 +13,14 @@ export function unfitness({ work, directory }: AttemptOrder, site: Site): string
   return undefined;
 }
 
-/** An order with what its target says where it is silent. */
+/** An order with the variables its target gives to all. */
 export function fitForTarget(
   order: AttemptOrder,
   work: CommandWork,
-  { container, environment }: Pick<RemoteSettings, 'container' | 'environment'>,
+  { environment }: Pick<RemoteSettings, 'environment'>,
 ): CommandOrder {
-  const isNamed = order.container !== undefined || container === undefined;
   return {
-    order: isNamed ? order : { ...order, container },
+    order,
     work: environment === undefined ? work : { ...work, environment: { ...environment, ...work.environment } },
   };
 }

@@ -1,4 +1,4 @@
-import type { ContainerSpec, NoContainer, SchedulingOptions } from '../../model/index.ts';
+import type { SchedulingOptions } from '../../model/index.ts';
 
 /** What is known of a target beside how it is reached. */
 export interface RemoteSettings {
@@ -15,8 +15,6 @@ export interface RemoteSettings {
   readonly pollMs?: PollInterval;
   /** Holds where a task is silent; options are added up. */
   readonly scheduling?: SchedulingOptions;
-  /** What a command runs in that says nothing of it. */
-  readonly container?: ContainerSpec | NoContainer;
   /** Variables of every command; a command's own go before them. */
   readonly environment?: Readonly<Record<string, string>>;
   /** How long a task that says nothing may run, in milliseconds. */

@@ -104,8 +104,8 @@ export class SharedSite implements Site {
     return { kind: 'done', traces };
   }
 
-  async bring(): Promise<SiteAnswer> {
-    return { kind: 'done' };
+  async bring(): Promise<{ answer: SiteAnswer; spoilt: readonly RemoteAttempt[] }> {
+    return { answer: { kind: 'done' }, spoilt: [] };
   }
 
   release(attempts: readonly string[]): void {

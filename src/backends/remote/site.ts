@@ -18,6 +18,12 @@ export type Trace =
   | { readonly kind: 'claimed'; readonly startedAt: number | undefined }
   | { readonly kind: 'none' };
 
+/** What is brought of an ended attempt: what it said, and its outputs where it ended well. */
+export interface Leavings {
+  readonly attempt: RemoteAttempt;
+  readonly hasOutputs: boolean;
+}
+
 /** One of a batch that can't be prepared, whatever is done: its own fault. */
 export interface Unfit {
   readonly order: AttemptOrder;
@@ -56,8 +62,10 @@ export interface Site {
     attempts: readonly RemoteAttempt[],
     how: { readonly fence: boolean },
   ): Promise<{ readonly kind: 'done'; readonly traces: readonly Trace[] } | SiteFailure>;
-  /** Brings here what ended attempts said and left. */
-  bring(attempts: readonly RemoteAttempt[]): Promise<SiteAnswer>;
+  /** Brings here what ended attempts said and left. `spoilt`: what came is not what lies there, however often it is asked for. */
+  bring(
+    leavings: readonly Leavings[],
+  ): Promise<{ readonly answer: SiteAnswer; readonly spoilt: readonly RemoteAttempt[] }>;
   /** The ends of these are committed, or they never were: what lies over there may go. */
   release(attempts: readonly string[]): void;
   close(): Promise<void>;
