@@ -1,4 +1,5 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunAnswer } from '../../../src/backends/transport/index.ts';
@@ -68,22 +69,19 @@ export function textOf(answer: RunAnswer): string {
   return Buffer.from(answer.stdout).toString('utf8');
 }
 
-/** Types a command line, as its user would; what it asks is answered by a program. */
+/** Types a command line, as its user would, but without a terminal: what it asks is answered by a program. */
 export async function typeLine(line: string, environment: Readonly<Record<string, string>> = {}): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const child = execFile(
-      'setsid',
-      ['/bin/sh', '-c', line],
-      { env: { ...process.env, ...environment } },
-      (error, _, stderr) => {
-        if (error === null) resolve();
-        else reject(new Error(`${line}: ${stderr}`));
-      },
-    );
-    child.stdin?.end();
+  const child = spawn('/bin/sh', ['-c', line], {
+    detached: true,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
+  const said: Buffer[] = [];
+  child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`${line}: ${Buffer.concat(said).toString('utf8')}`);
 }
 
-export function makeKey(path: string, passphrase: string): void {
-  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', passphrase, '-f', path]);
+export async function makeKey(path: string, passphrase: string): Promise<void> {
+  await typeLine(`ssh-keygen -q -t ed25519 -N '${passphrase}' -f '${path}'`);
 }

@@ -233,7 +233,7 @@ describe.skipIf(!sshd.available)('the way to a machine behind ssh', () => {
       need: { why: expect.stringMatching(/not known here/) },
     });
 
-    makeKey(join(home, 'other'), '');
+    await makeKey(join(home, 'other'), '');
     await using refused = open('h2', { config: withKey(join(home, 'other')) });
     expect(await refused.run('true')).toMatchObject({
       kind: 'login',
@@ -243,7 +243,7 @@ describe.skipIf(!sshd.available)('the way to a machine behind ssh', () => {
 
   test('F35: where a password is wanted, the line that is told leaves a connection that is then used', async () => {
     const key = join(home, 'locked');
-    makeKey(key, 'open sesame');
+    await makeKey(key, 'open sesame');
     appendFileSync(hosts.path('authorized_keys'), readFileSync(`${key}.pub`, 'utf8'));
     const ask = join(home, 'ask');
     writeFileSync(ask, "#!/bin/sh\necho 'open sesame'\n", { mode: 0o755 });
@@ -257,7 +257,7 @@ describe.skipIf(!sshd.available)('the way to a machine behind ssh', () => {
   });
 
   test('F35: a host that takes passwords says so', async () => {
-    makeKey(join(home, 'other'), '');
+    await makeKey(join(home, 'other'), '');
     await using transport = open('h3', { config: withKey(join(home, 'other')) });
 
     const answer = await transport.run('true');
