@@ -43,6 +43,8 @@ export interface AgentOptions {
   readonly slots: number;
   /** Epoch milliseconds. */
   readonly endsAt?: number;
+  /** It listens nowhere: where connections between machines are forbidden. @default false */
+  readonly byMail?: boolean;
   /** Without work it leaves after so long. */
   readonly idleMs: number;
 }
@@ -107,10 +109,10 @@ export class Agent {
   }
 
   async #introduce(place: Place | undefined): Promise<void> {
-    const { directory, node, slots, endsAt, clock } = this.#options;
+    const { directory, node, slots, endsAt, clock, byMail = false } = this.#options;
     const token = randomBytes(24).toString('base64url');
     const met = (channel: Channel<FromAgent, ToAgent>): void => this.#meet(channel);
-    const listening = await listenTcp<FromAgent, ToAgent>(token, met).catch(() => undefined);
+    const listening = byMail ? undefined : await listenTcp<FromAgent, ToAgent>(token, met).catch(() => undefined);
     this.#server = listening?.server;
     const card: AgentCard = {
       format: 'heddle-agent/1',

@@ -38,6 +38,7 @@ export async function runAgent(options: AgentRunOptions): Promise<string> {
     slots,
     endsAt,
     idleMs,
+    byMail: env['HEDDLE_AGENT_MAIL'] === '1',
   });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
     process.on(signal, () => agent.end(`its allocation was ended (${signal})`));
