@@ -1,12 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { type GridEngineOptions, gridEngineScheduler } from '../../../src/backends/gridengine/index.ts';
 import type { AttemptOrder, SubmissionId } from '../../../src/model/index.ts';
 import { newSubmissionId } from '../../../src/model/index.ts';
 import { systemRandom } from '../../../src/process/index.ts';
 import { BackendRig } from '../../../src/testing/index.ts';
 import { nobodyUnder } from '../../processes.ts';
-import { cell, onCell, restartExecd, runTool } from './cell.ts';
+import { cell, onCell, restartExecd, runTool, SETUP } from './cell.ts';
 
 interface Wish {
   readonly text: string;
@@ -100,12 +101,12 @@ describe.skipIf(!cell.available)('ends on Grid Engine', () => {
     const [order] = ordersOf(rig, [{ text: 'true', more: { scheduling: { options: ['-wd /nowhere'] } } }]);
     if (order === undefined) throw new Error('no order');
 
-    await rig.launch([order]);
+    const id = await launchOne(rig, order);
     const end = await rig.end(order);
 
     expect(end).toMatchObject({ kind: 'ended', outcome: { kind: 'error', error: { code: 'BACKEND_UNAVAILABLE' } } });
     expect(JSON.stringify(end)).toContain("can't chdir to /nowhere: No such file or directory");
-    expect(await runTool('qstat')).toBe('');
+    expect(await runTool('qstat')).not.toMatch(new RegExp(`^\\s*${id} `, 'm'));
   });
 
   test('what is refused is told with the words of the system, and not tried again', async () => {
@@ -150,6 +151,22 @@ describe.skipIf(!cell.available)('ends on Grid Engine', () => {
     expect(end).toMatchObject({ kind: 'ended', outcome: { kind: 'preempted' } });
     expect(readFileSync(join(order.directory, 'runs'), 'utf8')).toBe('\n');
     await nobodyUnder(fixture.directory);
+  });
+
+  test('a look around names the version, the queues, and what is not there', async () => {
+    const look = async (options: GridEngineOptions) => {
+      const scheduler = gridEngineScheduler({ setup: SETUP, ...options });
+      const stdout = await runTool('sh', '-c', scheduler.describe());
+      return scheduler.readDescribe({ code: 0, stdout, stderr: '' });
+    };
+
+    const facts = await look({});
+    expect(facts).toMatchObject({ version: 'SGE 8.1.9', maxArraySize: 75_000, problems: [] });
+    expect(facts.notes.some((note) => note.startsWith('all.q'))).toBe(true);
+    expect((await look({ parallelEnvironment: 'threads', memoryResource: 'ram' })).problems).toEqual([
+      "there is no parallel environment 'threads' for several cpus: set parallelEnvironment to one of mpi, smp",
+      "there is no resource 'ram': set memoryResource to one of those of 'qconf -sc'",
+    ]);
   });
 
   test('a daemon that dies on the node loses nothing of what runs there', async () => {

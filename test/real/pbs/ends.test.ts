@@ -1,12 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { pbsScheduler } from '../../../src/backends/pbs/index.ts';
 import type { AttemptOrder } from '../../../src/model/index.ts';
 import { newSubmissionId } from '../../../src/model/index.ts';
 import { systemRandom } from '../../../src/process/index.ts';
 import { BackendRig } from '../../../src/testing/index.ts';
 import { nobodyUnder } from '../../processes.ts';
-import { onServer, runTool } from './server-of-our-own.ts';
+import { onServer, runShell, runTool } from './server-of-our-own.ts';
 import { startStandIn } from './stand-in/start.ts';
 
 interface Wish {
@@ -156,5 +157,15 @@ describe('ends on PBS (a stand-in for it)', () => {
     expect(ends).toMatchObject([{ kind: 'ended' }, { kind: 'ended', outcome: { kind: 'cancelled' } }]);
     expect(orders.map(started)).toEqual([true, undefined]);
     await nobodyUnder(fixture.directory);
+  });
+
+  test('a look around names the version, and a history that is not kept', async () => {
+    await using server = await startStandIn({ history: false });
+    const scheduler = pbsScheduler();
+    const stdout = await runShell(server, scheduler.describe());
+    const facts = scheduler.readDescribe({ code: 0, stdout, stderr: '' });
+
+    expect(facts).toMatchObject({ version: 'PBS 23.06.06', maxArraySize: 10_000 });
+    expect(facts.problems.join()).toContain("qmgr -c 'set server job_history_enable = True'");
   });
 });

@@ -40,3 +40,9 @@ export async function runTool({ bin }: StandIn, program: string, ...args: readon
   const { stdout } = await promisify(execFile)(join(bin, program), args);
   return stdout;
 }
+
+/** Runs shell text where the system's programs are known, and answers what it printed. */
+export async function runShell({ bin }: StandIn, text: string): Promise<string> {
+  const { stdout } = await promisify(execFile)('sh', ['-c', `PATH='${bin}':$PATH\n${text}`]);
+  return stdout;
+}
