@@ -1,4 +1,4 @@
-import { type ContainerFacts, containerName, OOM_FILE, PODMAN_FOLDER, STATE_FILE } from './container-facts.ts';
+import { type ContainerFacts, OOM_FILE, PODMAN_FOLDER, STATE_FILE } from './container-facts.ts';
 import { imageOf, isPath, pathLook, pinText } from './image-text.ts';
 import { mountsOf, mountText } from './mounts.ts';
 import { add, word, words } from './words.ts';
@@ -202,9 +202,12 @@ if command -v setsid >/dev/null; then watch() { exec setsid /bin/sh -c ${word(WA
 else watch() { trap '' HUP INT QUIT TERM USR1 USR2; read -r c; return "\${c:-137}"; }; fi`;
 }
 
-/** Shell text that removes what is left of one container, for one of these runtimes; it fails where that is not known to be done. */
-export function engineSweep(runtime: 'podman' | 'docker', attempt: string): string {
-  const name = word(containerName(attempt));
+/**
+ * Shell text that removes what is left of one container, for one of these runtimes; it fails where that is not known to be done.
+ *
+ * @param name as a word of the shell
+ */
+export function engineSweep(runtime: 'podman' | 'docker', name: string): string {
   if (runtime === 'podman') return `podman rm -f -t 0 -i ${name}`;
   // Where its watcher is at it already, docker refuses at once: then that end is waited for.
   return `( x=$(docker rm -f ${name} 2>&1) || case $x in

@@ -4,4 +4,4 @@ export { containerFor, withDefaultContainer } from './default-container.ts';
 export { ImageDigests } from './image-digest.ts';
 export { judgeContainer } from './judge-container.ts';
 export { type ContainerRecord, parseContainer, readContainer } from './record.ts';
-export { containerSweep } from './sweep.ts';
+export { containerSweep, SWEEP_CONTAINER } from './sweep.ts';

@@ -11,6 +11,7 @@ import {
   type Timer,
 } from '../../model/index.ts';
 import { EXIT_FILE, STDERR_FILE, STDOUT_FILE } from '../../process/index.ts';
+import { CONTAINER_FILE } from '../containers/index.ts';
 import type { Depot, DepotDirectory, DepotFile } from '../depot/index.ts';
 import type { Transport } from '../transport/index.ts';
 import { readExitRecord, WorkDirectories, wrapperScript } from '../workdir/index.ts';
@@ -223,7 +224,7 @@ export class DepotSite implements Site {
       leavings.map(({ attempt: { here, there, work }, hasOutputs }) => ({
         from: there,
         to: here,
-        files: [STDOUT_FILE, STDERR_FILE, ...(hasOutputs ? work.outputs.map(({ path }) => path) : [])],
+        files: [STDOUT_FILE, STDERR_FILE, CONTAINER_FILE, ...(hasOutputs ? work.outputs.map(({ path }) => path) : [])],
       })),
     );
   }

@@ -1,4 +1,5 @@
 import { quoteWord } from '../../model/index.ts';
+import { SWEEP_CONTAINER } from '../containers/index.ts';
 import type { ToolOutput } from '../scheduler/index.ts';
 import type { RemoteAttempt } from './remote-attempt.ts';
 
