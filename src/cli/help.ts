@@ -19,7 +19,10 @@ const HELP: Readonly<Record<string, Help>> = {
   },
   plan: {
     summary: 'what would run, and why; starts nothing',
-    examples: [["heddle plan melt.ts -p 'temperatures=[0.7,0.9]'", '']],
+    examples: [
+      ["heddle plan melt.ts -p 'temperatures=[0.7,0.9]'", ''],
+      ['heddle plan melt.ts --scripts --backend cluster', 'what a batch system would be given'],
+    ],
   },
   accept: {
     summary: 'keep results after a change without effect',

@@ -129,6 +129,11 @@ const COMMANDS: readonly Declared[] = [
       cacheOption(),
       option('--retry-failed', 'of an experiment: as heddle run would with it'),
       option('--rerun', 'of an experiment: as heddle run would with it'),
+      option(
+        '--scripts',
+        'the scripts that a batch system would be given instead, one a kind of task; connects to nothing',
+      ),
+      option('--backend <name>', 'with --scripts: the target, as heddle run would be told'),
       option('--detail', 'of an experiment: with what becomes of each job of the points that run'),
       ...traceOptions(),
     ],

@@ -38,6 +38,11 @@ export class Targets {
   }
 
   /** @throws {HeddleError} BACKEND_UNKNOWN with the nearest name */
+  assertKnown(name: string): void {
+    if (!BUILT_IN.has(name) && this.config.values.backends?.[name] === undefined) this.unknown(name);
+  }
+
+  /** @throws {HeddleError} BACKEND_UNKNOWN with the nearest name */
   unknown(name: string): never {
     const names = [...this.settings().map((each) => each.name), ...BUILT_IN];
     const near = nearestName(name, names);

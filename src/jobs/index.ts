@@ -1,4 +1,12 @@
-export { inspectTarget, runAgent, targetBackends, type TargetFinding } from './targets/index.ts';
+export {
+  inspectTarget,
+  previewTarget,
+  runAgent,
+  targetBackends,
+  type TargetFinding,
+  type TaskKind,
+  type TaskScript,
+} from './targets/index.ts';
 export { attemptDirectories } from './attempt-directory.ts';
 export {
   type AcceptedJob,

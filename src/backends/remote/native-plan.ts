@@ -86,7 +86,7 @@ export function elementTable(plan: NativePlan, site: Site): string {
 const SHOWS_WITHIN = 60;
 
 /** What each element runs: finds its attempt in the table, and hands over to the wrapper. */
-export function elementBody(marker: string, home: string, site: Site): string {
+export function elementBody(marker: string, home: string, site: Pick<Site, 'wrapper' | 'marks'>): string {
   return `n=0
 while :; do
 line=$(sed -n "s/^$element //p" ${quoteWord(`${home}/${marker}.elements`)} 2>/dev/null)

@@ -18,6 +18,7 @@ import { Collector } from './collector.ts';
 import { CANCELLED } from './judge-end.ts';
 import { type NativeAttempt, standingKey } from './native-attempt.ts';
 import { type CommandOrder, type PlannedElement, planFolder, planNatively, readPlans } from './native-plan.ts';
+import { arrayLimits } from './native-request.ts';
 import { NativeWatch } from './native-watch.ts';
 import { openSite } from './open-site.ts';
 import { fitForTarget, unfitness } from './orders.ts';
@@ -101,7 +102,7 @@ class RemoteBackend implements Backend {
       else if (order.work.kind === 'command') fit.push(fitForTarget(withoutDevices(order), order.work, settings));
     }
     await Promise.all(
-      planNatively(fit, this.#arrayLimits()).map(async (plan) => {
+      planNatively(fit, arrayLimits(this.#options.scheduler, settings)).map(async (plan) => {
         const attempts = plan.members.map(({ order, work, native }) => {
           const attempt = nativeAttempt(order, work, { marker: plan.marker, native, site });
           book.add(attempt);
@@ -178,13 +179,6 @@ class RemoteBackend implements Backend {
     const submitted = (): void => poll.hurry();
     const submitter = new Submitter({ site, scheduler, transport, clock, settings, book, stages, submitted });
     return { context, site, book, collector, watch, submitter, poll };
-  }
-
-  #arrayLimits(): { readonly size: number; readonly first: number } {
-    const { scheduler, settings = {} } = this.#options;
-    const { maxArraySize, maxArrayIndex, firstElement: first } = scheduler;
-    const { maxArray = Infinity, maxJobs = Infinity } = settings;
-    return { size: Math.max(1, Math.min(maxArraySize, maxArrayIndex - first + 1, maxArray, maxJobs)), first };
   }
 
   /** Looks for attempts that this process knows nothing of: whoever lives is followed from then on. */

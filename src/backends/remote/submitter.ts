@@ -1,16 +1,10 @@
-import {
-  asError,
-  type Clock,
-  type LaunchAnswer,
-  quoteWord,
-  type SchedulingOptions,
-  type Timer,
-} from '../../model/index.ts';
+import { asError, type Clock, type LaunchAnswer, quoteWord, type Timer } from '../../model/index.ts';
 import type { NativeRequest, Scheduler, SubmitAnswer } from '../scheduler/index.ts';
 import type { Transport } from '../transport/index.ts';
 import type { AttemptBook } from './attempt-book.ts';
 import type { NativeAttempt } from './native-attempt.ts';
-import { elementBody, elementTable, keepId, keepPlan, type NativePlan } from './native-plan.ts';
+import { elementTable, keepId, keepPlan, type NativePlan } from './native-plan.ts';
+import { nativeRequest } from './native-request.ts';
 import type { RemoteSettings } from './settings.ts';
 import type { Site, SiteFailure } from './site.ts';
 
@@ -175,18 +169,11 @@ export class Submitter {
 
   #request(plan: NativePlan, attempts: readonly NativeAttempt[]): NativeRequest {
     const { site, settings } = this.#options;
-    const [first] = plan.members as [NativePlan['members'][number]];
-    const { scheduling = {}, submission } = first.order;
-    const { timeMs = settings.timeMs } = plan.resources;
-    const home = site.homeOf(submission);
-    return {
-      marker: plan.marker,
-      elements: attempts.map(({ native }) => native),
-      resources: { ...plan.resources, ...(timeMs === undefined ? {} : { timeMs }) },
-      scheduling: mergeScheduling(settings.scheduling ?? {}, scheduling),
-      home,
-      body: elementBody(plan.marker, home, site),
-    };
+    const [{ order }] = plan.members as [NativePlan['members'][number]];
+    const { marker, resources } = plan;
+    const { scheduling, submission } = order;
+    const elements = attempts.map(({ native }) => native);
+    return nativeRequest({ marker, submission, elements, resources, scheduling }, { settings, places: site });
   }
 
   async #ask(request: NativeRequest, path: string, isAltered: boolean): Promise<SubmitAnswer> {
@@ -272,10 +259,4 @@ function launchAnswer(said: SubmitAnswer): LaunchAnswer {
     case 'refused':
       return { kind: 'refused', retryable: said.wait, why: said.why };
   }
-}
-
-/** What the target says, then what the task says. */
-export function mergeScheduling(target: SchedulingOptions, task: SchedulingOptions): SchedulingOptions {
-  const options = [...(target.options ?? []), ...(task.options ?? [])];
-  return { ...target, ...task, ...(options.length === 0 ? {} : { options }) };
 }

@@ -1,10 +1,11 @@
 import { mayReuse, type PlannedJob, planGraph } from '../../jobs/index.ts';
-import { type Graph, textAt, topologicalOrder } from '../../model/index.ts';
+import { type Graph, HeddleError, textAt, topologicalOrder } from '../../model/index.ts';
 import { systemClock } from '../../process/index.ts';
 import { graphSize } from '../../workflow/index.ts';
 import { storeDirectory, storeIfThere } from '../find-run.ts';
 import { type LoadFlags, loadWorkflow } from '../load-workflow.ts';
 import type { Context } from '../main.ts';
+import { refuseMissingFiles } from '../missing-files.ts';
 import { printable } from '../output.ts';
 import type { PlanExperimentFlags } from './plan-experiment.ts';
 
@@ -12,12 +13,24 @@ import type { PlanExperimentFlags } from './plan-experiment.ts';
 const NAMED = 4;
 const LINES_AT_ONCE = 1000;
 
-export interface PlanFlags extends LoadFlags, PlanExperimentFlags {}
+export interface PlanFlags extends LoadFlags, PlanExperimentFlags {
+  readonly scripts?: boolean;
+  readonly backend?: string;
+}
 
 /** Says what would run, what an earlier result stands for, in an order that is possible, and why. Starts nothing. */
 export async function plan(context: Context, [file = '']: readonly string[], flags: PlanFlags): Promise<number> {
   const loaded = await loadWorkflow(file, flags);
   const { graph, origin, experiment } = loaded;
+  if (flags.scripts === true) {
+    const { planScripts } = await import('./plan-scripts.ts');
+    return await planScripts(context, loaded, flags);
+  }
+  if (flags.backend !== undefined)
+    throw new HeddleError('INPUT_INVALID', '--backend changes nothing of what a plan says', {
+      hint: 'with --scripts it shows what that target would be given',
+    });
+  refuseMissingFiles(graph, origin.project);
   if (experiment !== undefined) {
     const { planExperimentFile } = await import('./plan-experiment.ts');
     return planExperimentFile(context, { ...loaded, experiment }, flags);

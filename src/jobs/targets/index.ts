@@ -1,8 +1,10 @@
 import type { TargetSettings } from '../../config/index.ts';
-import type { Backend, Clock } from '../../model/index.ts';
+import type { Backend, Clock, ResourceRequest, SchedulingOptions } from '../../model/index.ts';
 import type { TargetFinding } from './inspect-target.ts';
+import type { TaskScript } from './preview-target.ts';
 import type { AgentRunOptions } from './run-agent.ts';
 
+export type { TaskScript } from './preview-target.ts';
 export type { TargetFinding } from './inspect-target.ts';
 
 /**
@@ -30,4 +32,21 @@ export async function inspectTarget(
 ): Promise<readonly TargetFinding[]> {
   const inspecting = await import('./inspect-target.ts');
   return await inspecting.inspectTarget(settings, how);
+}
+
+/** One kind of task: alike in what it asks for. */
+export interface TaskKind {
+  readonly resources: ResourceRequest;
+  readonly scheduling?: SchedulingOptions;
+  readonly tasks: number;
+}
+
+/** The native script that tasks of a kind would be submitted to a target with; undefined where it has no batch system. */
+export async function previewTarget(
+  settings: TargetSettings,
+  kind: TaskKind,
+  where: { readonly store: string },
+): Promise<TaskScript | undefined> {
+  const previewing = await import('./preview-target.ts');
+  return previewing.previewTarget(settings, kind, where);
 }

@@ -153,7 +153,8 @@ export function schedulerOf(settings: TargetSettings): Scheduler | undefined {
   }
 }
 
-function remoteSettings(settings: TargetSettings): RemoteSettings {
+/** What the settings of a target mean to whoever submits to it. */
+export function remoteSettings(settings: TargetSettings): RemoteSettings {
   const { maxJobs, submitPerSecond, pollMs, scheduling, timeMs, maxArray, project } = settings;
   return {
     maxJobs,
