@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type GridEngineOptions, gridEngineScheduler } from '../../../src/backends/gridengine/index.ts';
@@ -6,6 +6,7 @@ import type { AttemptOrder, SubmissionId } from '../../../src/model/index.ts';
 import { newSubmissionId } from '../../../src/model/index.ts';
 import { systemRandom } from '../../../src/process/index.ts';
 import { BackendRig } from '../../../src/testing/index.ts';
+import { giveBack, ownFolder } from '../../own-folder.ts';
 import { nobodyUnder } from '../../processes.ts';
 import { cell, onCell, restartExecd, runTool, SETUP } from './cell.ts';
 
@@ -30,6 +31,8 @@ async function launchOne(rig: BackendRig, order: AttemptOrder): Promise<string> 
   if (answer?.kind !== 'accepted') throw new Error(JSON.stringify(answer));
   return answer.handle;
 }
+
+const NO_ANSWER = `echo 'Unable to run job: got no response from qmaster' >&2\necho Exiting. >&2\nexit 1\n`;
 
 const started = (order: AttemptOrder): true | undefined => existsSync(join(order.directory, 'started')) || undefined;
 
@@ -122,6 +125,23 @@ describe.skipIf(!cell.available)('ends on Grid Engine', () => {
         why: 'Job was rejected because job requests unknown queue "nope.q"',
       },
     ]);
+  });
+
+  test('a submission whose answer was lost is found by its name, and not made again', async () => {
+    const bin = ownFolder('lossy-qsub');
+    const lossy = `#!/bin/sh\nPATH=$SGE_BIN:$PATH\nqsub "$@" >/dev/null\n${NO_ANSWER}`;
+    writeFileSync(join(bin, 'qsub'), lossy, { mode: 0o755 });
+    await using fixture = await onCell({ gridEngine: { setup: `PATH='${bin}':$SGE_BIN:$PATH` } });
+    await using rig = await BackendRig.open(fixture);
+    const orders = ordersOf(rig, [{ text: 'echo >> runs' }, { text: 'echo >> runs' }]);
+
+    const why = 'got no response from qmaster';
+    expect(await rig.launch(orders)).toEqual(orders.map(() => ({ kind: 'unknown', why })));
+    const ends = await Promise.all(orders.map((order) => rig.settle(order)));
+
+    expect(ends).toMatchObject(orders.map(() => ({ kind: 'ended', outcome: { kind: 'ok' } })));
+    expect(orders.map(({ directory }) => readFileSync(join(directory, 'runs'), 'utf8'))).toEqual(['\n', '\n']);
+    await giveBack(bin);
   });
 
   test('what is held waits, and runs when it is let go', async () => {
