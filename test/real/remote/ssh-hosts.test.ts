@@ -1,59 +1,107 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { openDepot } from '../../../src/backends/depot/index.ts';
 import { hostsBackend } from '../../../src/backends/remote/index.ts';
 import { sshTransport } from '../../../src/backends/transport/index.ts';
-import { systemClock, systemRandom } from '../../../src/process/index.ts';
-import { type BackendFixture, backendCasesFor } from '../../../src/testing/index.ts';
-import { giveBack, ownFolder } from '../../own-folder.ts';
+import type { Backend, ResolvedWork } from '../../../src/model/index.ts';
+import { systemClock } from '../../../src/process/index.ts';
+import { type BackendFixture, BackendRig, backendCasesFor } from '../../../src/testing/index.ts';
+import { backendFixture } from '../../backend-fixture.ts';
+import { ownFolder, giveBack } from '../../own-folder.ts';
 import { requireComponent } from '../components/components.ts';
 import { SshHosts } from '../ssh/hosts.ts';
 
 const sshd = await requireComponent('sshd');
 
-describe.skipIf(!sshd.available)('the contract, kept by machines behind ssh', () => {
+describe.skipIf(!sshd.available)('machines behind ssh', () => {
   const hosts = new SshHosts(sshd.available ? sshd.env : {});
 
-  async function fixture(): Promise<BackendFixture> {
-    const project = ownFolder('remote');
-    const directory = join(project, 'store');
-    mkdirSync(directory);
-    // Who works there is another user.
-    for (const path of [project, directory]) chmodSync(path, 0o777);
-    const machines = ['h1', 'h2'].map((host) => {
-      const transport = sshTransport({
-        host,
-        clock: systemClock,
-        config: hosts.config,
-        controlDirectory: join(project, 's'),
-      });
-      return {
-        name: host,
-        transport,
-        depot: openDepot({ transport, root: `~/conformance-${host}`, clock: systemClock }),
-        slots: 4,
-      };
-    });
-    const backend = hostsBackend({
+  function machines(names: readonly string[], sockets: string, config: string = hosts.config): Backend {
+    return hostsBackend({
       name: 'machines',
-      hosts: machines,
-      settings: { pollMs: { floor: 100, ceiling: 500 }, settleMs: 500 },
+      hosts: names.map((host) => {
+        const transport = sshTransport({ host, clock: systemClock, config, controlDirectory: sockets });
+        const depot = openDepot({ transport, root: `~/remote-${host}`, clock: systemClock });
+        return { name: host, transport, depot, slots: 4 };
+      }),
+      settings: { pollMs: { floor: 100, ceiling: 500 }, settleMs: 500, withdrawMs: 200, loginRetryMs: 200 },
     });
+  }
+
+  function fixture(backend: (sockets: string) => Backend): BackendFixture {
+    const sockets = ownFolder('s');
+    const made = backendFixture('ssh', backend(sockets));
+    // Who works there is another user.
+    for (const path of [made.project, made.directory]) chmodSync(path, 0o777);
     return {
-      backend,
-      clock: systemClock,
-      random: systemRandom,
-      directory,
-      project,
+      ...made,
       [Symbol.asyncDispose]: async () => {
-        await backend[Symbol.asyncDispose]();
-        await giveBack(project);
+        await made[Symbol.asyncDispose]();
+        await giveBack(sockets);
       },
     };
   }
 
+  const shell = (text: string): ResolvedWork => ({
+    kind: 'command',
+    text,
+    inputs: [],
+    outputs: [{ name: 'out', path: 'out', type: 'text' }],
+    environment: {},
+  });
+
   test.each(backendCasesFor(['commands', 'recoverable']))('$name', async (backendCase) => {
-    await backendCase.run(fixture);
+    await backendCase.run(() => Promise.resolve(fixture((sockets) => machines(['h1', 'h2'], sockets))));
+  });
+
+  test('F35: a machine that goes away takes nothing with it: unreachable, its place withdrawn, then all is well', async () => {
+    await using made = fixture((sockets) => machines(['h1', 'h2'], sockets));
+    await using rig = await BackendRig.open(made);
+    const go = join(made.directory, 'go');
+    const order = rig.order(shell(`while [ ! -e '${go}' ]; do sleep 0.05; done; echo well >out`));
+    await rig.launch([{ ...order, grant: { place: 'h2', cpus: 1 } }]);
+    await rig.until(
+      () => rig.of(order).some((event) => event.kind === 'phase' && event.phase === 'active') || undefined,
+      'no start',
+    );
+
+    const connections = hosts.connections('h2');
+    for (const pid of [hosts.listener('h2'), ...connections]) process.kill(pid, 'SIGKILL');
+    await rig.until(() => rig.of(order).some(({ kind }) => kind === 'unreachable') || undefined, 'nobody noticed');
+    const offered = (): readonly string[] =>
+      rig.events.flatMap((event) => (event.kind === 'places' ? [event.places.map(({ name }) => name).join(' ')] : []));
+    await rig.until(() => offered().includes('h1') || undefined, 'its place is still offered');
+    writeFileSync(go, '');
+    await requireComponent('sshd');
+
+    expect(await rig.end(order)).toMatchObject({ kind: 'ended', outcome: { kind: 'ok' } });
+    expect(readFileSync(join(order.directory, 'out'), 'utf8')).toBe('well\n');
+    await rig.until(() => offered().at(-1) === 'h1 h2' || undefined, 'its place never came back');
+  });
+
+  test('a key that is refused: nothing is offered, people are told what mends it, and then it goes on', async () => {
+    const own = ownFolder('login');
+    const config = join(own, 'config');
+    const good = readFileSync(hosts.config, 'utf8');
+    writeFileSync(config, good.replaceAll(hosts.path('id'), join(own, 'nobody')));
+    {
+      await using made = fixture((sockets) => machines(['h1'], sockets, config));
+      await using rig = await BackendRig.open(made);
+      expect(rig.places).toEqual([]);
+      const asked = rig.events.filter(({ kind }) => kind === 'access');
+      expect(asked).toMatchObject([{ needs: { mend: expect.stringMatching(/^ssh .*h1/) as string } }]);
+
+      writeFileSync(config, good);
+      await rig.until(
+        () => rig.events.some((event) => event.kind === 'access' && event.needs === undefined) || undefined,
+        'still asked',
+      );
+      const order = { ...rig.order(shell('echo in >out')), grant: { place: 'h1', cpus: 1 } };
+      await rig.launch([order]);
+      expect(await rig.end(order)).toMatchObject({ kind: 'ended', outcome: { kind: 'ok' } });
+    }
+    expect(existsSync(own)).toBe(true);
+    await giveBack(own);
   });
 });
