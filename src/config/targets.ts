@@ -57,7 +57,10 @@ export interface TargetSettings {
   readonly allocation?: AllocationSettings;
 }
 
-const DEFAULTS = { time: '1h', maxJobs: 1000, submitPerSecond: 5, pollMin: '2s', pollMax: '30s', idle: '1m' } as const;
+const DEFAULTS = { time: '1h', maxJobs: 1000, submitPerSecond: 5, idle: '1m' } as const;
+/** A batch system serves many, and asking it costs all of them; a machine is looked at by a shell of our own. */
+const BATCH_POLL = { min: '2s', max: '30s' } as const;
+const HOST_POLL = { min: '500ms', max: '5s' } as const;
 
 /**
  * A target as it was configured, with its defaults.
@@ -67,6 +70,8 @@ const DEFAULTS = { time: '1h', maxJobs: 1000, submitPerSecond: 5, pollMin: '2s',
 export function targetSettings(name: string, input: TargetInput, directory: string): TargetSettings {
   const { container, project, maxArray, bin, setup, gres, memoryResource, allocation, poll = {} } = input;
   const hosts = hostsOf(input, directory);
+  const defaultPoll = (input.scheduler ?? 'none') === 'none' ? HOST_POLL : BATCH_POLL;
+  const minPollMs = parseDuration(poll.min ?? defaultPoll.min);
   const isLocal = hosts.every(({ way }) => way.kind === 'local');
   return {
     name,
@@ -80,7 +85,7 @@ export function targetSettings(name: string, input: TargetInput, directory: stri
     timeMs: parseDuration(input.time ?? DEFAULTS.time),
     maxJobs: input.maxJobs ?? DEFAULTS.maxJobs,
     submitPerSecond: input.submitPerSecond ?? DEFAULTS.submitPerSecond,
-    pollMs: { min: parseDuration(poll.min ?? DEFAULTS.pollMin), max: parseDuration(poll.max ?? DEFAULTS.pollMax) },
+    pollMs: { min: minPollMs, max: Math.max(minPollMs, parseDuration(poll.max ?? defaultPoll.max)) },
     parallelEnvironment: input.parallelEnvironment ?? 'smp',
     ...(project === undefined ? {} : { project }),
     ...(container === undefined ? {} : { container: containerSpec(container, `commands on ${name}`) }),
