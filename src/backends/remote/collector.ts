@@ -1,9 +1,10 @@
-import type { Logger, Outcome } from '../../model/index.ts';
+import type { Clock, Logger, Outcome } from '../../model/index.ts';
 import { type ExitRecord, readExitRecord } from '../workdir/index.ts';
 import type { AttemptBook, EndTimes } from './attempt-book.ts';
 import { type JudgePlaces, judgeRecord } from './judge-end.ts';
 import type { RemoteAttempt } from './remote-attempt.ts';
 import type { Site } from './site.ts';
+import { inTurns } from './turns.ts';
 
 /** An attempt with a record, and what the system says of its end. */
 export interface WithRecord<A extends RemoteAttempt> {
@@ -16,6 +17,7 @@ export interface CollectorOptions<A extends RemoteAttempt> {
   readonly site: Site;
   readonly book: AttemptBook<A>;
   readonly places: JudgePlaces;
+  readonly clock: Clock;
   readonly logger: Logger;
   /** Its end was told. */
   readonly told: () => void;
@@ -57,7 +59,7 @@ export class Collector<A extends RemoteAttempt> {
   }
 
   async #collect(): Promise<void> {
-    const { site, book, places, told } = this.#options;
+    const { site, book, places, told, clock } = this.#options;
     const batch = this.#waiting.splice(0);
     const leavings = batch.map(({ attempt, record }) => ({
       attempt,
@@ -78,12 +80,12 @@ export class Collector<A extends RemoteAttempt> {
       this.#waiting.push(...batch);
       return;
     }
-    for (const { attempt, record, word } of batch) {
+    await inTurns(clock, batch, async ({ attempt, record, word }) => {
       const outcome = spoilt.includes(attempt)
         ? notBrought('an output here is not what lies there: something still writes it')
         : await judgeRecord(attempt, record, { word, places });
       book.end(attempt, outcome, timesOf(record));
-    }
+    });
     told();
   }
 }

@@ -3,6 +3,7 @@ import { existsSync, linkSync, readdirSync, readFileSync, rmSync, statSync } fro
 import { basename, isAbsolute, join, relative } from 'node:path';
 import { FileHasher } from '../../files/index.ts';
 import {
+  asError,
   type AttemptId,
   type BackendContext,
   HeddleError,
@@ -21,6 +22,7 @@ import type { RemoteAttempt } from './remote-attempt.ts';
 import type { RemoteSettings } from './settings.ts';
 import { WRAPPER_NAME } from './shared-site.ts';
 import type { Leavings, Preparation, Site, SiteAnswer, SiteFailure, Trace, Unfit } from './site.ts';
+import { inTurns } from './turns.ts';
 import { writeWhole } from './whole-file.ts';
 
 export interface DepotSiteOptions {
@@ -105,17 +107,19 @@ export class DepotSite implements Site {
     const unfit: Unfit[] = [];
     const directories: DepotDirectory[] = [];
     const preparing = new WorkDirectories({ store: context.directory, project: this.#project });
-    for (const one of orders) {
+    const broken: unknown[] = [];
+    await inTurns(context.clock, orders, async (one) => {
       try {
         directories.push(await this.#directory(one, preparing));
         this.#made.set(one.order.attempt, { there: this.directoryOf(one.order.directory), home });
         this.#homes.set(home, (this.#homes.get(home) ?? 0) + 1);
       } catch (error) {
-        if (!HeddleError.is(error))
-          return { answer: { kind: 'refused', why: (error as Error).message, retryable: true }, unfit };
-        unfit.push({ order: one.order, why: error.message });
+        if (HeddleError.is(error)) unfit.push({ order: one.order, why: error.message });
+        else broken.push(error);
       }
-    }
+    });
+    if (broken.length > 0)
+      return { answer: { kind: 'refused', why: asError(broken[0]).message, retryable: true }, unfit };
     if (files.length > 0) {
       // They are kept here too: what was submitted can be read where its results are.
       const folder = join(context.directory, 'targets', name, basename(home));
@@ -131,17 +135,20 @@ export class DepotSite implements Site {
     return looksText(this.marks, this.#removing);
   }
 
-  ended(said: string, find: (attempt: AttemptId) => RemoteAttempt | undefined): readonly RemoteAttempt[] {
+  async ended(
+    said: string,
+    find: (attempt: AttemptId) => RemoteAttempt | undefined,
+  ): Promise<readonly RemoteAttempt[]> {
     for (const name of this.#removing) this.#spent.delete(name);
     const ended: RemoteAttempt[] = [];
-    for (const line of said.split('\n')) {
+    await inTurns(this.#options.context.clock, said.split('\n'), (line) => {
       const space = line.indexOf(' ');
       const attempt = space === -1 ? undefined : find(line.slice(0, space) as AttemptId);
       // Marks of whom nobody knows here are another engine's on this store.
-      if (attempt === undefined || !keepRecord(attempt, line.slice(space + 1))) continue;
+      if (attempt === undefined || !keepRecord(attempt, line.slice(space + 1))) return;
       this.#spent.add(attempt.attempt);
       ended.push(attempt);
-    }
+    });
     return ended;
   }
 

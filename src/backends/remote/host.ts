@@ -1,4 +1,12 @@
-import type { AttemptOrder, Clock, LaunchAnswer, LoginNeed, Logger, Outcome, Place } from '../../model/index.ts';
+import {
+  asError,
+  type AttemptOrder,
+  type Clock,
+  type LaunchAnswer,
+  type LoginNeed,
+  type Logger,
+  type Place,
+} from '../../model/index.ts';
 import type { ToolOutput } from '../scheduler/index.ts';
 import type { Transport } from '../transport/index.ts';
 import type { AttemptBook } from './attempt-book.ts';
@@ -175,21 +183,24 @@ export class Host implements Follower<HostStatus | undefined> {
     return this.#isOpen ? this.#options.site.lookText() : '';
   }
 
-  lookHere(): boolean {
-    if (!this.#isOpen || !this.transport.sharesFiles) return false;
-    return this.#takeEnded('');
+  async lookHere(): Promise<boolean> {
+    return this.#isOpen && this.transport.sharesFiles && (await this.#contained(this.#takeEnded('')));
   }
 
   async looked({ startedAt, answer }: Look<HostStatus | undefined>, said: string): Promise<boolean> {
+    if (answer.kind !== 'answered') {
+      this.#unseen(answer);
+      return false;
+    }
+    if (answer.status === undefined) return false;
+    return await this.#contained(this.#seen(answer.status, { startedAt, said }));
+  }
+
+  async #contained(look: Promise<boolean>): Promise<boolean> {
     try {
-      if (answer.kind !== 'answered') {
-        this.#unseen(answer);
-        return false;
-      }
-      if (answer.status === undefined) return false;
-      return await this.#seen(answer.status, { startedAt, said });
+      return await look;
     } catch (error) {
-      this.#options.logger.error({ error, host: this.name }, 'a look at a host failed');
+      this.#options.logger.error({ error: asError(error), host: this.name }, 'a look at a host failed');
       return false;
     }
   }
@@ -272,7 +283,7 @@ export class Host implements Follower<HostStatus | undefined> {
       this.#options.changed();
     }
     for (const attempt of this.#live) if (attempt.isSilent) book.heard(attempt);
-    const isEnded = this.#takeEnded(said);
+    const isEnded = await this.#takeEnded(said);
     const over: { readonly attempt: HostAttempt; readonly isRebooted: boolean }[] = [];
     for (const attempt of this.#asked) {
       if (startedAt < attempt.since || attempt.isEnding || !this.#live.has(attempt)) continue;
@@ -303,9 +314,9 @@ export class Host implements Follower<HostStatus | undefined> {
     return standing === 'over' || standing === 'rebooted' || attempt.doubts >= BELIEVED_AT;
   }
 
-  #takeEnded(said: string): boolean {
+  async #takeEnded(said: string): Promise<boolean> {
     const { site, book, collector } = this.#options;
-    const ended = site.ended(said, (attempt) => {
+    const ended = await site.ended(said, (attempt) => {
       const found = book.find(attempt);
       return found !== undefined && this.#live.has(found) ? found : undefined;
     });
@@ -344,9 +355,8 @@ export class Host implements Follower<HostStatus | undefined> {
     const record = recordOf(attempt);
     if (record === undefined) return;
     this.#live.delete(attempt);
-    const word: Outcome | undefined = undefined;
     if (attempt.cancelling !== undefined) attempt.cancelling.sentAt ??= 0;
-    this.#options.collector.take({ attempt, record, word });
+    this.#options.collector.take({ attempt, record, word: undefined });
     this.#options.collector.go();
   }
 

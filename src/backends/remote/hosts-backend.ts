@@ -179,7 +179,7 @@ class HostsBackend implements Backend {
       store: context.directory,
       project: context.project,
     };
-    const collector = new Collector<HostAttempt>({ site, book, places, logger, told: () => undefined });
+    const collector = new Collector<HostAttempt>({ site, book, places, clock, logger, told: () => undefined });
     const host = new Host({
       ...{ name: nameOf(init), transport, site, book, collector, clock, logger },
       pollMs: settings.pollMs ?? DEFAULT_HOST_POLL,

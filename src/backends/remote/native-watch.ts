@@ -90,18 +90,12 @@ export class NativeWatch implements ClusterFollower {
     return this.#options.site.lookText();
   }
 
-  lookHere(): boolean {
-    if (!this.transport.sharesFiles) return false;
-    return this.#contained(() => this.#takeEnded('')) ?? false;
+  async lookHere(): Promise<boolean> {
+    return this.transport.sharesFiles && (await this.#contained(this.#takeEnded('')));
   }
 
   async looked(look: Look<StatusAnswer>, said: string): Promise<boolean> {
-    try {
-      return await this.#looked(look, said);
-    } catch (error) {
-      this.#options.logger.error({ error: asError(error) }, 'a look at a target failed');
-      return false;
-    }
+    return await this.#contained(this.#looked(look, said));
   }
 
   /** Asks for an end; what is known of the element is enough, or the next look brings it. */
@@ -135,16 +129,16 @@ export class NativeWatch implements ClusterFollower {
     }
     book.access(undefined);
     for (const attempt of book.live()) if (attempt.isSilent && attempt.stage === 'taken') book.heard(attempt);
-    const isEnded = this.#takeEnded(said);
+    const isEnded = await this.#takeEnded(said);
     const isChanged = await this.#takeStatus(answer.status, startedAt);
     await this.#sendCancels();
     collector.go();
     return isEnded || isChanged;
   }
 
-  #takeEnded(said: string): boolean {
+  async #takeEnded(said: string): Promise<boolean> {
     const { site, book, collector } = this.#options;
-    const ended = site.ended(said, (attempt) => book.find(attempt));
+    const ended = await site.ended(said, (attempt) => book.find(attempt));
     for (const attempt of ended) this.recorded(attempt as NativeAttempt);
     collector.go();
     return ended.length > 0;
@@ -325,12 +319,12 @@ export class NativeWatch implements ClusterFollower {
       }
   }
 
-  #contained<T>(act: () => T): T | undefined {
+  async #contained(look: Promise<boolean>): Promise<boolean> {
     try {
-      return act();
+      return await look;
     } catch (error) {
       this.#options.logger.error({ error: asError(error) }, 'a look at a target failed');
-      return undefined;
+      return false;
     }
   }
 }

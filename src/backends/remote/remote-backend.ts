@@ -167,7 +167,14 @@ class RemoteBackend implements Backend {
       store: context.directory,
       project: context.project,
     };
-    const collector = new Collector<NativeAttempt>({ site, book, places, logger, told: () => void submitter.pump() });
+    const collector = new Collector<NativeAttempt>({
+      site,
+      book,
+      places,
+      clock,
+      logger,
+      told: () => void submitter.pump(),
+    });
     const watch = new NativeWatch({
       ...{ transport, scheduler, site, book, collector, clock, logger },
       pollMs: settings.pollMs ?? DEFAULT_POLL,

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AttemptId, type BackendContext, HeddleError, type SubmissionId } from '../../model/index.ts';
+import { type AttemptId, type BackendContext, type Clock, HeddleError, type SubmissionId } from '../../model/index.ts';
 import { readClaim, readExitRecord, WorkDirectories, wrapperScript, writeFence } from '../workdir/index.ts';
 import type { RemoteAttempt } from './remote-attempt.ts';
+import { inTurns } from './turns.ts';
 import { writeWhole } from './whole-file.ts';
 import type { Preparation, Site, SiteAnswer, Trace, Unfit } from './site.ts';
 
@@ -22,8 +23,10 @@ export const WRAPPER_NAME: string = `wrapper-${hash('sha256', wrapperScript(), '
 export class SharedSite implements Site {
   readonly #directories: WorkDirectories;
   readonly #root: string;
+  readonly #clock: Clock;
 
   constructor({ name, context, project }: SharedSiteOptions) {
+    this.#clock = context.clock;
     this.#root = join(context.directory, 'targets', name);
     this.#directories = new WorkDirectories({ store: context.directory, project });
   }
@@ -53,14 +56,14 @@ export class SharedSite implements Site {
   async prepare({ orders, home, files }: Preparation): Promise<{ answer: SiteAnswer; unfit: readonly Unfit[] }> {
     const unfit: Unfit[] = [];
     try {
-      for (const { order, work } of orders) {
+      await inTurns(this.#clock, orders, ({ order, work }) => {
         try {
           this.#directories.prepare(order, work);
         } catch (error) {
           if (!HeddleError.is(error)) throw error;
           unfit.push({ order, why: error.message });
         }
-      }
+      });
       if (files.length > 0) mkdirSync(home, { recursive: true });
       for (const { name, text } of files) writeFileSync(join(home, name), text);
       return { answer: { kind: 'done' }, unfit };
@@ -73,15 +76,18 @@ export class SharedSite implements Site {
     return '';
   }
 
-  ended(_said: string, find: (attempt: AttemptId) => RemoteAttempt | undefined): readonly RemoteAttempt[] {
+  async ended(
+    _said: string,
+    find: (attempt: AttemptId) => RemoteAttempt | undefined,
+  ): Promise<readonly RemoteAttempt[]> {
     const ended: RemoteAttempt[] = [];
-    for (const name of readdirSync(this.marks)) {
+    await inTurns(this.#clock, readdirSync(this.marks), (name) => {
       const attempt = find(name as AttemptId);
       // Marks of whom nobody knows here are another engine's on this store.
-      if (attempt === undefined || readExitRecord(attempt.here, attempt.attempt) === undefined) continue;
+      if (attempt === undefined || readExitRecord(attempt.here, attempt.attempt) === undefined) return;
       rmSync(join(this.marks, name), { force: true });
       ended.push(attempt);
-    }
+    });
     return ended;
   }
 
@@ -89,17 +95,9 @@ export class SharedSite implements Site {
     attempts: readonly RemoteAttempt[],
     { fence }: { readonly fence: boolean },
   ): Promise<{ kind: 'done'; traces: readonly Trace[] }> {
-    const traces = attempts.map(({ here, attempt }): Trace => {
-      refresh(here);
-      if (fence) {
-        // Also where nothing was made yet: who was stopped before the launch may go on with it at any time.
-        mkdirSync(here, { recursive: true });
-        writeFence(here);
-      }
-      if (readExitRecord(here, attempt) !== undefined) return { kind: 'ended' };
-      const state = readClaim(here);
-      if (state.kind === 'none') return { kind: 'none' };
-      return { kind: 'claimed', startedAt: state.kind === 'claimed' ? state.claim.startedAt : undefined };
+    const traces: Trace[] = [];
+    await inTurns(this.#clock, attempts, (attempt) => {
+      traces.push(traceOf(attempt, fence));
     });
     return { kind: 'done', traces };
   }
@@ -115,6 +113,19 @@ export class SharedSite implements Site {
   async close(): Promise<void> {
     this.#directories.close(false);
   }
+}
+
+function traceOf({ here, attempt }: RemoteAttempt, fence: boolean): Trace {
+  refresh(here);
+  if (fence) {
+    // Also where nothing was made yet: who was stopped before the launch may go on with it at any time.
+    mkdirSync(here, { recursive: true });
+    writeFence(here);
+  }
+  if (readExitRecord(here, attempt) !== undefined) return { kind: 'ended' };
+  const state = readClaim(here);
+  if (state.kind === 'none') return { kind: 'none' };
+  return { kind: 'claimed', startedAt: state.kind === 'claimed' ? state.claim.startedAt : undefined };
 }
 
 /** A network file system may answer from its memory; reading the directory anew makes it ask the server. */

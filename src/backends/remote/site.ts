@@ -56,7 +56,7 @@ export interface Site {
   /** Shell text whose output `ended` reads; empty where nothing need be run. */
   lookText(): string;
   /** Whose exit records have come since: they lie in their directories here now. */
-  ended(said: string, find: (attempt: AttemptId) => RemoteAttempt | undefined): readonly RemoteAttempt[];
+  ended(said: string, find: (attempt: AttemptId) => RemoteAttempt | undefined): Promise<readonly RemoteAttempt[]>;
   /** What the directories say, in the order asked; with `fence` nothing starts there or is published from then on. */
   traces(
     attempts: readonly RemoteAttempt[],

@@ -1,4 +1,4 @@
-import type { Clock, LoginNeed, Timer } from '../../model/index.ts';
+import { asError, type Clock, type LoginNeed, type Timer } from '../../model/index.ts';
 import type { Scheduler, StatusAnswer, ToolOutput } from '../scheduler/index.ts';
 import type { Transport } from '../transport/index.ts';
 import type { PollInterval } from './settings.ts';
@@ -26,8 +26,8 @@ export interface Follower<T> {
   isWaiting(): boolean;
   /** Shell text that goes along with the question; empty: none. */
   lookText(): string;
-  /** Looks at what is here, without a trip; true when something has come. */
-  lookHere(): boolean;
+  /** Looks at what is here, without a trip; true when something has come. Never rejects. */
+  lookHere(): Promise<boolean>;
   /** Takes what a trip brought, and what its own text said; true when something has changed. Never rejects. */
   looked(look: Look<T>, said: string): Promise<boolean>;
 }
@@ -102,8 +102,8 @@ export class TargetPoll<T> {
   async #tick(due: number): Promise<void> {
     this.#isLooking = true;
     let isChanged = false;
-    for (const follower of this.#followers) isChanged = follower.lookHere() || isChanged;
-    if (this.#clock.now().mono >= due) isChanged = (await this.#ask()) || isChanged;
+    for (const follower of this.#followers) if (await follower.lookHere()) isChanged = true;
+    if (this.#clock.now().mono >= due && this.#followers.size > 0) isChanged = (await this.#ask()) || isChanged;
     if (isChanged) this.#intervalMs = this.#floorMs;
     this.#isLooking = false;
     this.#later();
@@ -141,12 +141,16 @@ export class TargetPoll<T> {
     const pieces = Buffer.from(answer.stdout)
       .toString('utf8')
       .split(before === '' ? '\0none' : `\n${fold}\n`);
-    const status = first.read({
-      code: answer.code,
-      stdout: pieces.at(-1) ?? '',
-      stderr: answer.stderr,
-    });
-    return { look: { startedAt, answer: { kind: 'answered', status } }, said: pieces.slice(0, -1) };
+    const output = { code: answer.code, stdout: pieces.at(-1) ?? '', stderr: answer.stderr };
+    try {
+      return {
+        look: { startedAt, answer: { kind: 'answered', status: first.read(output) } },
+        said: pieces.slice(0, -1),
+      };
+    } catch (error) {
+      const why = `its answer can't be read: ${asError(error).message}`;
+      return { look: { startedAt, answer: { kind: 'unreachable', why } }, said: [] };
+    }
   }
 }
 

@@ -29,6 +29,8 @@ export function sequence(seed: number): { next(): number } {
 }
 
 const STEP_MS = 250;
+/** What goes through a thousand files lets others have their turn meanwhile. */
+const TURNS = 50;
 /** Thousands of directories are made: in memory, where the system has a place for that. */
 const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
@@ -96,9 +98,12 @@ export class RemoteRig implements AsyncDisposable {
 
   /** Whatever is under way here comes to where it waits for the clock. */
   async settle(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      setImmediate(resolve);
-    });
+    for (let turns = 0; turns < TURNS; turns += 1) {
+      this.clock.turn();
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve);
+      });
+    }
   }
 
   /** Resolves with what a call gives, letting time pass meanwhile. */
