@@ -288,3 +288,24 @@ describe('what ran out is asked for again, and more of it', () => {
     expect(second.backend.launched.map(({ grant }) => (grant.memoryBytes ?? 0) / GIB)).toEqual([4, 4, 4, 2]);
   });
 });
+
+describe('several places with room', () => {
+  const places: readonly Place[] = [
+    { name: 'small', cpus: 2 },
+    { name: 'large', cpus: 4 },
+  ];
+
+  test.each([
+    { spread: undefined, expected: ['small', 'small', 'large', 'large'] },
+    { spread: 'least-loaded', expected: ['small', 'large', 'large', 'small'] },
+    { spread: 'round-robin', expected: ['small', 'large', 'small', 'large'] },
+  ] as const)('are taken one after the other by $spread', async ({ spread, expected }) => {
+    await using engine = await testEngine({ places });
+    const { backend } = engine;
+    backend.capabilities = { ...backend.capabilities, ...(spread === undefined ? {} : { spread }) };
+
+    await engine.start({ a: {}, b: {}, c: {}, d: {} });
+
+    expect(backend.launched.map(({ grant }) => grant.place)).toEqual(expected);
+  });
+});
