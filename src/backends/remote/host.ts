@@ -73,6 +73,7 @@ export class Host implements Follower<HostStatus | undefined> {
   #isOpen = false;
   #isClosed = false;
   #awaySince: number | undefined;
+  #isToldAway = false;
   #needs: LoginNeed | undefined;
   /** Who was asked about in the look under way. */
   #asked: readonly HostAttempt[] = [];
@@ -249,10 +250,21 @@ export class Host implements Follower<HostStatus | undefined> {
     for (const attempt of this.#live) book.unreachable(attempt, `${this.name}: ${why}`);
     this.#needs = answer.kind === 'login' ? answer.need : undefined;
     this.#lostSight();
+    this.#tellAway(answer.kind === 'login' ? undefined : answer.why);
     const { clock, withdrawMs } = this.#options;
     const isAway = clock.now().mono - (this.#awaySince ?? 0) >= withdrawMs;
     if (answer.kind === 'login' || isAway) this.#place = undefined;
     this.#options.changed();
+  }
+
+  /** Says once of a silence that there is one: work may wait for this machine alone. A wish to log in is told elsewhere. */
+  #tellAway(why: string | undefined): void {
+    if (why === undefined || this.#isToldAway) return;
+    this.#isToldAway = true;
+    this.#options.logger.warn(
+      { host: this.name, why },
+      `${this.name} can't be reached: ${why}; what is to run there waits`,
+    );
   }
 
   #lostSight(): void {
@@ -262,11 +274,12 @@ export class Host implements Follower<HostStatus | undefined> {
   async #seen(status: HostStatus, { startedAt, said }: { startedAt: number; said: string }): Promise<boolean> {
     const { site, book, collector, cpus, memoryBytes } = this.#options;
     this.#awaySince = undefined;
+    this.#isToldAway = false;
     if (!this.#isOpen) {
       const answer = await site.open();
       if (answer.kind !== 'done') {
         if (answer.kind === 'refused')
-          this.#options.logger.error({ host: this.name, why: answer.why }, 'a host has no room for us');
+          this.#options.logger.error({ host: this.name }, `${this.name} has no room for us: ${answer.why}`);
         else this.#unseen(answer);
         return false;
       }

@@ -122,8 +122,13 @@ export class NativeWatch implements ClusterFollower {
     const { book, collector } = this.#options;
     if (answer.kind !== 'answered') {
       const why = answer.kind === 'login' ? `it wants its user: ${answer.need.why}` : answer.why;
-      this.#trouble = why;
       if (answer.kind === 'login') book.access(answer.need);
+      else if (this.#trouble !== why)
+        this.#options.logger.warn(
+          { why },
+          `${this.transport.name} can't be reached: ${why}; what is to run there waits`,
+        );
+      this.#trouble = why;
       for (const attempt of book.live()) if (attempt.stage !== 'line') book.unreachable(attempt, why);
       return false;
     }
@@ -148,7 +153,7 @@ export class NativeWatch implements ClusterFollower {
   async #takeStatus(status: StatusAnswer, askedAt: number): Promise<boolean> {
     if (status.kind === 'unknown') {
       if (this.#trouble !== status.why)
-        this.#options.logger.warn({ why: status.why }, 'the batch system does not answer');
+        this.#options.logger.warn({ why: status.why }, `${this.scheduler.name} does not answer: ${status.why}`);
       this.#trouble = status.why;
       for (const attempt of this.#options.book.live())
         if (attempt.record !== undefined) this.#waitForWord(attempt, undefined);

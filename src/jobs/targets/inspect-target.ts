@@ -92,10 +92,13 @@ async function inspectHost({ settings, way, clock }: Inspection): Promise<readon
   return findings;
 }
 
+/** The directory of sockets is of this process alone, which ends: a login by it would help nobody. */
+const OWN_SOCKET = / -fNM -S \S+/;
+
 function unreached(answer: Exclude<RunAnswer, { readonly kind: 'ended' }>, transport: Transport): TargetFinding {
   const text =
     answer.kind === 'login'
-      ? `${transport.name} needs login: ${answer.need.why}; in a terminal: ${answer.need.mend}`
+      ? `${transport.name} needs login: ${answer.need.why}; in a terminal: ${answer.need.mend.replace(OWN_SOCKET, '')}`
       : `${transport.name} can't be reached: ${answer.why}`;
   return { what: 'connection', state: 'wrong', text };
 }
