@@ -11,7 +11,7 @@ import {
 
 export type GraphName = 'ten' | 'crowd';
 
-const COMMAND: Definition = {
+export const COMMAND: Definition = {
   name: 'append',
   kind: 'command',
   resources: DEFAULT_REQUEST,
