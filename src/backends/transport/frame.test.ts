@@ -22,13 +22,13 @@ describe('the frame of a script', () => {
   });
 
   test('any script comes through as it is, and what follows is its input', () => {
-    // A newline at the end is put there for who has none.
+    // dash 0.5.12 loses a byte above 127 in a here-document where it follows what the delimiter begins with: no `E` here.
     const any = fc.string({
       unit: fc.constantFrom('a', ' ', '\t', '\n', '\\', "'", '"', '$', '`', '\r', 'ü', '%', '!', '*'),
     });
     fc.assert(
       fc.property(any, any, (text, input) => {
-        const frame = makeFrame(`cat <<'a very unlikely end'\n${text}\na very unlikely end\ncat`);
+        const frame = makeFrame(`cat <<'END_OF_IT'\n${text}\nEND_OF_IT\ncat`);
         const said = execFileSync('/bin/sh', ['-c', frame.boot], {
           input: `${frame.padding}${frame.script}${input}`,
           stdio: ['pipe', 'pipe', 'ignore'],

@@ -120,7 +120,9 @@ export class ShellProcess {
     const { pid } = this.#child;
     if (this.#closing || pid === undefined) return;
     this.#closing = true;
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) this.#letGo();
+    const hasExited = this.#child.exitCode !== null || this.#child.signalCode !== null;
+    // What a script that has said its last word left behind is not ours, where it may be in this group.
+    if (hasExited || (this.#code !== undefined && !this.#order.ownsGroup)) this.#letGo();
     else escalate(groupTarget(pid), { clock: this.#order.clock, graceMs, whenDead: () => this.#letGo() });
   }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, quoteWord } from '../../model/index.ts';
@@ -24,13 +24,16 @@ export interface SshOptions {
 
 /** Longest path a socket may have, less what ssh puts behind it while it makes one (17), and less our own names. */
 const SOCKET_DIRECTORY_BYTES = 104 - 17 - 8;
-const MKDTEMP_BYTES = '/heddle-ssh-XXXXXX'.length;
+const PREFIX = 'heddle-ssh-';
+const MKDTEMP_BYTES = `/${PREFIX}XXXXXX`.length;
+const LEFT_BEHIND_MS = 60 * 60_000;
 const CHECK_TIMEOUT_MS = 2000;
 
 /** The command lines of one host. */
 export class SshCommand {
   readonly #options: SshOptions;
   #directory: string | undefined;
+  #isClosed = false;
   #usersPath: Promise<UsersPath | undefined> | undefined;
 
   constructor(options: SshOptions) {
@@ -41,9 +44,12 @@ export class SshCommand {
     return this.#options.connectTimeoutMs ?? 30_000;
   }
 
-  /** Private directory for sockets; undefined before there is one. */
-  get directory(): string | undefined {
-    return this.#directory;
+  /** Ends the master that a login by hand left, and removes the directory of sockets. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#directory === undefined) return;
+    if (existsSync(this.loginPath)) await this.#control('exit', this.loginPath);
+    rmSync(this.#directory, { recursive: true, force: true });
   }
 
   /** Where a person's login by hand leaves its socket. */
@@ -78,11 +84,6 @@ export class SshCommand {
   /** Says whether a master answers on the socket. */
   async isMaster(path: string): Promise<boolean> {
     return await this.#control('check', path);
-  }
-
-  /** Ends the master behind a socket, if there is one. */
-  async exitMaster(path: string): Promise<void> {
-    await this.#control('exit', path);
   }
 
   /** Where the user's own configuration has masters of this host listen; asked once. */
@@ -152,8 +153,9 @@ export class SshCommand {
 
   #open(): string {
     // Temporary directories are tidied up now and then.
+    if (this.#isClosed) return this.#directory ?? '';
     if (this.#directory === undefined || !existsSync(this.#directory)) {
-      this.#directory = makeDirectory(this.#options.controlDirectory);
+      this.#directory = makeDirectory(this.#options.controlDirectory, this.#options.clock.now().wall);
     }
     return this.#directory;
   }
@@ -165,11 +167,26 @@ interface UsersPath {
   readonly isMade: boolean;
 }
 
-function makeDirectory(wanted: string | undefined): string {
+function makeDirectory(wanted: string | undefined, now: number): string {
   if (wanted !== undefined) mkdirSync(wanted, { recursive: true, mode: 0o700 });
   const fits = (directory: string): boolean => Buffer.byteLength(directory) + MKDTEMP_BYTES <= SOCKET_DIRECTORY_BYTES;
   const base = [wanted, tmpdir()].find((directory) => directory !== undefined && fits(directory)) ?? '/tmp';
-  return mkdtempSync(join(base, 'heddle-ssh-'));
+  sweep(base, now);
+  return mkdtempSync(join(base, PREFIX));
+}
+
+/** Removes the directories of processes that were killed: their masters ended with them and took their sockets away. */
+function sweep(base: string, now: number): void {
+  for (const name of readdirSync(base)) {
+    if (!name.startsWith(PREFIX)) continue;
+    const directory = join(base, name);
+    try {
+      // One that is in use is not empty, but for the moment before its first socket.
+      if (now - statSync(directory).mtimeMs > LEFT_BEHIND_MS) rmdirSync(directory);
+    } catch {
+      // It is in use, or somebody else's.
+    }
+  }
 }
 
 function quoteIfNeeded(word: string): string {

@@ -8,8 +8,8 @@ import { type Diagnosis, diagnose } from './ssh-diagnosis.ts';
 /** sshd grants 10 sessions a connection unless told otherwise; one is the master's own, one may be just ending. */
 const SESSIONS = 8;
 /** Connections at a time where a connection grants one session only. */
-const DIRECT_SESSIONS = 4;
-const MOST_MASTERS = 8;
+const DIRECT_SESSIONS = 12;
+const MOST_ROUTES = 8;
 /** Sessions of a connection that programs don't keep from scripts. */
 const KEPT_FOR_RUNS = 2;
 
@@ -90,14 +90,11 @@ export class SshRoutes {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#answerAll(CLOSED);
+    this.#answerAll(CLOSED, () => true);
     const masters = [...this.#masters];
     for (const master of masters) master.close();
     await Promise.all(masters.map((master) => master.gone));
-    const { directory } = this.#command;
-    if (directory === undefined) return;
-    if (existsSync(this.#command.loginPath)) await this.#command.exitMaster(this.#command.loginPath);
-    rmSync(directory, { recursive: true, force: true });
+    await this.#command.close();
   }
 
   #serve(): void {
@@ -126,21 +123,27 @@ export class SshRoutes {
   /** Another connection helps where programs hold what there is; scripts only have to wait their turn. */
   #wantsMore(): boolean {
     if (this.#isOpening || this.#isClosed) return false;
-    if (this.#routes.size === 0) return true;
-    if (this.#routes.size >= MOST_MASTERS || this.#waiting.every((waiter) => waiter.kind === 'run')) return false;
-    return [...this.#routes].every((route) => route.master !== undefined && route.connects > 0);
+    const routes = [...this.#routes];
+    const isForProgram = this.#waiting.some((waiter) => waiter.kind === 'connect');
+    return routes.length < MOST_ROUTES && routes.every((route) => route.connects >= (isForProgram ? 1 : route.limit));
   }
 
   async #openOne(): Promise<void> {
     this.#isOpening = true;
     const failure = await this.#open();
     this.#isOpening = false;
-    if (failure !== undefined) this.#answerAll(failure);
+    if (failure !== undefined) {
+      // Where a connection has room for scripts, they have only to wait their turn, however this one failed.
+      const hasRoom = [...this.#routes].some((route) => route.connects < route.limit);
+      this.#answerAll(failure, (kind) => kind === 'connect' || !hasRoom);
+    }
     this.#serve();
   }
 
-  #answerAll(diagnosis: Diagnosis): void {
-    for (const waiter of this.#waiting.splice(0)) waiter.resolve(diagnosis);
+  #answerAll(diagnosis: Diagnosis, isMeant: (kind: SessionKind) => boolean): void {
+    const waiting = this.#waiting.splice(0);
+    this.#waiting.push(...waiting.filter(({ kind }) => !isMeant(kind)));
+    for (const { kind, resolve } of waiting) if (isMeant(kind)) resolve(diagnosis);
   }
 
   async #open(): Promise<Diagnosis | undefined> {

@@ -2,31 +2,39 @@
 # Hosts behind ssh, on one machine: sshd.sh up | down
 #
 # Several sshd on loopback addresses, each with its own address, host key and log; key login only. Nothing under /etc or
-# ~/.ssh but users of our own, whose homes are here:
-#   heddle-plain   /bin/sh, no start-up files
-#   heddle-noisy   bash, start-up files that print on both streams and read standard input
-#   heddle-greedy  bash, a start-up file that takes all the input it can get
-#   heddle-csh     tcsh, a .cshrc that prints
+# ~/.ssh but users of these hosts alone, who have their homes here and go with them:
+#   plain   /bin/sh, no start-up files
+#   noisy   bash, start-up files that print on both streams and read standard input
+#   greedy  bash, a start-up file that takes all the input it can get
+#   csh     tcsh, a .cshrc that prints
 # `up` is idempotent (about 0.5 s) and prints `NAME=value` lines:
-#   SSHD_CONFIG  an ssh_config with the hosts h1, h2, h3 (user heddle-plain); on h1 also noisy, greedy, csh, and none, who
+#   SSHD_CONFIG  an ssh_config with the hosts h1, h2, h3 (user plain); on h1 also noisy, greedy, csh, and none, who
 #                has no login shell; far is h2 by way of h1. h3 takes passwords too, and grants one session a connection
-#   SSHD_LAB     directory with h1/pid, h1/log (one 'Accepted' a login), ..., known_hosts, id
+#   SSHD_LAB     directory with h1/pid, h1/log (one 'Accepted' a login), ..., known_hosts, id, home-plain, home-noisy, ...
 #   SSHD_PORT    the same on all; h1 is 127.0.9.1, and so on
-#   SSHD_SMALL   a directory with room for 1 MB, heddle-plain's; empty where nothing can be mounted
+#   SSHD_SMALL   a directory with room for 1 MB, plain's; empty where nothing can be mounted
 . "$(dirname "$0")/lib.sh"
 lab=$COMPONENTS/sshd
 hosts=3
 net=127.0.9
+# Several of these may be up on one machine: each has users of its own.
+name=heddle-$(printf %s "$lab" | cksum | cut -d' ' -f1)
+users='plain noisy greedy csh'
 
 down() {
   [ -d "$lab" ] || return 0
-  local file
+  local file who
   # Sessions are children of their listener and outlive it.
   for file in "$lab"/h*/pid; do
     if alive "$file"; then pkill -KILL -P "$(cat "$file")" 2>/dev/null || true; fi
   done
   stop TERM 3 "$lab"/h*/pid
   if mountpoint -q "$lab/small"; then umount -l "$lab/small"; fi
+  for who in $users; do
+    id "$name-$who" >/dev/null 2>&1 || continue
+    pkill -KILL -u "$name-$who" 2>/dev/null || true
+    userdel -f "$name-$who" 2>/dev/null || true
+  done
 }
 if [ "${1:-up}" = down ]; then down; exit 0; fi
 
@@ -40,17 +48,16 @@ chmod 755 "$lab"
 
 # '*' for a password: none can be given, and the account is not locked, which sshd would refuse.
 user() {
-  local name=$1 shell=$2 home=$lab/home-$1
-  if id "$name" >/dev/null 2>&1; then usermod -d "$home" -s "$shell" "$name" 2>/dev/null || true
-  else useradd -M -d "$home" -s "$shell" -p '*' "$name"; fi
-  [ -d "$home" ] || install -d -o "$name" -g "$name" "$home"
+  local home=$lab/home-$1
+  id "$name-$1" >/dev/null 2>&1 || useradd -M -d "$home" -s "$2" -p '*' "$name-$1"
+  [ -d "$home" ] || install -d -o "$name-$1" -g "$name-$1" "$home"
 }
-user heddle-plain /bin/sh
-user heddle-noisy /bin/bash
-user heddle-greedy /bin/bash
-user heddle-csh "$(command -v tcsh)"
+user plain /bin/sh
+user noisy /bin/bash
+user greedy /bin/bash
+user csh "$(command -v tcsh)"
 # bash reads .bashrc under sshd, even when it is given a command.
-cat >"$lab/home-heddle-noisy/.bashrc" <<'RC'
+cat >"$lab/home-noisy/.bashrc" <<'RC'
 echo 'Welcome to the cluster!   Maintenance on Monday.'
 echo 'module: command not found' >&2
 read -r answer
@@ -58,8 +65,8 @@ read -r another
 printf 'quota: 17%% used, no newline here'
 set -x
 RC
-echo 'head -n 1' >"$lab/home-heddle-greedy/.bashrc"
-cat >"$lab/home-heddle-csh/.cshrc" <<'RC'
+echo 'head -n 1' >"$lab/home-greedy/.bashrc"
+cat >"$lab/home-csh/.cshrc" <<'RC'
 echo "csh says hello"
 set prompt = "%m> "
 RC
@@ -117,11 +124,11 @@ CONF
 done
 cat >>"$lab/config.new" <<CONF
 Host noisy
-  User heddle-noisy
+  User $name-noisy
 Host greedy
-  User heddle-greedy
+  User $name-greedy
 Host csh
-  User heddle-csh
+  User $name-csh
 Host none
   User nobody
 Host noisy greedy csh none
@@ -131,7 +138,7 @@ Host far
   ProxyJump h1
 Host *
   Port $port
-  User heddle-plain
+  User $name-plain
   IdentityFile $lab/id
   IdentitiesOnly yes
   UserKnownHostsFile $lab/known_hosts
@@ -145,7 +152,7 @@ for i in $(seq 1 $hosts); do wait_for 10 "the ssh host h$i" listening $net.$i "$
 small=$lab/small
 if ! mountpoint -q "$small"; then
   mkdir -p "$small"
-  mount -t tmpfs -o size=1m,mode=700,uid="$(id -u heddle-plain)" tmpfs "$small" 2>/dev/null || small=
+  mount -t tmpfs -o size=1m,mode=700,uid="$(id -u $name-plain)" tmpfs "$small" 2>/dev/null || small=
 fi
 
 echo "SSHD_CONFIG=$lab/config"

@@ -19,7 +19,7 @@ describe.skipIf(!sshd.available)('the files of a machine behind ssh', () => {
 
   beforeEach(() => {
     home = mkdtempSync(join(tmpdir(), 'h-depot-'));
-    root = hosts.path('home-heddle-plain', '.heddle-test');
+    root = hosts.path('home-plain', '.heddle-test');
   });
   afterEach(() => {
     rmSync(home, { recursive: true, force: true });

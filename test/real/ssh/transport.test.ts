@@ -118,7 +118,7 @@ describe.skipIf(!sshd.available)('the way to a machine behind ssh', () => {
 
   test('F35: a connection that drops in the midst of a script is unreachable, and may have begun; the next one goes', async () => {
     await using transport = open('h2');
-    const marker = join(hosts.path('home-heddle-plain'), `begun-${process.pid}`);
+    const marker = join(hosts.path('home-plain'), `begun-${process.pid}`);
     const running = transport.run(`: >${marker}; sleep 60`);
     await until(() => existsSync(marker));
     rmSync(marker);
