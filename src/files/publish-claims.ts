@@ -35,7 +35,9 @@ export function claimPublished({ folder, job }: Publisher, paths: readonly strin
     throw new HeddleError(
       'PUBLISH_CONFLICT',
       `'${label(job)}' publishes '${path}', which is what '${label(owner)}' of this run publishes`,
-      { hint: 'publish under a path made from the parameters: .publish((p) => `.../${p.x}.json`)' },
+      {
+        hint: 'publish under a path with a parameter in it: .publish((p) => `.../${p.x}.json`), in YAML publish: .../${x}.json',
+      },
     );
   }
   mkdirSync(claims, { recursive: true });

@@ -247,7 +247,7 @@ function claim(publishers: Map<string, string>, path: string, name: string): voi
   const other = publishers.get(path);
   if (other !== undefined) {
     throw new HeddleError('GRAPH_INVALID', `'${other}' and '${name}' both publish '${path}'`, {
-      hint: 'publish under a path made from the parameters: .publish((p) => `.../${p.x}.json`)',
+      hint: 'publish under a path with a parameter in it: .publish((p) => `.../${p.x}.json`), in YAML publish: .../${x}.json',
     });
   }
   publishers.set(path, name);

@@ -6,6 +6,7 @@ import { storeDirectory } from '../find-run.ts';
 import { stayWith } from '../foreground.ts';
 import { type LoadFlags, loadWorkflow } from '../load-workflow.ts';
 import type { Context } from '../main.ts';
+import { refuseMissingFiles } from '../missing-files.ts';
 import { observersOf, type ObserverFlags } from '../observers.ts';
 import { outputLogger } from '../output-logger.ts';
 import { type ResourceFlags, resourcesOf } from '../resource-flags.ts';
@@ -27,6 +28,7 @@ const FINGERPRINTED = 200_000;
 export async function run(context: Context, [file = '']: readonly string[], flags: RunFlags): Promise<number> {
   const loaded = await loadWorkflow(file, flags);
   const { graph, parameters, origin, experiment } = loaded;
+  refuseMissingFiles(graph, origin.project);
   const targets = await readTargets(context, origin.project);
   const backend = flags.backend ?? targets.backend;
   const jobs = flags.jobs ?? targets.config.values.jobs;

@@ -144,6 +144,25 @@ class Resolver implements Resolution {
     if (wrong !== undefined) this.problems.push({ path: place, at, code: 'TEMPLATE_INVALID', ...wrong });
   }
 
+  /** An input is a whole output: a part of a JSON value is no file. */
+  #refuseParts(from: Expression, { names }: Place): void {
+    for (const { name, place, at, path } of referencesOf(from)) {
+      const meaning = names.find(name);
+      if (meaning?.kind !== 'task' || meaning.spec.way.kind !== 'once' || meaning.spec.work.kind !== 'command')
+        continue;
+      const [output, part] = path;
+      const type = meaning.spec.work.outputs.find((each) => each.name === output)?.type;
+      if (type !== 'json' || part === undefined) continue;
+      this.problems.push({
+        path: place,
+        at,
+        code: 'TEMPLATE_INVALID',
+        what: `'${part}' is a part of '${output as string}' of '${name}', which is no file`,
+        hint: `take all of it, \${${name}.${output as string}}, or put the value into run`,
+      });
+    }
+  }
+
   #task(spec: TaskSpec, place: Place): void {
     const { inputs, after, gatedBy, way, work } = spec;
     for (const { name, path } of [...after, ...gatedBy]) {
@@ -211,7 +230,10 @@ class Resolver implements Resolution {
           this.#refuseMisplaced(work.run as readonly TextPart[]);
         } else for (const argument of work.run as readonly Expression[]) this.expression(argument, place);
         for (const { publish } of work.outputs) this.#texts(publish, place);
-        for (const [, from] of work.inputFiles) this.expression(from, place);
+        for (const [, from] of work.inputFiles) {
+          this.expression(from, place);
+          this.#refuseParts(from, place);
+        }
         this.expression(work.policies, place);
         return;
       case 'call':

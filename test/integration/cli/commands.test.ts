@@ -23,16 +23,39 @@ test('with --json the text gives way to the one document', async () => {
   expect(JSON.parse(ended.stdout)).toMatchObject({ status: 'done', counts: { done: 4 } });
 });
 
-test('an input that is not there, and an output that nobody made, are told with what to do about it', async () => {
+test('a file of the user that is not there is told before anything starts, with the nearest name, and who takes it', async () => {
   await using box = new Sandbox();
+  box.write('data/readings.txt', 'x');
+  box.write(
+    'missing.js',
+    `import { command, input, sh, text, workflow } from 'heddle';
+    const first = command('first', { run: () => sh\`echo begun > begun\`, outputs: { begun: text('begun').publish('begun.txt') } });
+    const reads = command('reads', { run: () => sh\`cat \${input('data/reading.txt')} \${input('results/begun.txt')}\` });
+    export default workflow('missing', () => { first(); reads(); });`,
+  );
+
+  for (const verb of ['run', 'plan']) {
+    const { code, stderr } = await box.run([verb, 'missing.js']);
+    expect(code).toBe(3);
+    expect(stderr).toContain(
+      "there is no file 'data/reading.txt' (for 'reads-1')\n  did you mean 'data/readings.txt'?",
+    );
+  }
+  expect((await box.run(['runs'])).stdout).not.toContain('missing');
+});
+
+test('an input that is gone, and an output that nobody made, are told with what to do about it', async () => {
+  await using box = new Sandbox();
+  box.write('data/nope.txt', 'x');
   box.write(
     'files.js',
     `import { command, file, input, json, sh, workflow } from 'heddle';
+    const goes = command('goes', { run: () => sh\`rm \${input('data/nope.txt')} '${join(box.folder, 'data/nope.txt')}'\` });
     const reads = command('reads', { run: () => sh\`cat \${input('data/nope.txt')}\` });
     const makes = command('makes', { run: () => sh\`touch outt.txt\`, outputs: { out: file('out.txt') } });
     const value = command('value', { run: () => sh\`echo '{"v":1}' > v.json\`, outputs: { value: json('v.json') } });
     const takes = command('takes', { run: (p) => sh\`echo \${p.w}\` });
-    export default workflow('files', () => { reads(); makes(); takes({ w: value().value.w }); });`,
+    export default workflow('files', () => { reads().after(goes()); makes(); takes({ w: value().value.w }); });`,
   );
 
   const ended = await box.run(['run', 'files.js']);

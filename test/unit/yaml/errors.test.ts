@@ -55,6 +55,13 @@ const CASES: readonly (readonly [what: string, yaml: string, told: string])[] = 
     "TEMPLATE_INVALID flow.yaml:7:14: tasks.fit.run: 'energy' of 'md' is a file, and has no part 'mean'\ndeclare it with json: to take parts of it",
   ],
   [
+    'a part of a value as an input file',
+    flow(
+      '  md: { run: x, outputs: { energy: { json: e.json } } }\n  fit: { run: fit, inputs: { e: "${md.energy.mean}" } }',
+    ),
+    "TEMPLATE_INVALID flow.yaml:6:34: tasks.fit.inputs.e: 'mean' is a part of 'energy' of 'md', which is no file\ntake all of it, ${md.energy}, or put the value into run",
+  ],
+  [
     'an element outside of each',
     flow('  md: { run: "x ${item}" }'),
     "TEMPLATE_INVALID flow.yaml:5:17: tasks.md.run: ${item} means something beside each only\nthere is project, md, temperature, names; the shell's own is written $${item}",
