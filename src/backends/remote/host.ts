@@ -11,6 +11,7 @@ import type { ToolOutput } from '../scheduler/index.ts';
 import type { Transport } from '../transport/index.ts';
 import type { AttemptBook } from './attempt-book.ts';
 import { type Collector, recordOf } from './collector.ts';
+import { type HostAttempt, hostAttempt } from './host-attempt.ts';
 import {
   type HostStatus,
   hostStatusText,
@@ -22,20 +23,10 @@ import {
 } from './host-scripts.ts';
 import { CANCELLED } from './judge-end.ts';
 import type { CommandOrder } from './native-plan.ts';
-import { type RemoteAttempt, remoteAttempt } from './remote-attempt.ts';
+import { remoteAttempt } from './remote-attempt.ts';
 import type { PollInterval } from './settings.ts';
 import type { Site } from './site.ts';
 import { type Follower, type Look, TargetPoll } from './target-poll.ts';
-
-/** An attempt on one machine. */
-export interface HostAttempt extends RemoteAttempt {
-  /** When it was handed over, on the monotonic clock. */
-  since: number;
-  /** Looks in a row that found nobody at work on it. */
-  doubts: number;
-  /** Its time to end politely has passed. */
-  isForced: boolean;
-}
 
 export interface HostOptions {
   readonly name: string;
@@ -400,10 +391,6 @@ export class Host implements Follower<HostStatus | undefined> {
     this.#live.delete(attempt);
     this.#options.book.forget(attempt);
   }
-}
-
-export function hostAttempt(of: RemoteAttempt, since: number): HostAttempt {
-  return { ...of, since, doubts: 0, isForced: false };
 }
 
 function startAnswer(answer: { readonly code: number; readonly stderr: string } | undefined): LaunchAnswer {
