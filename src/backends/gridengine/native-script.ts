@@ -22,7 +22,7 @@ ${elementLines(range)}${guardedBody({
   mark: `${marker}.$JOB_ID.$element`,
   // By -notify: USR2 before KILL, or what the site sends instead; USR1 before STOP.
   warnings: ['USR2', 'TERM'],
-  ignored: ['USR1'],
+  halts: ['USR1'],
   graceSeconds: options.graceSeconds ?? DEFAULT_GRACE,
   limitSeconds: limitOf(resources),
   meaningful: ORDERS,

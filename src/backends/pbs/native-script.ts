@@ -19,6 +19,8 @@ ${elementLines(range)}${guardedBody({
   body,
   mark: `${marker}.$element.$PBS_JOBID`,
   warnings: ['TERM'],
+  // Some seconds before STOP.
+  halts: ['TSTP'],
   graceSeconds: options.graceSeconds ?? DEFAULT_GRACE,
   limitSeconds: limitOf(resources),
 })}`;

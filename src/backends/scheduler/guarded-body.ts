@@ -8,8 +8,8 @@ export interface GuardedBody {
   readonly mark: string;
   /** Signals by which the system says that it is about to end the job, without SIG. */
   readonly warnings: readonly string[];
-  /** Signals that mean nothing to the work. */
-  readonly ignored?: readonly string[];
+  /** Signals by which it says that it is about to suspend the job. */
+  readonly halts?: readonly string[];
   /** From the warning on, before what is left is killed. */
   readonly graceSeconds: number;
   /** How long the system lets it run. A warning that comes then is that of its end. */
@@ -17,6 +17,12 @@ export interface GuardedBody {
   /** Exit codes the system reads as a wish of the job's; 1 is said instead. */
   readonly meaningful?: readonly number[];
 }
+
+/**
+ * Who was warned of being suspended is suspended within so many seconds, or the signal meant something else (Grid Engine's soft
+ * time limit is told by the same): then the work goes on.
+ */
+const HALTS_WITHIN = 90;
 
 /** The system's clock and the script's are not read at the same moment. */
 const CLOCK_SLACK = 1;
@@ -28,17 +34,18 @@ const CLOCK_SLACK = 1;
  * The body runs in a session of its own, out of reach of those signals. A warning is passed on to it as TERM; what is there after
  * the grace is killed, but for the body's own shell, which then writes down how the work ended. When time is up that shell goes
  * first: that the limit was the cause only the system can tell, and it is asked about who leaves no record. When the script itself
- * is killed, the pipe it holds open ends, and a watcher outside its session kills what is left.
+ * is killed, the pipe it holds open ends, and a watcher outside its session kills what is left. The work is suspended and goes on
+ * with the script.
  *
  * Who belongs to the job is known by a variable that all its processes inherit. Needs Linux's /proc, `grep -z`, `mkfifo` and
  * `setsid`; without the last two the body gets the signals as the system sends them.
  */
 export function guardedBody(guarded: GuardedBody): string {
-  const { body, mark, warnings, ignored = [], graceSeconds, limitSeconds, meaningful = [] } = guarded;
+  const { body, mark, warnings, halts = [], graceSeconds, limitSeconds, meaningful = [] } = guarded;
   const isOver =
     limitSeconds === undefined ? 'false' : `[ $(($(date +%s) - began)) -ge ${limitSeconds - CLOCK_SLACK} ]`;
   const wish = meaningful.length === 0 ? '' : `case $code in ${meaningful.join('|')}) code=1;; esac\n`;
-  const ignores = ignored.length === 0 ? '' : `trap 'woken=1' ${ignored.join(' ')}\n`;
+  const suspends = halts.length === 0 ? '' : `trap halt ${halts.join(' ')}\ntrap resume CONT\n`;
   return `export HEDDLE_NATIVE_JOB="${mark}"
 # Prints who else is of this job; a shell of its own, so that it knows itself.
 list='for file in $(grep -slzxF "HEDDLE_NATIVE_JOB=$HEDDLE_NATIVE_JOB" /proc/[0-9]*/environ); do
@@ -46,12 +53,14 @@ pid=\${file#/proc/} pid=\${pid%/environ}
 case " $* $$ " in *" $pid "*) ;; *) kill -0 "$pid" 2>/dev/null && echo "$pid";; esac
 done'
 strike() { signal=$1; shift; for pid in $(sh -c "$list" sh "$@" 9>&-); do kill "-$signal" "$pid" 2>/dev/null; done; }
-body= watcher= apart= woken= warned= late= code= began=$(date +%s)
+body= watcher= apart= woken= early= warned= halted= late= code= began=$(date +%s)
 end=\${TMPDIR:-\${TMP:-/tmp}}/heddle.$HEDDLE_NATIVE_JOB.$$
 warn() {
 woken=1
+[ -n "$body" ] || early=1
 [ -n "$body" ] && [ -z "$warned" ] || return 0
 warned=1
+[ -z "$halted" ] || resume
 if ${isOver}; then
 late=${graceSeconds}
 kill -KILL "$body" 2>/dev/null
@@ -61,8 +70,10 @@ kill -TERM "$body" 2>/dev/null
 ( sleep ${graceSeconds}; strike KILL "$body" "$watcher" ) 9>&- &
 fi
 }
+halt() { woken=1; halted=1; strike STOP "$watcher"; ( sleep ${HALTS_WITHIN}; strike CONT "$watcher" ) 9>&- & }
+resume() { woken=1; halted=; strike CONT "$watcher"; }
 trap warn ${warnings.join(' ')}
-${ignores}if command -v setsid >/dev/null; then
+${suspends}if command -v setsid >/dev/null; then
 apart=setsid
 if mkfifo -m 600 "$end" 2>/dev/null; then
 exec 9<>"$end"
@@ -77,7 +88,7 @@ fi
 fi
 $apart sh -c ${quoteWord(`element=$1\n${body}`)} sh "$element" </dev/null 9>&- &
 body=$!
-[ -z "$woken" ] || warn
+[ -z "$early" ] || warn
 while :; do
 woken=
 wait "$body"; said=$?

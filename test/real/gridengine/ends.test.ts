@@ -36,6 +36,11 @@ const NO_ANSWER = `echo 'Unable to run job: got no response from qmaster' >&2\ne
 
 const started = (order: AttemptOrder): true | undefined => existsSync(join(order.directory, 'started')) || undefined;
 
+function isStopped(pid: number): boolean {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return stat.slice(stat.lastIndexOf(')')).startsWith(') T');
+}
+
 const HEARS_TERM = 'touch started; trap "touch warned; exit 3" TERM; sleep 100 & wait';
 const HEARS_NOTHING = 'touch started; trap "" TERM; while :; do sleep 1; done';
 
@@ -154,6 +159,23 @@ describe.skipIf(!cell.available)('ends on Grid Engine', () => {
     expect(recovered).toMatchObject({ kind: 'running', phase: 'starting' });
 
     await runTool('qrls', id);
+    expect(await rig.end(order)).toMatchObject({ kind: 'ended', outcome: { kind: 'ok' } });
+  });
+
+  test('who is suspended stands still with all that is its own, and goes on', async () => {
+    await using fixture = await onCell();
+    await using rig = await BackendRig.open(fixture);
+    const [order] = ordersOf(rig, [{ text: 'echo $$ > p; mv p started; while [ ! -e go ]; do sleep 0.1; done' }]);
+    if (order === undefined) throw new Error('no order');
+    const id = await launchOne(rig, order);
+    await rig.until(() => started(order), 'it was never begun');
+    const pid = Number(readFileSync(join(order.directory, 'started'), 'utf8'));
+
+    await runTool('qmod', '-sj', id);
+    await rig.until(() => isStopped(pid) || undefined, 'it was never suspended');
+    await runTool('touch', join(order.directory, 'go'));
+    await runTool('qmod', '-usj', id);
+
     expect(await rig.end(order)).toMatchObject({ kind: 'ended', outcome: { kind: 'ok' } });
   });
 
