@@ -7,9 +7,10 @@
 #   noisy   bash, start-up files that print on both streams and read standard input
 #   greedy  bash, a start-up file that takes all the input it can get
 #   csh     tcsh, a .cshrc that prints
+#   old     bash, a PATH whose node is an old one; older is another one
 # `up` is idempotent (about 0.5 s) and prints `NAME=value` lines:
 #   SSHD_CONFIG  an ssh_config with the hosts h1, h2, h3 (user plain); on h1 also noisy, greedy, csh, and none, who
-#                has no login shell; far is h2 by way of h1. h3 takes passwords too, and grants one session a connection
+#                has no login shell; far is h2 by way of h1; old is on h1, older on h2. h3 takes passwords too, and grants one session a connection
 #   SSHD_LAB     directory with h1/pid, h1/log (one 'Accepted' a login), ..., known_hosts, id, home-plain, home-noisy, ...
 #   SSHD_PORT    the same on all; h1 is 127.0.9.1, and so on
 #   SSHD_SMALL   a directory with room for 1 MB, plain's; empty where nothing can be mounted
@@ -19,7 +20,7 @@ hosts=3
 net=127.0.9
 # Several of these may be up on one machine: each has users of its own.
 name=heddle-$(printf %s "$lab" | cksum | cut -d' ' -f1)
-users='plain noisy greedy csh'
+users='plain noisy greedy csh old older'
 
 down() {
   [ -d "$lab" ] || return 0
@@ -56,6 +57,8 @@ user plain /bin/sh
 user noisy /bin/bash
 user greedy /bin/bash
 user csh "$(command -v tcsh)"
+user old /bin/bash
+user older /bin/bash
 # bash reads .bashrc under sshd, even when it is given a command.
 cat >"$lab/home-noisy/.bashrc" <<'RC'
 echo 'Welcome to the cluster!   Maintenance on Monday.'
@@ -70,6 +73,11 @@ cat >"$lab/home-csh/.cshrc" <<'RC'
 echo "csh says hello"
 set prompt = "%m> "
 RC
+
+mkdir -p "$lab/bin"
+printf '#!/bin/sh\necho v18.20.4\n' >"$lab/bin/node"
+chmod 755 "$lab/bin" "$lab/bin/node"
+for who in old older; do echo "PATH=$lab/bin:\$PATH" >"$lab/home-$who/.bashrc"; done
 
 [ -f "$lab/id" ] || ssh-keygen -q -t ed25519 -N '' -C heddle -f "$lab/id"
 cp "$lab/id.pub" "$lab/authorized_keys"
@@ -131,8 +139,13 @@ Host csh
   User $name-csh
 Host none
   User nobody
-Host noisy greedy csh none
+Host old
+  User $name-old
+Host noisy greedy csh none old
   HostName $net.1
+Host older
+  User $name-older
+  HostName $net.2
 Host far
   HostName $net.2
   ProxyJump h1
