@@ -160,7 +160,7 @@ const CASES: readonly (readonly [what: string, yaml: string, told: string])[] = 
   [
     'an output that is published twice',
     flow('  md: { each: [1, 2], run: x, outputs: { e: { json: e, publish: e.json } } }'),
-    "GRAPH_INVALID flow.yaml:5:3: tasks: 'md-1' and 'md-2' both publish 'e.json'\npublish under a path made from the parameters: .publish((p) => `.../${p.x}.json`)",
+    "GRAPH_INVALID flow.yaml:5:3: tasks: 'md-1' and 'md-2' both publish 'e.json'\npublish under a path with a parameter in it: .publish((p) => `.../${p.x}.json`), in YAML publish: .../${x}.json",
   ],
   [
     'an output outside of the work directory',
