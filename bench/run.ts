@@ -16,6 +16,7 @@ import { cache } from './rows/cache.ts';
 import { calls } from './rows/calls.ts';
 import { chain } from './rows/chain.ts';
 import { commands } from './rows/commands.ts';
+import { containers } from './rows/containers.ts';
 import { durable } from './rows/durable.ts';
 import { graph } from './rows/graph.ts';
 import { launcher, store } from './rows/parts.ts';
@@ -33,6 +34,7 @@ const ROWS: readonly Row[] = [
   durable,
   chain,
   commands,
+  containers,
   graph,
   waiting,
   restart,

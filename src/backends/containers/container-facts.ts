@@ -56,7 +56,9 @@ export function containerName(attempt: string): string {
 export const CONTAINER_FILE = 'container.json';
 /** Written from inside: that the command began, and that its shell has ended by itself. */
 export const STATE_FILE = 'container.state';
-/** Where podman's client stands: its monitor leaves a file there when the kernel has killed for memory. */
+/** Written by podman when a container of one program has been made: from then on it is the program that fails. */
+export const PID_FILE = 'container.pid';
+/** Where podman's client stands when memory is bounded: its monitor leaves a file there when the kernel has killed for memory. */
 export const PODMAN_FOLDER = '.podman';
 /** Whether the kernel has killed for memory, in docker's word. */
 export const OOM_FILE = 'container.oom';

@@ -6,6 +6,7 @@ import {
   containerName,
   FOUND_FIRST,
   OOM_FILE,
+  PID_FILE,
   PODMAN_FOLDER,
   programOf,
   STATE_FILE,
@@ -52,10 +53,10 @@ give_up() { echo "heddle: $2" >&2; failed=$1 c=125; finish; }
 finish() {
 if [ "\${kills:-0}" != 0 ] || [ -e ${PODMAN_FOLDER}/oom ]; then oom=true; fi
 if [ -s ${OOM_FILE} ]; then read -r oom <${OOM_FILE}; rm -f ${OOM_FILE}; fi
-if [ -z "$state" ] && [ -n "$direct" ] && [ -e ${PODMAN_FOLDER}/pid ]; then state=began; fi
+if [ -z "$state" ] && [ -n "$direct" ] && [ -e ${PID_FILE} ]; then state=began; fi
 case $runtime in podman|docker) if [ "$c" -gt 128 ]; then "$runtime" rm -f "$name" >/dev/null 2>&1; fi;; esac
 record "\\"state\\":\\"ended\\",\\"said\\":\\"$state\\",\\"failed\\":\\"$failed\\",\\"code\\":$c,\\"oom\\":$oom"
-if [ -d ${PODMAN_FOLDER} ]; then rm -rf ${PODMAN_FOLDER} ${STATE_FILE}; fi
+[ ! -d ${PODMAN_FOLDER} ] || rm -rf ${PODMAN_FOLDER}
 if [ "$c" -gt 128 ] && [ "$c" -le 192 ] && [ "$state" != exited ]; then
 trap - HUP INT QUIT TERM USR1 USR2
 ulimit -c 0 2>/dev/null

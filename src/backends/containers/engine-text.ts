@@ -1,4 +1,4 @@
-import { type ContainerFacts, OOM_FILE, PODMAN_FOLDER, STATE_FILE } from './container-facts.ts';
+import { type ContainerFacts, OOM_FILE, PID_FILE, PODMAN_FOLDER, STATE_FILE } from './container-facts.ts';
 import { imageOf, isPath, pathLook, pinText } from './image-text.ts';
 import { mountsOf, mountText } from './mounts.ts';
 import { add, word, words } from './words.ts';
@@ -38,7 +38,9 @@ const HOSTILE = /[:\n]/;
 /** Everything for `runtime` podman or docker, up to and with the run. Sets `c`; also `id`, `digest`, `oom`. */
 export function engineText(facts: ContainerFacts): string {
   const image = imageOf(facts);
-  return `i=$(id) u=\${i#uid=} u=\${u%%[!0-9]*} g=\${i#*gid=} g=\${g%%[!0-9]*}
+  return `u= g=
+{ while read -r x i _; do case $x in Uid:) u=$i;; Gid:) g=$i; break;; esac; done </proc/$$/status; } 2>/dev/null
+[ -n "$g" ] || u=$(id -u) g=$(id -g)
 ${pinText(facts, isPath(image) ? archiveLook(image) : nameLook(image, facts.spec.pull ?? 'missing'))}
 ${optionText(facts)}
 ${goText(facts)}
@@ -90,7 +92,7 @@ fi`;
 }
 
 function optionText(facts: ContainerFacts): string {
-  const { spec, run, job, attempt, cpus, memoryBytes, environment, secrets } = facts;
+  const { spec, run, job, attempt, cpus, memoryBytes, environment, secrets, body } = facts;
   const lines = [
     `set -- run --name "$name" ${words('--label', `heddle.run=${run}`, '--label', `heddle.job=${job}`, '--label', `heddle.attempt=${attempt}`)} --log-driver none --workdir "$d" -v "$d:$d"`,
     add('--network', spec.network ?? 'none'),
@@ -107,8 +109,9 @@ function optionText(facts: ContainerFacts): string {
     `can=' cpu memory '
 if [ "$runtime" = podman ]; then
 for f in ${INITS}; do if [ -x $f ]; then set -- "$@" --init; break; fi; done
-rm -rf ${PODMAN_FOLDER}; mkdir ${PODMAN_FOLDER} && set -- "$@" --rm --pidfile "$d/${PODMAN_FOLDER}/pid"
-if [ "$u" != 0 ]; then
+set -- "$@" --rm${'argv' in body ? ` --pidfile "$d/${PID_FILE}"` : ''}
+[ ! -e ${PID_FILE} ] || rm -f ${PID_FILE}
+${memoryBytes === undefined ? '' : `[ ! -d ${PODMAN_FOLDER} ] || rm -rf ${PODMAN_FOLDER}\nmkdir ${PODMAN_FOLDER}\n`}if [ "$u" != 0 ]; then
 can= f=/sys/fs/cgroup/user.slice/user-$u.slice/user@$u.service/cgroup.controllers
 if [ -r $f ]; then read -r can <$f; can=" $can "; fi
 fi
@@ -177,8 +180,7 @@ esac
 [ ! -e ${STATE_FILE} ] || rm -f ${STATE_FILE}
 exec 4>&1
 { trap : HUP INT QUIT TERM USR1 USR2
-cd "$d/${PODMAN_FOLDER}" 2>/dev/null || :
-"$runtime" "$@" >&4 3>&- 4>&-
+${memoryBytes === undefined ? '' : `cd "$d/${PODMAN_FOLDER}" 2>/dev/null || :\n`}"$runtime" "$@" >&4 3>&- 4>&-
 ${after}
 echo "$c" >&3; } 3>&1 | watch &
 p=$!

@@ -9,7 +9,7 @@ import { word } from './words.ts';
  */
 
 /** Beside the attempts of a run, which lie two folders down, also on a machine with files of its own. */
-const IMAGES_FOLDER = '.images';
+export const IMAGES_FOLDER = '.images';
 
 /** A path on the machine, not a name in a registry. */
 export function isPath(image: string): boolean {
@@ -21,9 +21,14 @@ export function imageOf({ spec, project }: ContainerFacts): string {
   return spec.image.replace(/^\$\{project\}/, () => project);
 }
 
+/** Of the file in which a run keeps what a name stands for, without its ending. */
+export function pinName(image: string): string {
+  return hash('sha256', image).slice(0, 20);
+}
+
 /** In double quotes of the shell: the file in which a run keeps what a name stands for, without its ending. */
 export function pinOf(facts: ContainerFacts): string {
-  return `$images/${hash('sha256', imageOf(facts)).slice(0, 20)}`;
+  return `$images/${pinName(imageOf(facts))}`;
 }
 
 /**

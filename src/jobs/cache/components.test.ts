@@ -143,3 +143,16 @@ test('the base is what is known before the inputs are: the same whatever they tu
   expect(base).toBe(describe(call({ args: [7] }))?.base);
   expect(base).not.toBe(describe(call(), { environment: { A: '1' } })?.base);
 });
+
+test('a command in a container has no fingerprint while nobody knows which image that is', () => {
+  const task: ReadyTask = {
+    definition: { name: 'fit', kind: 'command', container: { image: 'tools:1' } },
+    payload: JSON.stringify({ argv: ['true'] }),
+  };
+  const base = (imageDigest?: string): string | undefined =>
+    describeBase({ ...task, imageDigest }, new CodeBook(), '/project')?.base;
+
+  expect(base()).toBeUndefined();
+  expect(base('sha256:1')).not.toBe(base('sha256:2'));
+  expect(base('sha256:1')).toBe(base('sha256:1'));
+});

@@ -32,11 +32,11 @@ const MADE_FILE = '/\0made/';
 
 /** A job that is ready, as far as its fingerprint goes. */
 export interface ReadyTask {
-  readonly definition: Pick<Definition, 'name' | 'kind' | 'environment'>;
+  readonly definition: Pick<Definition, 'name' | 'kind' | 'environment' | 'container'>;
   /** JSON of the payload; '' for none. */
   readonly payload: string;
-  /** Of the container image, once there is one. */
-  readonly imageDigest?: string;
+  /** Of the container's image; absent: it is not known, and neither is then what a job in a container is. */
+  readonly imageDigest?: string | undefined;
 }
 
 /** An output of another job that is a file this one takes. */
@@ -206,7 +206,13 @@ function fixedParts({ definition, imageDigest }: ReadyTask, work: FixedWork, cod
   }
   for (const [name, text] of variableTexts(work)) parts.push([`environment ${name}`, text]);
   if (imageDigest !== undefined) parts.push(['image', imageDigest]);
+  else if (isContained(definition)) return undefined;
   return parts;
+}
+
+/** What it runs in is an image, whose digest is part of what it is. */
+export function isContained({ container }: ReadyTask['definition']): boolean {
+  return container !== undefined && container.image !== '';
 }
 
 /** Of a secret where it is read is what counts: another value of it is no other task. */

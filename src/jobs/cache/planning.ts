@@ -7,7 +7,7 @@ import {
   type Store,
   type Value,
 } from '../../model/index.ts';
-import { describeBase, type Described } from './components.ts';
+import { describeBase, type Described, isContained, type ReadyTask } from './components.ts';
 import { type Compared, Differences } from './differences.ts';
 import { GraphNodes } from './graph-nodes.ts';
 import { type Lookup, Results, temporaryOutputs } from './results.ts';
@@ -65,6 +65,7 @@ interface Verdict {
 }
 
 /** A control node may not choose it: whether it becomes a job at all is not known. */
+const IMAGE_UNKNOWN = "which image it runs in can not be known here: name it with its digest, 'name@sha256:...'";
 const UNCERTAIN = 'what it becomes is known when its inputs are';
 /** Jobs looked at together. */
 const BATCH = 1000;
@@ -201,8 +202,10 @@ class Planning {
   async #judgeBase(index: number): Promise<Verdict> {
     const { definition, payload, name } = this.#nodes.node(index);
     const need = this.#unknownNeed(index) as number;
-    const what = describeBase({ definition, payload }, this.#results.code, this.#results.project);
-    if (what === undefined) return { action: 'run', because: 'what its code is can not be known' };
+    const imageDigest = await this.#results.imageOf({ definition });
+    const what = describeBase({ definition, payload, imageDigest }, this.#results.code, this.#results.project);
+    if (what === undefined)
+      return { action: 'run', because: isContained(definition) ? IMAGE_UNKNOWN : 'what its code is can not be known' };
     const bases = await this.#basesOf(definition.name);
     if (bases.has(what.base)) return { action: 'depends', because: `depends on ${this.#nodes.name(need)}`, on: need };
     const job = { task: definition.name, name, fingerprint: '', components: what.components, isPartial: true } as const;
@@ -236,7 +239,7 @@ class Planning {
     );
     for (const [i, index] of indices.entries())
       if (described[i] === undefined)
-        this.#verdicts[index] = { action: 'run', because: 'what its code or its inputs are can not be known' };
+        this.#verdicts[index] = { action: 'run', because: unknownIn(this.#nodes.definition(index)) };
     for (const [n, { index, what }] of asked.entries())
       this.#verdicts[index] = await this.#judgeFound(index, what, found[n] as Lookup);
   }
@@ -322,4 +325,8 @@ class Planning {
 function reused({ source, value, gone }: Extract<Lookup, { kind: 'found' }>, { uses }: Described): Verdict {
   const from = `${source.run}/${source.name}`;
   return { action: 'reuse', because: `it is what ${from} was`, from, value, gone, uses };
+}
+
+function unknownIn(definition: ReadyTask['definition']): string {
+  return isContained(definition) ? IMAGE_UNKNOWN : 'what its code or its inputs are can not be known';
 }

@@ -10,13 +10,23 @@ import type {
   Store,
   Value,
 } from '../../model/index.ts';
+import { ImageDigests } from '../../backends/containers/index.ts';
 import { CodeBook } from './code-book.ts';
-import { type Described, describeTask, type Placeless, type ReadyTask, withoutPlaces } from './components.ts';
+import {
+  type Described,
+  describeTask,
+  isContained,
+  type Placeless,
+  type ReadyTask,
+  withoutPlaces,
+} from './components.ts';
 import { type AskedFile, FileHashes, type FoundFile } from './file-hashes.ts';
 import { areUntouched, type Identified, identitiesText } from './file-identity.ts';
 
 /** A job whose inputs are known. */
 export interface TaskWithInputs extends ReadyTask {
+  /** Absent: no run has begun it. */
+  readonly run?: RunId;
   readonly value: (node: number) => Value | undefined;
 }
 
@@ -71,6 +81,7 @@ export class Results {
   readonly project: string;
   readonly directory: string;
   readonly #store: Store | undefined;
+  readonly #images: ImageDigests;
 
   constructor({ store, clock, directory, project }: ResultsOptions) {
     this.#store = store;
@@ -78,6 +89,7 @@ export class Results {
     this.directory = directory;
     this.code = new CodeBook(store?.fingerprints);
     this.files = new FileHashes(clock, store?.fingerprints);
+    this.#images = new ImageDigests({ clock, project, directory });
   }
 
   /** Describes jobs whose inputs are known; undefined where a fingerprint can't be had. */
@@ -88,10 +100,19 @@ export class Results {
     const hashes = await this.#hashesAt(paths);
     const hashOf = (path: string): string | undefined => hashes.get(this.#userPath(path));
     const context = { code: this.code, hashOf };
+    const images = tasks.some(({ definition }) => isContained(definition))
+      ? await Promise.all(tasks.map((task) => this.imageOf(task)))
+      : [];
     return tasks.map((task, i) => {
       const each = placeless[i];
-      return each === undefined ? undefined : describeTask(task, each, context);
+      return each === undefined ? undefined : describeTask({ ...task, imageDigest: images[i] }, each, context);
     });
+  }
+
+  /** Digest of the image a job runs in; undefined where it runs in none, or that can't be known here. */
+  async imageOf({ definition, run }: Pick<TaskWithInputs, 'definition' | 'run'>): Promise<string | undefined> {
+    const { container } = definition;
+    return container === undefined || container.image === '' ? undefined : this.#images.of(container, run);
   }
 
   /** sha256 of the user's files, by their absolute path. */

@@ -142,6 +142,7 @@ export class Reuser {
   async #tasksOf(jobs: readonly ReadyJob[]): Promise<readonly TaskWithInputs[]> {
     const values = await this.#valuesFor(jobs);
     return jobs.map(({ run, definition, payload }) => ({
+      run,
       definition,
       payload,
       value: (node) => values.get(run)?.get(node),

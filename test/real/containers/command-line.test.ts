@@ -16,6 +16,14 @@ const bare = command('bare', { run: () => sh\`command -v node >/dev/null\`, cont
 export default workflow('contained', () => [bare({}), map([1, 2], (n) => inside({ n }))])
 `;
 
+const CACHED = `
+import { command, sh, workflow } from 'heddle'
+
+const cached = command('cached', { run: () => sh\`echo made >made; sleep 0\`, cache: true })
+
+export default workflow('cached', () => cached({}))
+`;
+
 describe.each(await labs('podman'))('heddle run --container, with $runtime', ({ image }) => {
   test('runs what says nothing in that image, and show tells which it was', async () => {
     const project = ownFolder('line');
@@ -39,6 +47,32 @@ describe.each(await labs('podman'))('heddle run --container, with $runtime', ({ 
       new RegExp(`^container +${image} \\(sha256:[0-9a-f]{64}\\), by podman$`, 'm'),
     );
     expect(heddle('logs', `/${inside}`).stdout).toContain('root:x:0:0:root:/root:/bin/sh');
+    await giveBack(project);
+  });
+
+  test('an earlier result stands while the image is what it was', async () => {
+    const project = ownFolder('line');
+    const moving = 'localhost/heddle/cached:1';
+    writeFileSync(join(project, 'flow.ts'), CACHED);
+    const podman = (...args: readonly string[]): void => {
+      expect(spawnSync('podman', args)).toMatchObject({ status: 0 });
+    };
+    const counts = (): unknown => {
+      const run = spawnSync(process.execPath, [BIN, 'run', 'flow.ts', '--container', moving, '--json'], {
+        cwd: project,
+        encoding: 'utf8',
+      });
+      return (JSON.parse(run.stdout) as { cached?: number }).cached ?? 0;
+    };
+    podman('tag', image, moving);
+    const cached = [counts(), counts()];
+    podman('create', '--name', 'heddle-cached', '--network', 'none', image, 'true');
+    podman('commit', '--change', 'ENV MARK=other', 'heddle-cached', moving);
+    podman('rm', 'heddle-cached');
+    cached.push(counts(), counts());
+    podman('untag', moving);
+
+    expect(cached).toEqual([0, 1, 0, 1]);
     await giveBack(project);
   });
 });
