@@ -3,11 +3,13 @@ import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Clock } from '../../model/index.ts';
 import type { Transport } from '../transport/index.ts';
 import type { DepotAnswer, DepotFetch } from './depot.ts';
 import { safeAbsolutePath, safeName } from './plan.ts';
 import { failureOf, refusal, refused } from './refusals.ts';
 import { fetchScript } from './scripts.ts';
+import { counted, type Pulse, watchSilence } from './silence.ts';
 import { Bytes, type IncomingEntry, readTar, TarError } from './tar-reader.ts';
 
 /** Files up to this are written at once. */
@@ -24,14 +26,15 @@ class TargetError extends Error {
 
 /** Brings files here in one trip, each whole or not at all. */
 export async function fetchFiles(
-  transport: Transport,
   wanted: readonly DepotFetch[],
-  token: string,
+  { transport, clock, token }: { readonly transport: Transport; readonly clock: Clock; readonly token: string },
 ): Promise<DepotAnswer> {
   const list = new WantedList(wanted);
   const connection = transport.connect(fetchScript());
   connection.input.end(list.text);
-  const bytes = new Bytes(connection.output as unknown as AsyncIterable<Buffer>);
+  const pulse: Pulse = { moved: 0 };
+  using _ = watchSilence({ transport, connection, clock }, pulse);
+  const bytes = new Bytes(counted(connection.output as unknown as AsyncIterable<Buffer>, pulse));
   let broken: unknown;
   try {
     await receive(bytes, list, token);

@@ -17,6 +17,7 @@ import {
   rootScript,
   WRONG_CONTENT,
 } from './scripts.ts';
+import { counted, type Pulse, watchSilence } from './silence.ts';
 import { SourceError, type TarEntry, writeTar } from './tar-writer.ts';
 
 /** Which place on which machine. */
@@ -41,6 +42,7 @@ export function openDepot(options: DepotOptions): Depot {
 class TransportDepot implements Depot {
   readonly #transport: Transport;
   readonly #wantedRoot: string;
+  readonly #clock: Clock;
   readonly #known = new Set<string>();
   #root: ReturnType<Depot['root']> | undefined;
   /** Content goes one sending after the other: what two want is sent once. */
@@ -48,8 +50,9 @@ class TransportDepot implements Depot {
   /** The file system there makes no hard links, or no more of them. */
   #copies = false;
 
-  constructor({ transport, root = '~/.heddle' }: DepotOptions) {
+  constructor({ transport, root = '~/.heddle', clock }: DepotOptions) {
     this.#transport = transport;
+    this.#clock = clock;
     this.#wantedRoot = root;
   }
 
@@ -78,7 +81,9 @@ class TransportDepot implements Depot {
 
   async fetch(wanted: readonly DepotFetch[]): Promise<DepotAnswer> {
     if (wanted.every(({ files }) => files.length === 0)) return DONE;
-    return await this.#within(() => fetchFiles(this.#transport, wanted, makeToken()));
+    return await this.#within(() =>
+      fetchFiles(wanted, { transport: this.#transport, clock: this.#clock, token: makeToken() }),
+    );
   }
 
   async remove(directories: readonly string[]): Promise<DepotAnswer> {
@@ -160,8 +165,10 @@ class TransportDepot implements Depot {
   async #upload(script: string, entries: Iterable<TarEntry>): Promise<RunAnswer> {
     const connection = this.#transport.connect(script);
     connection.output.resume();
+    const pulse: Pulse = { moved: 0 };
+    using _ = watchSilence({ transport: this.#transport, connection, clock: this.#clock }, pulse);
     let broken: unknown;
-    await pipeline(writeTar(entries), connection.input).catch((error: unknown) => {
+    await pipeline(counted(writeTar(entries), pulse), connection.input).catch((error: unknown) => {
       broken = error;
       connection.close();
     });

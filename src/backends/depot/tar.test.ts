@@ -14,9 +14,8 @@ describe('archives', () => {
   afterAll(() => rmSync(home, { recursive: true, force: true }));
 
   test('what is written is read again, whatever its name and however it is cut', async () => {
-    const name = fc
-      .string({ unit: 'binary', minLength: 1, maxLength: 150 })
-      .filter((text) => !/\0/.test(text) && text.isWellFormed());
+    const unit = fc.constantFrom('a', ' ', '/', '-', '.', '\\', '\n', '\u0001', 'ü', '漢', '😀', '%', '=');
+    const name = fc.string({ unit, minLength: 1, maxLength: 150 });
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(name, fc.string({ maxLength: 600 }))),
@@ -33,7 +32,7 @@ describe('archives', () => {
           expect(read).toEqual(files);
         },
       ),
-      { numRuns: 15 },
+      { numRuns: 40 },
     );
   });
 

@@ -101,7 +101,7 @@ export class SshCommand {
     const to = quoteIfNeeded(host);
     const login =
       users === undefined
-        ? `${ssh} -fNM -S ${quoteIfNeeded(this.loginPath)} ${to}`
+        ? `${ssh} -fNM -o ServerAliveInterval=15 -S ${quoteIfNeeded(this.loginPath)} ${to}`
         : `${ssh} ${users.isMade ? '' : '-fNM '}${to}`;
     return { login, accept: `${ssh} -o StrictHostKeyChecking=ask ${to}` };
   }
