@@ -1,5 +1,15 @@
 /** The public API, by name. Nothing else of the package is public, except the documented subpath exports. */
 export { type CommandsOptions, commandsBackend } from './backends/commands/index.ts';
+export {
+  type AllocationInput,
+  type ConfigInput,
+  defineConfig,
+  type HostInput,
+  type PollInput,
+  type ProfileInput,
+  type SshInput,
+  type TargetInput,
+} from './config/index.ts';
 export { customBackend, type CustomBackendOptions, type CustomTask } from './backends/custom/index.ts';
 export { type CallCommand, type CallCommandOptions, functionCallToCommand, readCallResult } from './calls/index.ts';
 export { type InlineOptions, inlineBackend } from './backends/inline/index.ts';

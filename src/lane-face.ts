@@ -125,6 +125,7 @@ export const betweenWeekday: typeof Heddle.betweenWeekday = later('betweenWeekda
 export const commandTemplate: typeof Heddle.commandTemplate = later('commandTemplate');
 export const commandsBackend: typeof Heddle.commandsBackend = later('commandsBackend');
 export const customBackend: typeof Heddle.customBackend = later('customBackend');
+export const defineConfig: typeof Heddle.defineConfig = later('defineConfig');
 export const functionCallToCommand: typeof Heddle.functionCallToCommand = later('functionCallToCommand');
 export const inlineBackend: typeof Heddle.inlineBackend = later('inlineBackend');
 export const launcher: typeof Heddle.launcher = later('launcher');

@@ -3,7 +3,6 @@ export { execCall } from './exec-call.ts';
 export { closureOfModules, type ModuleClosure } from './module-closure.ts';
 export {
   type CallFile,
-  readCallFile,
   readCallResult,
   type ResultFile,
   type ResultContent,
@@ -21,7 +20,6 @@ export { whyNoWait } from './builtin.ts';
 export {
   type AttemptContext,
   attemptContext,
-  becomeLane,
   CallContext,
   type ContextFacts,
   currentCall,

@@ -3,7 +3,6 @@ import { dirname, extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { asError, HeddleError, nearestName } from '../model/index.ts';
 import type { ConfigInput, ProfileInput, TargetInput } from './config.ts';
-import type { ConfigProblem } from './check.ts';
 
 /** Files that are a project's configuration, in the order in which they are looked for. */
 export const CONFIG_FILES: readonly string[] = ['ts', 'mts', 'js', 'mjs', 'yaml', 'yml'].map(
@@ -100,8 +99,7 @@ async function readConfig(file: string): Promise<ConfigInput> {
     throw new HeddleError('CONFIG_INVALID', `${file} exports no configuration`, {
       hint: 'export default defineConfig({ ... })',
     });
-  const nowhere = (_: ConfigProblem): string => '';
-  return checkConfig(module.default, file, nowhere);
+  return checkConfig(module.default, file, () => '');
 }
 
 /** One layer over another: maps field by field, everything else as a whole. */
