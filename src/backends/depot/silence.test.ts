@@ -50,7 +50,7 @@ test.each(['send', 'fetch'] as const)(
         : depot.fetch([{ from: '/there/job', to: '/nowhere', files: ['x'] }]);
     const pass = async (): Promise<void> => {
       await new Promise((resolve) => setImmediate(resolve));
-      await clock.advance(60_000);
+      clock.advance(60_000);
       await new Promise((resolve) => setImmediate(resolve));
     };
 
