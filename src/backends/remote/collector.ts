@@ -1,4 +1,4 @@
-import type { Clock, Logger, Outcome } from '../../model/index.ts';
+import type { Clock, Logger, LoginNeed, Outcome } from '../../model/index.ts';
 import { type ExitRecord, readExitRecord } from '../workdir/index.ts';
 import type { AttemptBook, EndTimes } from './attempt-book.ts';
 import { type JudgePlaces, judgeRecord } from './judge-end.ts';
@@ -19,6 +19,8 @@ export interface CollectorOptions<A extends RemoteAttempt> {
   readonly places: JudgePlaces;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** The target wants its user. */
+  readonly login: (need: LoginNeed) => void;
   /** Its end was told. */
   readonly told: () => void;
 }
@@ -59,7 +61,7 @@ export class Collector<A extends RemoteAttempt> {
   }
 
   async #collect(): Promise<void> {
-    const { site, book, places, told, clock } = this.#options;
+    const { site, book, places, told, login, clock } = this.#options;
     const batch = this.#waiting.splice(0);
     const leavings = batch.map(({ attempt, record }) => ({
       attempt,
@@ -69,12 +71,12 @@ export class Collector<A extends RemoteAttempt> {
       if (hasOutputs && attempt.here !== attempt.there) book.phase(attempt, 'staging-out');
     const { answer, spoilt } = await site.bring(leavings);
     if (answer.kind === 'refused' && !answer.retryable) {
-      for (const { attempt, record } of batch) book.end(attempt, notBrought(answer.why), timesOf(record));
+      for (const { attempt, record } of batch) book.end(attempt, notBrought(answer.why), timesOf(attempt, record));
       return told();
     }
     if (answer.kind !== 'done') {
       // What is over stays over: it is tried again with the next look.
-      if (answer.kind === 'login') book.access(answer.need);
+      if (answer.kind === 'login') login(answer.need);
       const why = answer.kind === 'login' ? answer.need.why : answer.why;
       for (const { attempt } of batch) book.unreachable(attempt, why);
       this.#waiting.push(...batch);
@@ -84,7 +86,7 @@ export class Collector<A extends RemoteAttempt> {
       const outcome = spoilt.includes(attempt)
         ? notBrought('an output here is not what lies there: something still writes it')
         : await judgeRecord(attempt, record, { word, places });
-      book.end(attempt, outcome, timesOf(record));
+      book.end(attempt, outcome, timesOf(attempt, record));
     });
     told();
   }
@@ -95,8 +97,9 @@ function notBrought(why: string): Outcome {
   return { kind: 'error', error: { name: 'StagingFailed', code: 'BACKEND_UNAVAILABLE', message } };
 }
 
-function timesOf({ startedAt, endedAt }: ExitRecord): EndTimes {
-  return { startedAt, endedAt };
+/** By our clock. */
+function timesOf({ skewMs }: RemoteAttempt, { startedAt, endedAt }: ExitRecord): EndTimes {
+  return { startedAt: startedAt - skewMs, endedAt: endedAt - skewMs };
 }
 
 /** The record that has come of an attempt. */

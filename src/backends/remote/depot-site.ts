@@ -24,6 +24,7 @@ import { WRAPPER_NAME } from './shared-site.ts';
 import type { Leavings, Preparation, Site, SiteAnswer, SiteFailure, Trace, Unfit } from './site.ts';
 import { inTurns } from './turns.ts';
 import { writeWhole } from './whole-file.ts';
+import { within } from './within.ts';
 
 export interface DepotSiteOptions {
   /** Of the target. */
@@ -58,6 +59,7 @@ export class DepotSite implements Site {
   #doomed: string[] = [];
   #timer: Timer | undefined;
   #base = '';
+  #opening: Promise<SiteAnswer> | undefined;
 
   constructor(options: DepotSiteOptions) {
     this.#options = options;
@@ -78,20 +80,12 @@ export class DepotSite implements Site {
 
   async open(): Promise<SiteAnswer> {
     if (this.#base !== '') return { kind: 'done' };
-    const { context, depot, name } = this.#options;
-    if (context.directory === '') return { kind: 'refused', why: 'a target needs a store on a disk', retryable: false };
-    const root = await depot.root();
-    if (root.kind !== 'done') return root;
-    const base = `${root.path}/work/${storeId(context.directory)}`;
-    const wrapper = join(context.directory, 'targets', name, WRAPPER_NAME);
-    writeWhole(wrapper, wrapperScript());
-    const answer = await depot.send([
-      { at: base, files: [{ name: WRAPPER_NAME, from: wrapper, executable: true }] },
-      { at: `${base}/ended`, files: [] },
-      ...(await this.#tools(`${base}/project`)),
-    ]);
-    if (answer.kind === 'done') this.#base = base;
-    return answer;
+    const opening = (this.#opening ??= this.#open());
+    try {
+      return await opening;
+    } finally {
+      this.#opening = undefined;
+    }
   }
 
   homeOf(submission: SubmissionId): string {
@@ -219,11 +213,24 @@ export class DepotSite implements Site {
 
   async close(): Promise<void> {
     this.#timer?.cancel();
-    if (this.#doomed.length === 0) return;
-    const late = Promise.withResolvers<void>();
-    const timer = this.#options.context.clock.after(CLOSE_WITHIN_MS, late.resolve);
-    await Promise.race([this.#remove(), late.promise]);
-    timer.cancel();
+    if (this.#doomed.length > 0) await within(this.#options.context.clock, CLOSE_WITHIN_MS, this.#remove());
+  }
+
+  async #open(): Promise<SiteAnswer> {
+    const { context, depot, name } = this.#options;
+    if (context.directory === '') return { kind: 'refused', why: 'a target needs a store on a disk', retryable: false };
+    const root = await depot.root();
+    if (root.kind !== 'done') return root;
+    const base = `${root.path}/work/${storeId(context.directory)}`;
+    const wrapper = join(context.directory, 'targets', name, WRAPPER_NAME);
+    writeWhole(wrapper, wrapperScript());
+    const answer = await depot.send([
+      { at: base, files: [{ name: WRAPPER_NAME, from: wrapper, executable: true }] },
+      { at: `${base}/ended`, files: [] },
+      ...(await this.#tools(`${base}/project`)),
+    ]);
+    if (answer.kind === 'done') this.#base = base;
+    return answer;
   }
 
   async #fetch(leavings: readonly Leavings[]): Promise<SiteAnswer> {

@@ -1,3 +1,4 @@
+import type { LaunchAnswer } from '../../model/index.ts';
 import type { RemoteAttempt } from './remote-attempt.ts';
 
 /** An attempt on one machine. */
@@ -12,4 +13,10 @@ export interface HostAttempt extends RemoteAttempt {
 
 export function hostAttempt(of: RemoteAttempt, since: number): HostAttempt {
   return { ...of, since, doubts: 0, isForced: false };
+}
+
+/** What became of an order to start that was carried out; undefined where none had to be given. */
+export function startAnswer(answer: { readonly code: number; readonly stderr: string } | undefined): LaunchAnswer {
+  if (answer === undefined || answer.code === 0) return { kind: 'accepted', handle: '' };
+  return { kind: 'unknown', why: `the order to start it ended with ${answer.code}: ${answer.stderr.trim()}` };
 }

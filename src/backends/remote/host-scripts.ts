@@ -7,6 +7,8 @@ import type { RemoteAttempt } from './remote-attempt.ts';
 export interface HostStatus {
   readonly cpus: number | undefined;
   readonly memoryBytes: number | undefined;
+  /** What its clock says, in epoch milliseconds, where it was asked. */
+  readonly wallMs: number | undefined;
   /**
    * By attempt. `none`: nobody has taken it yet; `over`: its record is there; `dead`: its wrapper is not, and neither is a
    * record; `rebooted`: the machine was started anew since.
@@ -17,6 +19,7 @@ export interface HostStatus {
 export type HostStanding = 'none' | 'alive' | 'over' | 'dead' | 'rebooted';
 
 const KIB = 1024;
+const SECOND = 1000;
 /** No line of a list can be this: attempts stand first in them. */
 const END_OF_LIST = '--end of list--';
 
@@ -44,8 +47,11 @@ set -- \${l##*)}
 }
 `;
 
-/** Asks a machine what it has, and how these are; every step is the shell's own, so many of them cost one process. */
-export function hostStatusText(attempts: readonly RemoteAttempt[]): string {
+/**
+ * Asks a machine how these are, and with `measure` what it has; every step of the former is the shell's own, so many of them
+ * cost one process.
+ */
+export function hostStatusText(attempts: readonly RemoteAttempt[], measure: boolean): string {
   const each = `${READ_CLAIM}{ read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || boot=
 while read -r a d; do
 if [ -e "$d/exit.json" ]; then echo "$a over"
@@ -56,11 +62,14 @@ elif [ -e "$d/exit.json" ]; then echo "$a over"
 else echo "$a dead"
 fi
 done ${listOf(attempts)}`;
-  return `echo "- cpus $(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)"
-{ while read -r k v _; do [ "$k" != MemTotal: ] || echo "- memory $v"; done </proc/meminfo; } 2>/dev/null
-${attempts.length === 0 ? '' : each}echo '- end'
+  return `${measure ? MEASURE : ''}${attempts.length === 0 ? '' : each}echo '- end'
 `;
 }
+
+const MEASURE = `echo "- cpus $(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)"
+{ while read -r k v _; do [ "$k" != MemTotal: ] || echo "- memory $v"; done </proc/meminfo; } 2>/dev/null
+echo "- time $(date +%s)"
+`;
 
 /** Undefined where the answer is not whole. */
 export function readHostStatus({ stdout }: ToolOutput): HostStatus | undefined {
@@ -69,13 +78,15 @@ export function readHostStatus({ stdout }: ToolOutput): HostStatus | undefined {
   const standings = new Map<string, HostStanding>();
   let cpus: number | undefined;
   let memoryBytes: number | undefined;
+  let wallMs: number | undefined;
   for (const line of lines) {
     const [who = '', what = '', value = ''] = line.split(' ');
     if (who !== '-') standings.set(who, what as HostStanding);
     else if (what === 'cpus') cpus = Number(value);
     else if (what === 'memory') memoryBytes = Number(value) * KIB;
+    else if (what === 'time') wallMs = Number(value) * SECOND;
   }
-  return { cpus, memoryBytes, standings };
+  return { cpus, memoryBytes, wallMs, standings };
 }
 
 /** What is started: an attempt, and what its wrapper is told. */

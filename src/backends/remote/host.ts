@@ -11,16 +11,9 @@ import type { ToolOutput } from '../scheduler/index.ts';
 import type { Transport } from '../transport/index.ts';
 import type { AttemptBook } from './attempt-book.ts';
 import { type Collector, recordOf } from './collector.ts';
-import { type HostAttempt, hostAttempt } from './host-attempt.ts';
-import {
-  type HostStatus,
-  hostStatusText,
-  killText,
-  readHostStatus,
-  type Start,
-  startText,
-  terminateText,
-} from './host-scripts.ts';
+import { type HostAttempt, hostAttempt, startAnswer } from './host-attempt.ts';
+import { HostEnder } from './host-ender.ts';
+import { type HostStatus, hostStatusText, readHostStatus, type Start, startText } from './host-scripts.ts';
 import { CANCELLED } from './judge-end.ts';
 import type { CommandOrder } from './native-plan.ts';
 import { remoteAttempt } from './remote-attempt.ts';
@@ -50,6 +43,8 @@ export interface HostOptions {
 /** Believed when seen twice: files may be late. */
 const BELIEVED_AT = 2;
 const MS = 1000;
+/** The way there takes time, and it tells whole seconds. */
+const TOLERATED_SKEW_MS = 5000;
 
 /** One machine without a batch system: what is started there runs at once, and is seen to by looks at it. */
 export class Host implements Follower<HostStatus | undefined> {
@@ -60,7 +55,10 @@ export class Host implements Follower<HostStatus | undefined> {
   readonly #options: HostOptions;
   readonly #live = new Set<HostAttempt>();
   readonly #poll: TargetPoll<HostStatus | undefined>;
+  readonly #ender: HostEnder;
   #place: Place | undefined;
+  /** How far its clock is ahead of ours; 0 where they agree as well as can be told. */
+  #skewMs = 0;
   #isOpen = false;
   #isClosed = false;
   #awaySince: number | undefined;
@@ -77,6 +75,12 @@ export class Host implements Follower<HostStatus | undefined> {
     this.loginRetryMs = options.loginRetryMs;
     this.#poll = new TargetPoll(options.clock);
     this.#poll.join(this);
+    this.#ender = new HostEnder({
+      transport: options.transport,
+      clock: options.clock,
+      isLive: (attempt) => this.#live.has(attempt) && !this.#isClosed,
+      pushed: () => this.#poll.hurry(),
+    });
   }
 
   /** What it offers; undefined while it does not answer. */
@@ -86,6 +90,10 @@ export class Host implements Follower<HostStatus | undefined> {
 
   get needs(): LoginNeed | undefined {
     return this.#needs;
+  }
+
+  get skewMs(): number {
+    return this.#skewMs;
   }
 
   /** Resolves when it was looked at, whatever came of it. */
@@ -124,6 +132,7 @@ export class Host implements Follower<HostStatus | undefined> {
 
   /** Takes over an attempt that is there. */
   adopt(attempt: HostAttempt): void {
+    attempt.skewMs = this.#skewMs;
     this.#options.book.add(attempt);
     this.#live.add(attempt);
     this.#poll.hurry();
@@ -140,16 +149,7 @@ export class Host implements Follower<HostStatus | undefined> {
   }
 
   cancel(attempt: HostAttempt, graceMs: number): void {
-    const { clock } = this.#options;
-    const isFirst = attempt.cancelling === undefined;
-    if (attempt.cancelling !== undefined && attempt.cancelling.graceMs <= graceMs) return;
-    attempt.cancelling = { graceMs };
-    clock.after(graceMs, () => {
-      if (!this.#live.has(attempt) || this.#isClosed) return;
-      attempt.isForced = true;
-      void this.#end([attempt]);
-    });
-    if (isFirst) void this.#end([attempt]);
+    this.#ender.cancel(attempt, graceMs);
   }
 
   close(): void {
@@ -164,7 +164,7 @@ export class Host implements Follower<HostStatus | undefined> {
 
   ask(): string {
     this.#asked = [...this.#live].filter(({ isEnding }) => !isEnding);
-    return hostStatusText(this.#asked);
+    return hostStatusText(this.#asked, this.#place === undefined);
   }
 
   read(output: ToolOutput): HostStatus | undefined {
@@ -201,6 +201,7 @@ export class Host implements Follower<HostStatus | undefined> {
     const { site, book, clock } = this.#options;
     const attempt = hostAttempt(remoteAttempt(order, work, site.directoryOf(order.directory)), clock.now().mono);
     book.add(attempt);
+    attempt.skewMs = this.#skewMs;
     this.#live.add(attempt);
     return attempt;
   }
@@ -276,6 +277,7 @@ export class Host implements Follower<HostStatus | undefined> {
       }
       this.#isOpen = true;
     }
+    this.#compareClocks(status);
     if (this.#place === undefined) {
       this.#needs = undefined;
       const memory = memoryBytes ?? status.memoryBytes;
@@ -297,9 +299,15 @@ export class Host implements Follower<HostStatus | undefined> {
     }
     await this.#settle(over);
     const toEnd = [...this.#live].filter(({ cancelling, isEnding }) => cancelling !== undefined && !isEnding);
-    if (toEnd.length > 0) await this.#end(toEnd);
+    if (toEnd.length > 0) await this.#ender.push(toEnd);
     collector.go();
     return isEnded || over.length > 0;
+  }
+
+  #compareClocks({ wallMs }: HostStatus): void {
+    if (wallMs === undefined) return;
+    const skewMs = wallMs - this.#options.clock.now().wall;
+    this.#skewMs = Math.abs(skewMs) > TOLERATED_SKEW_MS ? skewMs : 0;
   }
 
   /** True when nothing more can come of it. */
@@ -366,34 +374,14 @@ export class Host implements Follower<HostStatus | undefined> {
 
   /** Ends by force what still lives of it, then goes on. What can't be asked now is asked again with the next look. */
   async #sweep(attempt: HostAttempt, then: () => void): Promise<void> {
-    const answer = await this.transport.run(killText([attempt]));
+    const isOver = await this.#ender.sweep(attempt);
     if (this.#isClosed) return;
-    const isOver = answer.kind === 'ended' && Buffer.from(answer.stdout).toString('utf8').trim() === '';
     if (isOver) then();
     else attempt.isEnding = false;
-  }
-
-  async #end(attempts: readonly HostAttempt[]): Promise<void> {
-    const polite = attempts.filter(({ isForced, cancelling }) => !isForced && cancelling?.sentAt === undefined);
-    const forced = attempts.filter(({ isForced }) => isForced);
-    const now = this.#options.clock.now().mono;
-    if (polite.length > 0) {
-      for (const { cancelling } of polite) if (cancelling !== undefined) cancelling.sentAt = now;
-      const answer = await this.transport.run(terminateText(polite));
-      if (answer.kind !== 'ended')
-        for (const { cancelling } of polite) if (cancelling !== undefined) delete cancelling.sentAt;
-    }
-    if (forced.length > 0) await this.transport.run(killText(forced));
-    this.#poll.hurry();
   }
 
   #leave(attempt: HostAttempt): void {
     this.#live.delete(attempt);
     this.#options.book.forget(attempt);
   }
-}
-
-function startAnswer(answer: { readonly code: number; readonly stderr: string } | undefined): LaunchAnswer {
-  if (answer === undefined || answer.code === 0) return { kind: 'accepted', handle: '' };
-  return { kind: 'unknown', why: `the order to start it ended with ${answer.code}: ${answer.stderr.trim()}` };
 }

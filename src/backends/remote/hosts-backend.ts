@@ -23,6 +23,7 @@ import { remoteAttempt } from './remote-attempt.ts';
 import { DEFAULT_HOST_POLL, DEFAULT_LOGIN_RETRY_MS, DEFAULT_SETTLE_MS, type RemoteSettings } from './settings.ts';
 import { openSite } from './open-site.ts';
 import type { Site } from './site.ts';
+import { within } from './within.ts';
 
 /** One machine without a batch system. */
 export interface HostInit {
@@ -96,10 +97,8 @@ class HostsBackend implements Backend {
     const book = new AttemptBook<HostAttempt>({ report: (event) => this.#opened?.context.report(event) });
     const hosts = new Map(this.#options.hosts.map((init) => [nameOf(init), this.#openHost(init, context, book)]));
     this.#opened = { context, book, hosts };
-    const late = Promise.withResolvers<void>();
-    const timer = context.clock.after(OPEN_WITHIN_MS, late.resolve);
-    await Promise.race([Promise.all([...hosts.values()].map(({ host }) => host.look())), late.promise]);
-    timer.cancel();
+    const looks = [...hosts.values()].map(async ({ host }) => await host.look());
+    await within(context.clock, OPEN_WITHIN_MS, Promise.all(looks));
     const places = this.#places();
     this.#told = JSON.stringify(places);
     return places;
@@ -180,7 +179,12 @@ class HostsBackend implements Backend {
       store: context.directory,
       project: context.project,
     };
-    const collector = new Collector<HostAttempt>({ site, book, places, clock, logger, told: () => undefined });
+    const collector = new Collector<HostAttempt>({
+      ...{ site, book, places, clock, logger },
+      told: () => undefined,
+      // Its next look says so too.
+      login: () => undefined,
+    });
     const host = new Host({
       ...{ name: nameOf(init), transport, site, book, collector, clock, logger },
       pollMs: settings.pollMs ?? DEFAULT_HOST_POLL,
@@ -231,7 +235,8 @@ class HostsBackend implements Backend {
       }
       host.adopt(attempt);
       if (trace.kind === 'ended') host.recorded(attempt);
-      const startedAt = trace.kind === 'claimed' ? trace.startedAt : undefined;
+      const saidAt = trace.kind === 'claimed' ? trace.startedAt : undefined;
+      const startedAt = saidAt === undefined ? undefined : saidAt - host.skewMs;
       attempt.isActive = trace.kind === 'claimed';
       const phase = trace.kind === 'ended' ? 'staging-out' : 'active';
       answers.set(attempt.attempt, { kind: 'running', phase, ...(startedAt === undefined ? {} : { startedAt }) });

@@ -25,6 +25,8 @@ export interface RemoteAttempt {
   isSilent: boolean;
   /** Its end is known, and is being brought here and judged. */
   isEnding: boolean;
+  /** How far the clock over there is ahead of ours, in milliseconds, where that was measured. */
+  skewMs: number;
   /** It was asked to end; `sentAt`: when that was passed on, on the monotonic clock. */
   cancelling: { graceMs: number; sentAt?: number } | undefined;
 }
@@ -44,6 +46,7 @@ export function remoteAttempt(of: AttemptOrder | RecoverQuery, work: CommandWork
     isActive: false,
     isSilent: false,
     isEnding: false,
+    skewMs: 0,
     cancelling: undefined,
   };
 }

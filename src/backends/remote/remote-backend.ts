@@ -6,6 +6,7 @@ import {
   type BackendCapabilities,
   type BackendContext,
   type LaunchAnswer,
+  type LoginNeed,
   type Place,
   type RecoverAnswer,
   type RecoverQuery,
@@ -34,6 +35,7 @@ import {
 import type { Site, SiteFailure } from './site.ts';
 import { Submitter } from './submitter.ts';
 import { joinPoll, leavePoll, type TargetPoll } from './target-poll.ts';
+import { within } from './within.ts';
 
 export interface RemoteBackendOptions {
   readonly name: string;
@@ -57,6 +59,9 @@ const CAPABILITIES: BackendCapabilities = {
   batches: true,
   local: false,
 };
+
+/** What can't be reached by then is waited for by those who want to run there. */
+const OPEN_WITHIN_MS = 10_000;
 
 interface Opened {
   readonly context: BackendContext;
@@ -82,8 +87,10 @@ class RemoteBackend implements Backend {
   async open(context: BackendContext): Promise<readonly Place[]> {
     const { settings = {} } = this.#options;
     this.#opened = this.#assemble(context, settings);
-    const answer = await this.#opened.site.open();
-    if (answer.kind === 'login') this.#opened.book.access(answer.need);
+    const found = this.#opened.site.open().then((answer) => {
+      if (answer.kind === 'login') this.#login(answer.need);
+    });
+    await within(context.clock, OPEN_WITHIN_MS, found);
     const gpus = settings.gpus ?? DEFAULT_GPUS;
     return [{ name: this.name, cpus: settings.cpus ?? DEFAULT_CPUS, gpus: Array.from({ length: gpus }, (_, n) => n) }];
   }
@@ -92,7 +99,7 @@ class RemoteBackend implements Backend {
     const { context, site, book, submitter } = this.#use();
     const { settings = {} } = this.#options;
     const ready = await site.open();
-    if (ready.kind !== 'done') return notReady(orders, ready, book);
+    if (ready.kind !== 'done') return this.#notReady(orders, ready);
     const answers = new Map<AttemptId, LaunchAnswer>();
     const fit: CommandOrder[] = [];
     for (const order of orders) {
@@ -157,6 +164,20 @@ class RemoteBackend implements Backend {
     await this.#options.transport[Symbol.asyncDispose]();
   }
 
+  /** It wants its user: it is asked again and again whether it still does. */
+  #login(need: LoginNeed): void {
+    this.#opened?.book.access(need);
+    this.#opened?.poll.hurry();
+  }
+
+  /** Nothing can be begun where not even our own directory can be reached. */
+  #notReady(orders: readonly AttemptOrder[], answer: SiteFailure): readonly LaunchAnswer[] {
+    if (answer.kind === 'login') this.#login(answer.need);
+    const why = answer.kind === 'login' ? answer.need.why : answer.why;
+    const retryable = answer.kind !== 'refused' || answer.retryable;
+    return orders.map(() => ({ kind: 'refused', retryable, why }));
+  }
+
   #assemble(context: BackendContext, settings: RemoteSettings): Opened {
     const { transport, scheduler, name, depot } = this.#options;
     const { clock, logger } = context;
@@ -173,6 +194,7 @@ class RemoteBackend implements Backend {
       places,
       clock,
       logger,
+      login: (need) => this.#login(need),
       told: () => void submitter.pump(),
     });
     const watch = new NativeWatch({
@@ -184,7 +206,17 @@ class RemoteBackend implements Backend {
     const poll = joinPoll(watch, clock);
     const stages = !transport.sharesFiles;
     const submitted = (): void => poll.hurry();
-    const submitter = new Submitter({ site, scheduler, transport, clock, settings, book, stages, submitted });
+    const submitter = new Submitter({
+      site,
+      scheduler,
+      transport,
+      clock,
+      settings,
+      book,
+      stages,
+      submitted,
+      login: (need) => this.#login(need),
+    });
     return { context, site, book, collector, watch, submitter, poll };
   }
 
@@ -287,18 +319,6 @@ class RemoteBackend implements Backend {
     if (this.#opened === undefined) throw new Error(`the backend ${this.name} is not open`);
     return this.#opened;
   }
-}
-
-/** Nothing can be begun where not even our own directory can be reached. */
-function notReady(
-  orders: readonly AttemptOrder[],
-  answer: SiteFailure,
-  book: AttemptBook<NativeAttempt>,
-): readonly LaunchAnswer[] {
-  if (answer.kind === 'login') book.access(answer.need);
-  const why = answer.kind === 'login' ? answer.need.why : answer.why;
-  const retryable = answer.kind !== 'refused' || answer.retryable;
-  return orders.map(() => ({ kind: 'refused', retryable, why }));
 }
 
 function withoutDevices(order: AttemptOrder): AttemptOrder {

@@ -1,4 +1,4 @@
-import { asError, type Clock, type LaunchAnswer, quoteWord, type Timer } from '../../model/index.ts';
+import { asError, type Clock, type LaunchAnswer, type LoginNeed, quoteWord, type Timer } from '../../model/index.ts';
 import type { NativeRequest, Scheduler, SubmitAnswer } from '../scheduler/index.ts';
 import type { Transport } from '../transport/index.ts';
 import type { AttemptBook } from './attempt-book.ts';
@@ -17,6 +17,8 @@ export interface SubmitterOptions {
   readonly book: AttemptBook<NativeAttempt>;
   /** Whether files have to travel: people are told. */
   readonly stages: boolean;
+  /** The target wants its user. */
+  readonly login: (need: LoginNeed) => void;
   /** Something was handed to the system: it is worth a look. */
   readonly submitted: () => void;
 }
@@ -190,14 +192,14 @@ export class Submitter {
       case 'unreachable':
         return answer.began ? { kind: 'unknown', why: answer.why } : { kind: 'refused', why: answer.why, wait: true };
       case 'login':
-        this.#options.book.access(answer.need);
+        this.#options.login(answer.need);
         return { kind: 'refused', why: answer.need.why, wait: true };
     }
   }
 
   #failed(waiting: Waiting, answers: Map<NativeAttempt, LaunchAnswer>, failure: SiteFailure): boolean {
-    const { book } = this.#options;
-    if (failure.kind === 'login') book.access(failure.need);
+    const { login } = this.#options;
+    if (failure.kind === 'login') login(failure.need);
     const why = failure.kind === 'login' ? failure.need.why : failure.why;
     const retryable = failure.kind !== 'refused' || failure.retryable;
     if (waiting.isTold && retryable) {
