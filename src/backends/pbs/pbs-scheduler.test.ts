@@ -9,7 +9,7 @@ const REQUEST: NativeRequest = {
   elements: [0],
   resources: { cpus: 1 },
   scheduling: {},
-  home: '/work/home',
+  home: '/scratch/home',
   body: 'echo "$element"',
 };
 
@@ -33,7 +33,7 @@ describe('the script', () => {
       '#PBS -S /bin/sh',
       '#PBS -j oe',
       '#PBS -l place=excl',
-      '#PBS -o /work/home/',
+      '#PBS -o /scratch/home/',
       '#PBS -N hq1w2e3r4t5',
       '#PBS -J 0-2',
       '#PBS -r y',

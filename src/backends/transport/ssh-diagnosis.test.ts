@@ -12,10 +12,10 @@ const CHANGED = `@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
 @    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @
 @@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
 IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!
-Add correct host key in /home/a b/.ssh/known_hosts to get rid of this message.
-Offending ED25519 key in /home/a b/.ssh/known_hosts:1
+Add correct host key in /scratch/a b/.ssh/known_hosts to get rid of this message.
+Offending ED25519 key in /scratch/a b/.ssh/known_hosts:1
   remove with:
-  ssh-keygen -f "/home/a b/.ssh/known_hosts" -R "[127.0.9.2]:22022"
+  ssh-keygen -f "/scratch/a b/.ssh/known_hosts" -R "[127.0.9.2]:22022"
 Host key for [127.0.9.2]:22022 has changed and you have requested strict checking.
 Host key verification failed.
 `;
@@ -26,7 +26,7 @@ describe('what ssh says', () => {
       'a changed key',
       CHANGED,
       /has changed/,
-      "ssh-keygen -f '/home/a b/.ssh/known_hosts' -R '[127.0.9.2]:22022' && ssh -o StrictHostKeyChecking=ask h",
+      "ssh-keygen -f '/scratch/a b/.ssh/known_hosts' -R '[127.0.9.2]:22022' && ssh -o StrictHostKeyChecking=ask h",
     ],
     [
       'an unknown key',
