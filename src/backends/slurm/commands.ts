@@ -8,8 +8,9 @@ import { QUEUE_QUERY } from './queue.ts';
  * to the cluster: SBATCH_*, SQUEUE_* and SLURM_* of a shell, or of a job we run in, would say otherwise than we do, and
  * everything else would reach the jobs. Those find Slurm's own commands, wherever they are.
  */
-function prelude({ bin }: SlurmOptions): string {
-  return `${bin === undefined ? '' : `PATH=${quoteWord(bin)}:$PATH\n`}slurm() {
+function prelude({ bin, setup }: SlurmOptions): string {
+  const before = setup === undefined ? '' : `{ ${setup}\n} >&2\n`;
+  return `${before}${bin === undefined ? '' : `PATH=${quoteWord(bin)}:$PATH\n`}slurm() {
 tool=$(command -v "$1") || { echo "heddle: there is no $1 in PATH ($PATH)" >&2; return 127; }
 shift
 at=\${tool%/*}

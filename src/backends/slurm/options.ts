@@ -2,6 +2,8 @@
 export interface SlurmOptions {
   /** Where Slurm's commands are, when they are not in PATH over there: `/opt/slurm/bin`. */
   readonly bin?: string;
+  /** Shell text before each of our commands over there: `module load slurm`. What it prints is not read. */
+  readonly setup?: string;
   /**
    * What a job finds in its environment beside Slurm's own. `clean`: HOME, USER, LOGNAME, SHELL and a plain PATH, nothing of
    * whoever submits it. `login`: what the user's login shell makes of it, which Slurm asks for on the node for each job and

@@ -14,6 +14,7 @@ import { ownHeddle } from '../../calls/index.ts';
 import type { HostSettings, TargetSettings, WaySettings } from '../../config/index.ts';
 import { type Backend, HeddleError, type ResolvedCall } from '../../model/index.ts';
 import { systemClock, systemRandom } from '../../process/index.ts';
+import { runtimeOnAny } from './host-runtime.ts';
 
 /** A target as a backend: what `--backend NAME` chooses. Nothing is reached before the engine opens it. */
 export function targetBackend(settings: TargetSettings): Backend {
@@ -67,10 +68,10 @@ function hostsTarget(settings: TargetSettings): Backend {
   const lanes = hosts.map(
     ({ name: place, transport }, i): LaneHost => ({ place, transport, runtime: codes[i] as Code }),
   );
-  // Which host a call with files goes to is not known when its command is written: the first one's code is brought to all.
+  // Which host a call with files goes to is not known when its command is written: the code is brought to all.
   const everywhere: Code = async (calls, project) => {
-    const [first] = await Promise.all(codes.map((code) => code(calls, project)));
-    return first as Runtime;
+    const runtimes = await Promise.all(codes.map((code) => code(calls, project)));
+    return { lane: [], ...runtimeOnAny(runtimes) };
   };
   return withHostLanes(withCallCommands(commands, { runtime: execOn(everywhere) }), lanes);
 }
@@ -140,6 +141,7 @@ export function schedulerOf(settings: TargetSettings): Scheduler | undefined {
       return slurmScheduler({
         timeMs,
         ...(bin === undefined ? {} : { bin }),
+        ...(setup === undefined ? {} : { setup }),
         ...(gres === undefined ? {} : { gres }),
       });
     case 'gridengine':

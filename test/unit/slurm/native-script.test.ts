@@ -14,7 +14,7 @@ const request: NativeRequest = {
   elements: [0],
   resources: { cpus: 1 },
   scheduling: {},
-  home: '/home/user/.heddle/x',
+  home: '/scratch/user/.heddle/x',
   body: 'echo body',
 };
 
@@ -35,8 +35,8 @@ describe('the native script', () => {
       #SBATCH --job-name=hmark0
       #SBATCH --no-requeue
       #SBATCH --export=ALL
-      #SBATCH --chdir=/home/user/.heddle/x
-      #SBATCH --output=/home/user/.heddle/x/slurm.log
+      #SBATCH --chdir=/scratch/user/.heddle/x
+      #SBATCH --output=/scratch/user/.heddle/x/slurm.log
       #SBATCH --open-mode=append
 
       element=\${SLURM_ARRAY_TASK_ID:-0}
@@ -95,9 +95,10 @@ describe('the shell text that runs the commands of Slurm', () => {
       const path = join(folder, 'sbatch');
       writeFileSync(path, '#!/bin/sh\nenv; echo "args: $*"\n');
       chmodSync(path, 0o755);
-      const text = slurmScheduler({ bin: folder }).submit(request, "/home/o'neil/x.sh");
+      const setup = 'echo noise; PATH=$PATH:$HOME/module';
+      const text = slurmScheduler({ bin: folder, setup }).submit(request, "/scratch/o'neil/x.sh");
       const env = {
-        ...{ HOME: '/home/user', USER: 'user', PATH: '/usr/bin:/bin', SLURM_CONF: '/etc/s.conf' },
+        ...{ HOME: '/scratch/user', USER: 'user', PATH: '/usr/bin:/bin', SLURM_CONF: '/etc/s.conf' },
         ...{ SECRET: 'x', SBATCH_TIMELIMIT: '1', SLURM_JOB_ID: '7', SLURM_MEM_PER_CPU: '1' },
       };
 
@@ -109,12 +110,12 @@ describe('the shell text that runs the commands of Slurm', () => {
         .split('\n')
         .filter((line) => !/^(?:PWD|_|SHLVL|OLDPWD)=/.test(line));
       expect(lines.toSorted()).toEqual([
-        'HOME=/home/user',
+        'HOME=/scratch/user',
         `PATH=/usr/local/bin:/usr/bin:/bin:${folder}`,
         'SHELL=/bin/sh',
         'SLURM_CONF=/etc/s.conf',
         'USER=user',
-        "args: --parsable /home/o'neil/x.sh",
+        "args: --parsable /scratch/o'neil/x.sh",
       ]);
     } finally {
       rmSync(folder, { recursive: true });
