@@ -66,8 +66,8 @@ describe.skipIf(!sshd.available)('the files of a machine behind ssh', () => {
     for (const [n, { to }] of back.entries()) {
       expect(readFileSync(join(to, "in/it's\\this"), 'utf8')).toBe(`content ${n % 50}`);
     }
-    expect(readdirSync(join(there.path, 'work', 'run 1')).length).toBe(400);
-    expect(await depot.remove([`${there.path}/work`])).toEqual({ kind: 'done' });
+    expect(readdirSync(join(there.path, 'jobs', 'run 1')).length).toBe(400);
+    expect(await depot.remove([`${there.path}/jobs`])).toEqual({ kind: 'done' });
     expect(readdirSync(there.path).sort()).toEqual(['files', 'tmp']);
     rmSync(there.path, { recursive: true });
   });
