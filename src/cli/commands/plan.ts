@@ -5,8 +5,10 @@ import { graphSize } from '../../workflow/index.ts';
 import { storeDirectory, storeIfThere } from '../find-run.ts';
 import { type LoadFlags, loadWorkflow } from '../load-workflow.ts';
 import type { Context } from '../main.ts';
+import { impossibleHere } from '../impossible-here.ts';
 import { refuseMissingFiles } from '../missing-files.ts';
 import { printable } from '../output.ts';
+import { readTargets } from '../targets.ts';
 import type { PlanExperimentFlags } from './plan-experiment.ts';
 
 /** Upstream jobs named on one line. */
@@ -31,6 +33,7 @@ export async function plan(context: Context, [file = '']: readonly string[], fla
       hint: 'with --scripts it shows what that target would be given',
     });
   refuseMissingFiles(graph, origin.project);
+  await noteImpossible(context, graph, origin.project);
   if (experiment !== undefined) {
     const { planExperimentFile } = await import('./plan-experiment.ts');
     return planExperimentFile(context, { ...loaded, experiment }, flags);
@@ -40,6 +43,12 @@ export async function plan(context: Context, [file = '']: readonly string[], fla
   if (hasControls || mayReuse(graph) || flags.cache === 'on')
     return planCached(context, { graph, project: origin.project, flags });
   return planPlain(context, graph);
+}
+
+async function noteImpossible(context: Context, graph: Graph, project: string): Promise<void> {
+  const { backend } = await readTargets(context, project);
+  const note = impossibleHere(graph, backend !== undefined);
+  if (note !== '') context.output.say(note);
 }
 
 async function planCached(

@@ -44,6 +44,23 @@ test('a file of the user that is not there is told before anything starts, with 
   expect((await box.run(['runs'])).stdout).not.toContain('missing');
 });
 
+test('plan says which tasks this machine could not run, and what run wants then', async () => {
+  await using box = new Sandbox();
+  box.write(
+    'large.js',
+    `import { command, sh, workflow } from 'heddle';
+    const large = command('large', { run: () => sh\`true\`, resources: { cpus: 4096 } });
+    export default workflow('large', () => large());`,
+  );
+
+  const planned = await box.run(['plan', 'large.js']);
+  expect(planned.stderr).toMatch(
+    /this machine could not run large \(4096 cpus, of \d+\): give heddle run more \(--jobs/,
+  );
+  const refused = await box.run(['run', 'large.js']);
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('4096 cpus') });
+});
+
 test('an input that is gone, and an output that nobody made, are told with what to do about it', async () => {
   await using box = new Sandbox();
   box.write('data/nope.txt', 'x');
