@@ -47,7 +47,7 @@ describe.skipIf(!sshd.available)('the files of a machine behind ssh', () => {
     if (there.kind !== 'done') throw new Error(JSON.stringify(there));
     const content = Array.from({ length: 50 }, (_, n) => source(`in/ü ${n}`, `content ${n}`));
     const jobs = Array.from({ length: 400 }, (_, n) => ({
-      at: `${there.path}/scratch/run 1/-job${n}`,
+      at: `${there.path}/jobs/run 1/-job${n}`,
       files: [
         ...content.slice(0, 4),
         { ...content[n % 50], name: "in/it's\\this" } as DepotFile,
