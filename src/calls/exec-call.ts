@@ -17,6 +17,14 @@ import { type CallOutcome, runCall } from './run-call.ts';
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
+/** What a call is made with. */
+export interface ExecFiles {
+  readonly callFile: string;
+  readonly resultFile: string;
+  /** Where the project lies on this very machine; absent: where the call says. */
+  readonly project?: string | undefined;
+}
+
 /**
  * Makes the call that stands in a file, and writes what became of it to another: whole or not at all. Exit code 0 when the
  * function returned, 1 when it threw. A signal asks the call to end, by its context; once it has, this process ends by that
@@ -24,8 +32,9 @@ const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
  *
  * @throws {HeddleError} FILE_NOT_FOUND, INPUT_INVALID for a call that can't be read, or a result that can't be written
  */
-export async function execCall(callFile: string, resultFile: string, clock: Clock): Promise<number> {
-  const { call, args, project = process.cwd(), store, environment } = readCallFile(callFile);
+export async function execCall({ callFile, resultFile, ...given }: ExecFiles, clock: Clock): Promise<number> {
+  const { call, args, project: said = process.cwd(), store, environment } = readCallFile(callFile);
+  const { project = said } = given;
   Object.assign(process.env, environment);
   // The function's module may be a script that opens an engine: not here.
   becomeLane();

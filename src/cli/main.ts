@@ -267,7 +267,7 @@ const COMMANDS: readonly Declared[] = [
     action: async () => (await import('./commands/schema.ts')).schema,
   },
   {
-    usage: 'exec <call> <result>',
+    usage: 'exec <call> <result> [project]',
     help: 'make the call that stands in a file, and write what became of it to another',
     action: async () => (await import('./commands/exec.ts')).exec,
   },
