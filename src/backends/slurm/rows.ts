@@ -21,15 +21,22 @@ export interface Row {
 /** The elements of rows, each once. */
 export function jobsOf(rows: Iterable<Row>): { readonly jobs: readonly NativeJob[]; readonly isWhole: boolean } {
   const jobs = new Map<string, NativeJob>();
+  // There are few ways to be, however many jobs there are.
+  const ways = new Map<string, Way>();
   let isWhole = true;
   for (const row of rows) {
     const elements = elementsOf(row.tasks);
     if (elements === undefined) isWhole = false;
+    const { state, reason, restarts, wait, host } = row;
+    const key = `${state}|${restarts}|${wait?.code}|${wait?.signal}|${host}|${reason}`;
+    let way = ways.get(key);
+    if (way === undefined) ways.set(key, (way = wayOf(row)));
     for (const element of elements ?? []) {
-      const job = jobOf(row, element);
-      const key = `${job.marker} ${element}`;
-      const other = jobs.get(key);
-      if (other === undefined || outdoes(job, other)) jobs.set(key, job);
+      const id = row.tasks === 'N/A' ? row.array : `${row.array}_${element}`;
+      const job = { marker: row.name, id, element, ...way };
+      const name = `${row.name} ${element}`;
+      const other = jobs.get(name);
+      if (other === undefined || outdoes(job, other)) jobs.set(name, job);
     }
   }
   return { jobs: [...jobs.values()], isWhole };
@@ -44,15 +51,15 @@ function outdoes(job: NativeJob, other: NativeJob): boolean {
   return Number.parseInt(job.id, 10) > Number.parseInt(other.id, 10);
 }
 
-function jobOf(row: Row, element: number): NativeJob {
+/** All that is told of an element beside which one it is. */
+type Way = Omit<NativeJob, 'marker' | 'id' | 'element'>;
+
+function wayOf(row: Row): Way {
   const { state, reason, restarts } = row;
   const meaning = STATES[state];
   const standing = state === 'PENDING' ? standingOfReason(reason) : (meaning?.standing ?? 'running');
   const outcome = standing === 'never' ? impossible(reason) : endOf(row, standing);
   return {
-    marker: row.name,
-    id: row.tasks === 'N/A' ? row.array : `${row.array}_${element}`,
-    element,
     state,
     reason: reason === 'None' ? '' : reason,
     standing,
@@ -82,6 +89,7 @@ export function waitStatusOf(text: string): WaitStatus | undefined {
 /** The indices in `N/A` (a single job), `7`, `1,4-7,11-99:2%5`; undefined when they were cut short. */
 export function elementsOf(tasks: string): readonly number[] | undefined {
   if (tasks === 'N/A') return [0];
+  if (/^\d+$/.test(tasks)) return [Number(tasks)];
   const elements: number[] = [];
   for (const part of tasks.replace(/[[\]]/g, '').replace(/%\d+$/, '').split(',')) {
     const range = /^(\d+)(?:-(\d+)(?::(\d+))?)?$/.exec(part);
