@@ -35,9 +35,9 @@ export class Collector<A extends RemoteAttempt> {
     this.#options = options;
   }
 
-  /** Some wait for another try. */
+  /** Some are being brought, or wait for another try. */
   get isWaiting(): boolean {
-    return this.#waiting.length > 0;
+    return this.#waiting.length > 0 || this.#work !== undefined;
   }
 
   take(ended: WithRecord<A>): void {

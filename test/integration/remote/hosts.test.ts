@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { hostsBackend } from '../../../src/backends/remote/index.ts';
-import { localTransport } from '../../../src/backends/transport/index.ts';
+import { localTransport, type Transport } from '../../../src/backends/transport/index.ts';
 import type { Backend, ResolvedWork } from '../../../src/model/index.ts';
 import { systemClock } from '../../../src/process/index.ts';
 import { BackendRig } from '../../../src/testing/index.ts';
@@ -83,4 +83,31 @@ test('each machine is a place, and a name is one machine', async () => {
     { name: 'two', cpus: 2 },
   ]);
   expect(() => machines('one', 'one')).toThrow("target 'machines' has two hosts named 'one'");
+});
+
+test('a clock over there that is an hour ahead changes no times here', async () => {
+  const local = localTransport({ clock: systemClock });
+  const ahead: Transport = {
+    name: local.name,
+    key: local.key,
+    sharesFiles: true,
+    run: (script, options) => local.run(script.replace('$(date +%s)', '$(($(date +%s) + 3600))'), options),
+    connect: (script) => local.connect(script),
+    [Symbol.asyncDispose]: () => local[Symbol.asyncDispose](),
+  };
+  const backend = hostsBackend({
+    name: 'machines',
+    hosts: [{ name: 'one', transport: ahead, slots: 1 }],
+    settings: { pollMs: { floor: 50, ceiling: 200 } },
+  });
+  await using fixture = backendFixture('hosts', backend);
+  await using rig = await BackendRig.open(fixture);
+  const order = rig.order(shell('true'));
+  await rig.launch([order]);
+  await rig.end(order);
+
+  // Its wrapper wrote down the time as it is here: by the clock over there that was an hour ago.
+  const record = JSON.parse(readFileSync(join(order.directory, 'exit.json'), 'utf8')) as { readonly ended: number };
+  const { endedAt = 0 } = rig.of(order).at(-1) as { readonly endedAt?: number };
+  expect(Math.round((record.ended - endedAt) / 60_000)).toBe(60);
 });

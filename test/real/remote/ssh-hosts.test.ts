@@ -1,5 +1,7 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openDepot } from '../../../src/backends/depot/index.ts';
 import { hostsBackend } from '../../../src/backends/remote/index.ts';
@@ -33,7 +35,7 @@ describe.skipIf(!sshd.available)('machines behind ssh', () => {
     const sockets = ownFolder('s');
     const made = backendFixture('ssh', backend(sockets));
     // Who works there is another user.
-    for (const path of [made.project, made.directory]) chmodSync(path, 0o777);
+    for (let path = made.directory; path !== tmpdir(); path = dirname(path)) chmodSync(path, 0o777);
     return {
       ...made,
       [Symbol.asyncDispose]: async () => {
@@ -78,6 +80,38 @@ describe.skipIf(!sshd.available)('machines behind ssh', () => {
     expect(await rig.end(order)).toMatchObject({ kind: 'ended', outcome: { kind: 'ok' } });
     expect(readFileSync(join(order.directory, 'out'), 'utf8')).toBe('well\n');
     await rig.until(() => offered().at(-1) === 'h1 h2' || undefined, 'its place never came back');
+  });
+
+  test("inputs and the project's programs are there, outputs come back byte for byte, and what lay there goes with its release", async () => {
+    await using made = fixture((sockets) => machines(['h1'], sockets));
+    const bytes = randomBytes(1_500_000);
+    const input = join(made.project, 'a b.bin');
+    writeFileSync(input, bytes);
+    mkdirSync(join(made.project, 'bin'));
+    writeFileSync(join(made.project, 'bin', 'turn'), '#!/bin/sh\ntr "\\000-\\377" "\\001-\\377\\000" <"$1"\n', {
+      mode: 0o755,
+    });
+    await using rig = await BackendRig.open(made);
+    const order = rig.order({
+      kind: 'command',
+      text: "turn 'inputs/dä ta/$x.bin' >'out put.bin'; pwd >where; test ! -w 'inputs/dä ta/$x.bin' || test \"$(id -u)\" = 0",
+      inputs: [{ name: 'dä ta/$x.bin', at: input }],
+      outputs: [
+        { name: 'out', path: 'out put.bin', type: 'file' },
+        { name: 'where', path: 'where', type: 'text' },
+      ],
+      environment: {},
+    });
+    await rig.launch([order]);
+
+    expect(await rig.end(order)).toMatchObject({ kind: 'ended', outcome: { kind: 'ok' } });
+    expect(readFileSync(join(order.directory, 'out put.bin')).equals(bytes.map((byte) => (byte + 1) & 255))).toBe(true);
+    const there = readFileSync(join(order.directory, 'where'), 'utf8').trim();
+    expect(existsSync(there)).toBe(true);
+    rig.backend.release([order.attempt]);
+    await rig.until(() => !existsSync(there) || undefined, 'it was left lying there');
+    const phases = rig.of(order).flatMap((event) => (event.kind === 'phase' ? [event.phase] : []));
+    expect(phases.filter((phase) => phase.startsWith('staging'))).toEqual(['staging-in', 'staging-out']);
   });
 
   test('a key that is refused: nothing is offered, people are told what mends it, and then it goes on', async () => {
