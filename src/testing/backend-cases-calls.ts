@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { type AttemptOrder, type CallManner, decodeValue, HeddleError, type ResolvedCall } from '../model/index.ts';
 import type { BackendRig, Settled } from './backend-rig.ts';
 
@@ -26,6 +27,7 @@ export const callBodies: readonly {
   { name: 'writes down what a call says, in order, before its end', body: keepsOutput },
   { name: 'keeps what calls say apart', body: keepsOutputApart },
   { name: 'ends a call that does not listen to its cancellation', body: endsTheDeaf },
+  { name: 'makes many calls, each once', body: makesMany },
 ];
 
 /** The same where reports come late, twice or never. */
@@ -57,20 +59,12 @@ function errorOf(end: Settled) {
 }
 
 async function makesEachOnce(rig: BackendRig): Promise<void> {
-  const made = rig.order(call(() => 0)).directory;
-  const orders = Array.from({ length: 12 }, (_, n) =>
-    rig.order(
-      call(
-        (folder: string, name: string) => {
-          const { appendFileSync, mkdirSync } = process.getBuiltinModule('node:fs');
-          mkdirSync(folder, { recursive: true });
-          appendFileSync(`${folder}/${name}`, '.');
-          return { name };
-        },
-        [made, `call-${n}`],
-      ),
-    ),
-  );
+  const append = (path: string, name: string): object => {
+    process.getBuiltinModule('node:fs').appendFileSync(path, '.');
+    return { name };
+  };
+  const paths = Array.from({ length: 12 }, (_, n) => join(rig.directory, `made-${n}`));
+  const orders = paths.map((path, n) => rig.order(call(append, [path, `call-${n}`])));
   await rig.launch(orders);
 
   const ends = await Promise.all(orders.map((order) => rig.settle(order)));
@@ -78,8 +72,30 @@ async function makesEachOnce(rig: BackendRig): Promise<void> {
   for (const [n, end] of ends.entries()) {
     // Where nothing is kept of what has ended, it is gone when its end was not told.
     if (end.kind !== 'gone') assert.deepEqual(valueOf(end), { name: `call-${n}` });
-    assert.equal(readFileSync(join(made, `call-${n}`), 'utf8'), '.', `call ${n} was not made once`);
+    assert.equal(readFileSync(paths[n] ?? '', 'utf8'), '.', `call ${n} was not made once`);
   }
+}
+
+async function makesMany(rig: BackendRig): Promise<void> {
+  const ledger = join(rig.directory, 'made');
+  const append = (path: string, n: number): number => {
+    process.getBuiltinModule('node:fs').appendFileSync(path, `${n}\n`);
+    return n * 2;
+  };
+  const orders = Array.from({ length: rig.many }, (_, n) => rig.order(call(append, [ledger, n])));
+
+  const ends = await rig.play(orders);
+
+  assert.deepEqual(
+    ends.map(valueOf),
+    orders.map((_, n) => n * 2),
+  );
+  const made = readFileSync(ledger, 'utf8').trim().split('\n').map(Number);
+  assert.deepEqual(
+    made.toSorted((one, other) => one - other),
+    [...orders.keys()],
+    'each was made once',
+  );
 }
 
 async function endsCancelled(rig: BackendRig): Promise<void> {
@@ -158,7 +174,7 @@ async function refusesFunctions(rig: BackendRig): Promise<void> {
 }
 
 async function missesModules(rig: BackendRig): Promise<void> {
-  const module = new URL(`file://${rig.order(call(() => 0)).directory}/no-such.mjs`).href;
+  const module = pathToFileURL(join(rig.directory, 'no-such.mjs')).href;
   const gone = await settled(rig, { ...call(() => 0), call: { kind: 'module', module, name: 'fit' } });
   const unnamed = await settled(rig, { ...call(() => 0), call: { kind: 'module', module: 'node:path', name: 'fit' } });
 

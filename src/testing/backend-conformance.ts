@@ -1,21 +1,13 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Backend, OutputSpec, Phase, ResolvedWork } from '../model/index.ts';
+import type { Backend, Phase, ResolvedWork } from '../model/index.ts';
 import { PHASES } from '../model/index.ts';
+import { type BackendCase, type BackendTrait, bare, onABadDay, shell } from './backend-case.ts';
 import { badDayCallBodies, callBodies } from './backend-cases-calls.ts';
-import { type BackendFixture, BackendRig } from './backend-rig.ts';
-import { misbehaving } from './misbehaving-backend.ts';
-
-/** What a backend must be able to do for a case to say anything of it: words of its capabilities. */
-export type BackendTrait = 'commands' | 'calls' | 'recoverable' | 'streams';
-
-/** One thing every backend does. Rejects when this one does not. */
-export interface BackendCase {
-  readonly name: string;
-  readonly needs: readonly BackendTrait[];
-  run(open: () => Promise<BackendFixture>): Promise<void>;
-}
+import { commandCases } from './backend-cases-commands.ts';
+import { crashCases } from './backend-cases-crash.ts';
+import type { BackendRig } from './backend-rig.ts';
 
 /** The cases that apply to a backend with these traits. */
 export function backendCasesFor(traits: readonly BackendTrait[]): readonly BackendCase[] {
@@ -27,39 +19,6 @@ export function traitsOf(backend: Backend): readonly BackendTrait[] {
   const { capabilities } = backend;
   const said = (['commands', 'calls', 'recoverable'] as const).filter((trait) => capabilities[trait]);
   return backend.pull === undefined ? said : [...said, 'streams'];
-}
-
-type RigBody = (rig: BackendRig, fixture: BackendFixture) => Promise<void>;
-
-function bare(name: string, needs: readonly BackendTrait[], body: RigBody): BackendCase {
-  return {
-    name,
-    needs,
-    run: async (open) => {
-      await using fixture = await open();
-      await using rig = await BackendRig.open(fixture);
-      await body(rig, fixture);
-    },
-  };
-}
-
-/** The same backend on a bad day: it answers `unknown`, and reports late, twice or never. */
-function onABadDay(name: string, needs: readonly BackendTrait[], body: RigBody): BackendCase {
-  return {
-    name: `${name}, on a bad day`,
-    needs,
-    run: async (open) => {
-      await using fixture = await open();
-      const { random, clock } = fixture;
-      const backend = misbehaving(fixture.backend, { random, clock });
-      await using rig = await BackendRig.open({ ...fixture, backend, [Symbol.asyncDispose]: async () => undefined });
-      await body(rig, fixture);
-    },
-  };
-}
-
-function shell(text: string, outputs: readonly OutputSpec[] = []): ResolvedWork {
-  return { kind: 'command', text, inputs: [], outputs, environment: {} };
 }
 
 const noop: ResolvedWork = { kind: 'call', call: { kind: 'builtin', name: 'noop' }, args: [] };
@@ -171,6 +130,9 @@ export const backendCases: readonly BackendCase[] = [
     assert.ok(after.kind === 'ended' && after.outcome.kind === 'exit' && after.outcome.code === 5);
     rig.backend.release([order.attempt]);
   }),
+
+  ...commandCases,
+  ...crashCases,
 
   ...callBodies.map(({ name, body, streams }) => bare(name, streams === true ? ['calls', 'streams'] : ['calls'], body)),
 

@@ -168,7 +168,9 @@ class CallCommands {
     try {
       writeWhole(file, callOf(work, { args, runtime, project: this.#context?.project ?? '' }));
     } catch (error) {
-      return { kind: 'refused', retryable: true, why: `the call can't be written: ${(error as Error).message}` };
+      const { message, syscall } = error as NodeJS.ErrnoException;
+      // What is not the disk's doing is the call's own.
+      return { kind: 'refused', retryable: syscall !== undefined, why: `the call can't be written: ${message}` };
     }
     this.#note(order);
     return { ...order, work: commandOf(work, runtime, [{ name: CALL, at: file }, ...inputs]) };

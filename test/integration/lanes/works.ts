@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url';
 import type { CallManner, ResolvedWork } from '../../../src/model/index.ts';
 
 const BODIES = new URL('./bodies.ts', import.meta.url).href;
@@ -9,5 +10,5 @@ export function body(name: string, args: readonly unknown[] = [], manner: CallMa
 
 /** A call of a module by its file. */
 export function call(file: string, name: string, args: readonly unknown[] = []): ResolvedWork {
-  return { kind: 'call', call: { kind: 'module', module: `file://${file}`, name }, args };
+  return { kind: 'call', call: { kind: 'module', module: pathToFileURL(file).href, name }, args };
 }

@@ -1,4 +1,4 @@
-import { globSync, mkdirSync } from 'node:fs';
+import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { withCallCommands } from '../../../src/backends/call-commands/index.ts';
@@ -6,8 +6,8 @@ import { commandsBackend } from '../../../src/backends/commands/index.ts';
 import { ownHeddle } from '../../../src/calls/index.ts';
 import { Engine, workflow } from '../../../src/index.ts';
 import type { Backend } from '../../../src/model/index.ts';
-import { systemClock, systemRandom } from '../../../src/process/index.ts';
-import { type BackendFixture, backendCasesFor, traitsOf } from '../../../src/testing/index.ts';
+import { backendCasesFor, traitsOf } from '../../../src/testing/index.ts';
+import { backendFixture } from '../../backend-fixture.ts';
 import { giveBack, ownFolder } from '../../own-folder.ts';
 import { broken, double, open } from './bodies.ts';
 
@@ -17,28 +17,10 @@ function backend(project: string): Backend {
   return withCallCommands(made, { runtime });
 }
 
-async function fixture(): Promise<BackendFixture> {
-  const project = ownFolder('call-commands');
-  const directory = join(project, 'store');
-  mkdirSync(directory);
-  const made = backend(project);
-  return {
-    backend: made,
-    clock: systemClock,
-    random: systemRandom,
-    directory,
-    project,
-    [Symbol.asyncDispose]: async () => {
-      await made[Symbol.asyncDispose]();
-      await giveBack(project);
-    },
-  };
-}
-
 describe('the contract, kept by calls that are commands', () => {
   const cases = backendCasesFor(traitsOf(backend('/'))).filter(({ needs }) => needs.includes('calls'));
   test.each(cases)('$name', async (backendCase) => {
-    await backendCase.run(fixture);
+    await backendCase.run(async () => backendFixture('call-commands', backend, { many: 20 }));
   });
 });
 

@@ -15,7 +15,7 @@ function hosts(): Backend {
 }
 
 describe('the contract, kept by machines without a batch system', () => {
-  test.each(backendCasesFor(['commands', 'recoverable']))('$name', async (backendCase) => {
-    await backendCase.run(() => Promise.resolve(backendFixture('hosts', hosts())));
+  test.each(backendCasesFor(['commands', 'recoverable', 'successor']))('$name', async (backendCase) => {
+    await backendCase.run(() => Promise.resolve(backendFixture('hosts', hosts(), { successor: hosts, many: 200 })));
   });
 });

@@ -1,5 +1,3 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { withHostLanes } from '../../../src/backends/host-lanes/index.ts';
 import { hostsBackend } from '../../../src/backends/remote/index.ts';
@@ -7,8 +5,9 @@ import { localTransport } from '../../../src/backends/transport/index.ts';
 import { ownHeddle } from '../../../src/calls/index.ts';
 import { Engine, workflow } from '../../../src/index.ts';
 import type { Backend } from '../../../src/model/index.ts';
-import { systemClock, systemRandom } from '../../../src/process/index.ts';
-import { type BackendFixture, backendCasesFor } from '../../../src/testing/index.ts';
+import { systemClock } from '../../../src/process/index.ts';
+import { backendCasesFor } from '../../../src/testing/index.ts';
+import { backendFixture } from '../../backend-fixture.ts';
 import { giveBack, ownFolder } from '../../own-folder.ts';
 import { dies, double, lane } from './bodies.ts';
 
@@ -22,28 +21,10 @@ function backend(project: string): Backend {
   );
 }
 
-async function fixture(): Promise<BackendFixture> {
-  const project = ownFolder('host-lanes');
-  const directory = join(project, 'store');
-  mkdirSync(directory);
-  const made = backend(project);
-  return {
-    backend: made,
-    clock: systemClock,
-    random: systemRandom,
-    directory,
-    project,
-    [Symbol.asyncDispose]: async () => {
-      await made[Symbol.asyncDispose]();
-      await giveBack(project);
-    },
-  };
-}
-
 describe('the contract, kept by calls in lanes of hosts', () => {
   const cases = backendCasesFor(['calls', 'streams']).filter(({ needs }) => needs.includes('calls'));
   test.each(cases)('$name', async (backendCase) => {
-    await backendCase.run(fixture);
+    await backendCase.run(async () => backendFixture('host-lanes', backend));
   });
 });
 
