@@ -102,8 +102,8 @@ read_state
 }
 
 /** A file is seen by way of its folder: only a folder can be made to mount something on. */
-function charlieMount({ from, to, writable }: Mount): string {
-  if (from === to && !writable) {
+function charlieMount({ from, to }: Mount): string {
+  if (from === to) {
     return `f=${word(from)}; [ -d "$f" ] || f=\${f%/*}
 if bound "\${f:-/}"; then set -- "$@" -b "$top:$top"; fi`;
   }

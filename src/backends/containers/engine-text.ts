@@ -144,8 +144,9 @@ esac`;
   }
   const [uid = '', gid = uid] = user.split(':');
   return `if [ "$u" = 0 ]; then chown ${word(user)} . || :; fi
-if [ "$runtime" = podman ] && [ "$u" != 0 ]; then ${add('--userns', `keep-id:uid=${uid},gid=${gid}`)}; fi
-${add('--user', user)}${uid === '0' ? '' : ' --env "HOME=$d"'}`;
+if [ "$runtime" = podman ] && [ "$u" != 0 ]; then ${add('--userns', `keep-id:uid=${uid},gid=${gid}`, '--user', `${uid}:${gid}`)}
+else ${add('--user', user)}; fi
+set -- "$@"${uid === '0' ? '' : ' --env "HOME=$d"'}`;
 }
 
 /** A device that is handed in is counted from 0 inside: so the variables that count outside are not handed in with it. */

@@ -21,6 +21,7 @@ import {
   ProgramFinder,
   STDERR_FILE,
   STDOUT_FILE,
+  runtimeEnvironment,
 } from '../../process/index.ts';
 import { CaptureGuard, collectOutputs, type CommandWork, stderrTail, WorkDirectories } from '../workdir/index.ts';
 import type { CustomBackendOptions } from './custom-backend.ts';
@@ -53,6 +54,7 @@ export class CustomCommands {
       store,
       project,
       programs: new ProgramFinder(`${project}/bin:${baseEnvironment()['PATH'] ?? ''}`),
+      runtimes: runtimeEnvironment(),
     });
     this.#hasher = new FileHasher(() => clock.now().wall);
   }

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { commandsBackend } from '../../../src/backends/commands/index.ts';
 import { withDefaultContainer } from '../../../src/backends/containers/index.ts';
+import type { Backend } from '../../../src/model/index.ts';
 import { systemClock, systemRandom } from '../../../src/process/index.ts';
 import { type BackendFixture, backendCasesFor, traitsOf } from '../../../src/testing/index.ts';
 import { giveBack, ownFolder } from '../../own-folder.ts';
 import { containersOf, type Lab, labs } from './lab.ts';
 
-const found = await labs('podman', 'bubblewrap');
+const found = await labs('podman', 'docker', 'charliecloud', 'bubblewrap');
 
 /** The cases write into each other's directories, so those are mounted as a whole. */
 async function fixture({ runtime, image }: Lab): Promise<BackendFixture> {
@@ -16,9 +17,12 @@ async function fixture({ runtime, image }: Lab): Promise<BackendFixture> {
   const directory = join(project, 'store');
   mkdirSync(directory);
   const mounts = [{ from: directory, to: directory, writable: true }];
-  const backend = withDefaultContainer(commandsBackend({ slots: 2 }), { runtime, image, mounts });
+  const open = (): Backend => withDefaultContainer(commandsBackend({ slots: 2 }), { runtime, image, mounts });
+  const backend = open();
   return {
     backend,
+    successor: open,
+    many: runtime === 'podman' || runtime === 'docker' ? 20 : 200,
     clock: systemClock,
     random: systemRandom,
     directory,
@@ -32,7 +36,7 @@ async function fixture({ runtime, image }: Lab): Promise<BackendFixture> {
 }
 
 describe.each(found)('the contract, kept by commands in containers of $runtime', (lab) => {
-  test.each(backendCasesFor(traitsOf(commandsBackend())))('$name', async (backendCase) => {
+  test.each(backendCasesFor([...traitsOf(commandsBackend()), 'memory', 'successor']))('$name', async (backendCase) => {
     await backendCase.run(() => fixture(lab));
   });
 });
