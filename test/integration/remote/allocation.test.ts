@@ -1,34 +1,16 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { command, Engine, sh, text, workflow } from '../../../src/index.ts';
-import { systemClock, systemRandom } from '../../../src/process/index.ts';
-import { type BackendFixture, backendCasesFor, traitsOf } from '../../../src/testing/index.ts';
+import { backendCasesFor, traitsOf } from '../../../src/testing/index.ts';
+import { backendFixture } from '../../backend-fixture.ts';
 import { giveBack, ownFolder } from '../../own-folder.ts';
 import { localPool } from './local-pool.ts';
 
-async function fixture(): Promise<BackendFixture> {
-  const project = ownFolder('allocation');
-  const directory = join(project, 'store');
-  mkdirSync(directory);
-  const made = localPool();
-  return {
-    backend: made,
-    clock: systemClock,
-    random: systemRandom,
-    directory,
-    project,
-    [Symbol.asyncDispose]: async () => {
-      await made[Symbol.asyncDispose]();
-      await giveBack(project);
-    },
-  };
-}
-
 describe('the contract, kept by attempts inside of an allocation', () => {
   test.each(backendCasesFor(traitsOf(localPool())))('$name', async (backendCase) => {
-    await backendCase.run(fixture);
+    await backendCase.run(async () => backendFixture('allocation', localPool(), { many: 200 }));
   });
 });
 
