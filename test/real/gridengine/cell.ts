@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gridEngineBackend, type GridEngineBackendOptions } from '../../../src/backends/gridengine/index.ts';
 import { localTransport } from '../../../src/backends/transport/index.ts';
+import type { Backend } from '../../../src/model/index.ts';
 import { systemClock, systemRandom } from '../../../src/process/index.ts';
 import type { BackendFixture } from '../../../src/testing/index.ts';
 import { giveBack, ownFolder } from '../../own-folder.ts';
@@ -26,15 +27,20 @@ export async function onCell(
   const project = join(folder, 'a "$HOME", ü; %J');
   const directory = join(project, 'store');
   mkdirSync(directory, { recursive: true });
-  const backend = gridEngineBackend({
-    name: 'cell',
-    transport: localTransport({ clock: systemClock }),
-    ...options,
-    gridEngine: { setup: SETUP, graceSeconds: 2, ...options.gridEngine },
-    settings: { pollMs: { floor: 250, ceiling: 1000 }, settleMs: 2000, timeMs: 600_000, ...options.settings },
-  });
+  const open = (): Backend =>
+    gridEngineBackend({
+      name: 'cell',
+      transport: localTransport({ clock: systemClock }),
+      ...options,
+      gridEngine: { setup: SETUP, graceSeconds: 2, ...options.gridEngine },
+      settings: { pollMs: { floor: 250, ceiling: 1000 }, settleMs: 2000, timeMs: 600_000, ...options.settings },
+    });
+  const backend = open();
   return {
     backend,
+    successor: open,
+    // It takes six or seven jobs a second.
+    many: 50,
     clock: systemClock,
     random: systemRandom,
     directory,

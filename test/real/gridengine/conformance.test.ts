@@ -3,7 +3,7 @@ import { backendCasesFor } from '../../../src/testing/index.ts';
 import { cell, onCell } from './cell.ts';
 
 describe.skipIf(!cell.available)('the contract, kept by Grid Engine', () => {
-  test.each(backendCasesFor(['commands', 'recoverable']))('$name', async (backendCase) => {
+  test.each(backendCasesFor(['commands', 'recoverable', 'successor']))('$name', async (backendCase) => {
     await backendCase.run(() => onCell());
   });
 });

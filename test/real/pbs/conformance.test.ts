@@ -12,7 +12,7 @@ describe('the contract, kept by PBS (a stand-in for it)', () => {
     await server[Symbol.asyncDispose]();
   });
 
-  test.each(backendCasesFor(['commands', 'recoverable']))('$name', async (backendCase) => {
+  test.each(backendCasesFor(['commands', 'recoverable', 'successor']))('$name', async (backendCase) => {
     await backendCase.run(() => onServer(server));
   });
 });

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { pbsBackend } from '../../../src/backends/pbs/index.ts';
 import type { RemoteSettings } from '../../../src/backends/remote/index.ts';
 import { localTransport } from '../../../src/backends/transport/index.ts';
+import type { Backend } from '../../../src/model/index.ts';
 import { systemClock, systemRandom } from '../../../src/process/index.ts';
 import type { BackendFixture } from '../../../src/testing/index.ts';
 import { giveBack, ownFolder } from '../../own-folder.ts';
@@ -16,14 +17,18 @@ export async function onServer({ bin }: StandIn, settings: RemoteSettings = {}):
   const project = join(folder, 'a "$HOME", ü; %J');
   const directory = join(project, 'store');
   mkdirSync(directory, { recursive: true });
-  const backend = pbsBackend({
-    name: 'pbs',
-    transport: localTransport({ clock: systemClock }),
-    pbs: { bin, graceSeconds: 2 },
-    settings: { pollMs: { floor: 250, ceiling: 1000 }, settleMs: 2000, timeMs: 600_000, ...settings },
-  });
+  const open = (): Backend =>
+    pbsBackend({
+      name: 'pbs',
+      transport: localTransport({ clock: systemClock }),
+      pbs: { bin, graceSeconds: 2 },
+      settings: { pollMs: { floor: 250, ceiling: 1000 }, settleMs: 2000, timeMs: 600_000, ...settings },
+    });
+  const backend = open();
   return {
     backend,
+    successor: open,
+    many: 100,
     clock: systemClock,
     random: systemRandom,
     directory,
