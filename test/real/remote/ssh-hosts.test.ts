@@ -25,16 +25,17 @@ describe.skipIf(!sshd.available)('machines behind ssh', () => {
       hosts: names.map((host) => {
         const transport = sshTransport({ host, clock: systemClock, config, controlDirectory: sockets });
         const depot = openDepot({ transport, root: `~/remote-${host}`, clock: systemClock });
-        return { name: host, transport, depot, slots: 4 };
+        return { name: host, transport, depot, slots: 100 };
       }),
-      settings: { pollMs: { floor: 100, ceiling: 500 }, settleMs: 500, withdrawMs: 200, loginRetryMs: 200 },
+      settings: { pollMs: { floor: 100, ceiling: 500 }, withdrawMs: 200, loginRetryMs: 200 },
     });
   }
 
   function fixture(backend: (sockets: string) => Backend): BackendFixture {
     const sockets = ownFolder('s');
-    const made = backendFixture('ssh', backend(sockets));
-    // Who works there is another user.
+    const made = backendFixture('ssh', backend(sockets), { successor: () => backend(sockets) });
+    // Who works there is another user: what is made here is for all.
+    process.umask(0);
     for (let path = made.directory; path !== tmpdir(); path = dirname(path)) chmodSync(path, 0o777);
     return {
       ...made,
@@ -53,7 +54,7 @@ describe.skipIf(!sshd.available)('machines behind ssh', () => {
     environment: {},
   });
 
-  test.each(backendCasesFor(['commands', 'recoverable']))('$name', async (backendCase) => {
+  test.each(backendCasesFor(['commands', 'recoverable', 'successor']))('$name', async (backendCase) => {
     await backendCase.run(() => Promise.resolve(fixture((sockets) => machines(['h1', 'h2'], sockets))));
   });
 
