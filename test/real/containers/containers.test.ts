@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readContainer } from '../../../src/backends/containers/index.ts';
 import type { AttemptOrder, Outcome } from '../../../src/model/index.ts';
+import { listProcesses } from '../../../src/process/index.ts';
 import { until } from '../../integration/commands/harness.ts';
 import { ContainerBench, containersOf, labs } from './lab.ts';
 
@@ -68,6 +69,47 @@ describe.each(found)('commands in containers of $runtime', (lab) => {
     if (runtime === 'charliecloud') return;
     await bench.run('echo changed >"$(readlink inputs/file)"', { inputs: [{ name: 'file', at: input }] });
     expect(readFileSync(input, 'utf8')).toBe('given\n');
+  });
+
+  test('secrets are handed on by name, in no file and no argument', async () => {
+    await using bench = await ContainerBench.open(lab);
+    const secrets = { TOKEN: { $secret: ['env', 'TOKEN'] } } as const;
+    const order = bench.order(
+      'printf %s "$TOKEN" | wc -c; case $TOKEN in "s3 c\'r"*) echo known;; esac; while [ ! -e go ]; do sleep 0.05; done',
+      {
+        secrets,
+      },
+    );
+
+    const running = bench.outcome({ ...order, secretEnvironment: { TOKEN: "s3 c'ret" } });
+    await until(() => existsSync(join(order.directory, 'stdout')) && said(order).includes('known'), 'the command');
+    const seen: string[] = [];
+    for (const { pid } of listProcesses()) {
+      try {
+        seen.push(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+    writeFileSync(join(order.directory, 'go'), '');
+    const { outcome } = await running;
+
+    expect(outcome).toMatchObject({ kind: 'ok' });
+    expect(said(order)).toBe('8\nknown\n');
+    expect(seen.filter((line) => line.includes("s3 c'ret"))).toEqual([]);
+    const files = readdirSync(order.directory).filter((name) => statSync(join(order.directory, name)).isFile());
+    expect(files.filter((name) => said(order, name).includes("s3 c'ret"))).toEqual([]);
+  });
+
+  test.runIf(isEngine)('a registry that does not answer is worth another try', async () => {
+    await using bench = await ContainerBench.open(lab);
+
+    const outcome = await bench.run('true', { container: { image: '127.0.0.1:1/heddle/none:1' } });
+
+    expect(errorOf(outcome)).toMatchObject({
+      code: 'IMAGE_UNAVAILABLE',
+      message: expect.stringContaining('127.0.0.1:1/heddle/none:1') as string,
+    });
   });
 
   test('a list of words takes no shell', async () => {
