@@ -1,6 +1,6 @@
 import { HeddleError, type ResourceRequest } from '../../model/index.ts';
-import type { NativeRequest } from '../scheduler/index.ts';
-import { DEFAULT_TIME_MS, type SlurmOptions } from './options.ts';
+import { isSingle, type NativeRequest } from '../scheduler/index.ts';
+import { DEFAULT_GRACE_SECONDS, DEFAULT_TIME_MS, type SlurmOptions } from './options.ts';
 
 const MEBIBYTE = 1_048_576;
 const MINUTE_MS = 60_000;
@@ -39,7 +39,34 @@ element=\${SLURM_ARRAY_TASK_ID:-0}
 # Steps take the cpus of their job; since 22.05 srun no longer does so by itself.
 if [ -n "\${SLURM_CPUS_PER_TASK-}" ]; then export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"; fi
 echo "element $element: job $SLURM_JOB_ID on \${SLURMD_NODENAME-} (start \${SLURM_RESTART_COUNT:-0})"
+run() {
 ${request.body}
+}
+${outliveTheWork(options.graceSeconds ?? DEFAULT_GRACE_SECONDS)}run
+`;
+}
+
+/**
+ * Where Slurm keeps jobs in cgroups it ends all of one. Elsewhere it ends who descends from its script at that moment, and not who
+ * has lost its parent. There the script stays, and ends who carries the job's number: when its work is over, and, told to end,
+ * after the grace, but for the work's own shell, which then writes down how it ended.
+ */
+function outliveTheWork(graceSeconds: number): string {
+  return `contained=
+while read -r line; do case $line in */job_"$SLURM_JOB_ID"/*) contained=1;; esac; done 2>/dev/null </proc/self/cgroup
+if [ -z "$contained" ]; then
+sweep='for file in $(grep -slzxF "SLURM_JOB_ID=$SLURM_JOB_ID" /proc/[0-9]*/environ 2>/dev/null); do
+pid=\${file#/proc/} pid=\${pid%/environ}
+case " $* $$ " in *" $pid "*) ;; *) kill -KILL "$pid" 2>/dev/null;; esac
+done'
+body=
+trap '[ -z "$body" ] || ( sleep ${graceSeconds}; exec sh -c "$sweep" sh $$ "$body" ) &' TERM
+( run ) &
+body=$!
+while :; do wait "$body"; code=$?; kill -0 "$body" 2>/dev/null || break; done
+sh -c "$sweep" sh $$
+exit "$code"
+fi
 `;
 }
 
@@ -58,10 +85,6 @@ function resourceDirectives(resources: ResourceRequest, options: SlurmOptions): 
     // In whole minutes.
     `--time=${Math.max(1, Math.ceil(timeMs / MINUTE_MS))}`,
   ];
-}
-
-export function isSingle(elements: readonly number[]): boolean {
-  return elements.length === 1 && elements[0] === 0;
 }
 
 /** Ascending indices in Slurm's words: `0-3,7,9-11`. */

@@ -16,10 +16,17 @@ export interface SlurmOptions {
   readonly timeMs?: number;
   /** The site's MaxArraySize. @default 1001, Slurm's own */
   readonly maxArraySize?: number;
+  /**
+   * Where jobs are in no cgroups: so long work may take that is told to end, then all of it is killed. Less than the site's
+   * KillWait, after which Slurm kills whom it finds and nothing can be written down any more. @default 20
+   */
+  readonly graceSeconds?: number;
   /** False: there is no accounting, so nobody asks it. @default true: it is asked, and believed when it answers */
   readonly accounting?: boolean;
 }
 
 export const DEFAULT_TIME_MS = 3_600_000;
+/** Slurm's own KillWait is 30. */
+export const DEFAULT_GRACE_SECONDS = 20;
 /** Slurm's default of MaxArraySize: indices go up to one less. */
 export const DEFAULT_MAX_ARRAY_SIZE = 1001;

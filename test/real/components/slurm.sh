@@ -8,7 +8,7 @@
 # `up` is idempotent (about 3 s) and prints `NAME=value` lines for the clients:
 #   SLURM_CONF, MUNGE_SOCKET, SLURM_MEMORY (cgroup or polled)
 # For tests: `slurm.sh stop` ends the controller alone, `slurm.sh up` starts it again; SLURM_MIN_JOB_AGE says for how many
-# seconds a controller that is started keeps records of ended jobs (300).
+# seconds a controller that is started keeps records of ended jobs (300), SLURM_NO_CGROUP=1 that there are no cgroups.
 . "$(dirname "$0")/lib.sh"
 lab=$COMPONENTS/slurm
 nodes=3
@@ -71,7 +71,9 @@ munge -n -S "$socket" >/dev/null 2>&1 || {
 }
 
 memory=polled
-if [ -w /sys/fs/cgroup/memory/memory.limit_in_bytes ] && [ -d /sys/fs/cgroup/freezer ]; then memory=cgroup; fi
+if [ "${SLURM_NO_CGROUP:-}" = '' ] && [ -w /sys/fs/cgroup/memory/memory.limit_in_bytes ] && [ -d /sys/fs/cgroup/freezer ]; then
+  memory=cgroup
+fi
 cat >"$lab/cgroup.conf" <<CONF
 CgroupPlugin=autodetect
 CgroupAutomount=no
@@ -115,7 +117,7 @@ SchedulerType=sched/backfill
 SchedulerParameters=sched_min_interval=10000,batch_sched_delay=0,bf_interval=1,bf_continue,sched_interval=5
 PriorityType=priority/basic
 MaxArraySize=1001
-KillWait=2
+KillWait=4
 SlurmctldTimeout=10
 SlurmdTimeout=10
 MessageTimeout=10

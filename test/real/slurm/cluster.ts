@@ -35,6 +35,9 @@ export function slurmFixture(options: Partial<SlurmBackendOptions> = {}, home?: 
     random: systemRandom,
     directory,
     project,
+    // A thousand are in `mischief`, where Slurm makes it hard.
+    many: 200,
+    successor: () => testBackend(options),
     [Symbol.asyncDispose]: async () => {
       await backend[Symbol.asyncDispose]();
       if (home === undefined) await giveBack(project);
@@ -105,8 +108,9 @@ export function admin(program: string, ...args: readonly string[]): string {
 }
 
 /** Ends a node as a power cut does: everything at once, and nobody says a word. `up` of the component brings it back. */
-export function crashNode(node: string, order: AttemptOrder): void {
-  const pids = new Set(processesUnder(order.directory).map(({ pid }) => pid));
+export function crashNode(node: string): void {
+  // Whoever is in a job there has its name in the environment.
+  const pids = new Set(processesUnder(`SLURMD_NODENAME=${node}`).map(({ pid }) => pid));
   const steps = admin('pgrep', '-x', 'slurmstepd')
     .split('\n')
     .filter((pid) => pid !== '' && childrenOf(Number(pid)).some((child) => pids.has(child.pid)));

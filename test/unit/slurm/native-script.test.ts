@@ -43,7 +43,25 @@ describe('the native script', () => {
       # Steps take the cpus of their job; since 22.05 srun no longer does so by itself.
       if [ -n "\${SLURM_CPUS_PER_TASK-}" ]; then export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"; fi
       echo "element $element: job $SLURM_JOB_ID on \${SLURMD_NODENAME-} (start \${SLURM_RESTART_COUNT:-0})"
+      run() {
       echo body
+      }
+      contained=
+      while read -r line; do case $line in */job_"$SLURM_JOB_ID"/*) contained=1;; esac; done 2>/dev/null </proc/self/cgroup
+      if [ -z "$contained" ]; then
+      sweep='for file in $(grep -slzxF "SLURM_JOB_ID=$SLURM_JOB_ID" /proc/[0-9]*/environ 2>/dev/null); do
+      pid=\${file#/proc/} pid=\${pid%/environ}
+      case " $* $$ " in *" $pid "*) ;; *) kill -KILL "$pid" 2>/dev/null;; esac
+      done'
+      body=
+      trap '[ -z "$body" ] || ( sleep 20; exec sh -c "$sweep" sh $$ "$body" ) &' TERM
+      ( run ) &
+      body=$!
+      while :; do wait "$body"; code=$?; kill -0 "$body" 2>/dev/null || break; done
+      sh -c "$sweep" sh $$
+      exit "$code"
+      fi
+      run
       "
     `);
   });
