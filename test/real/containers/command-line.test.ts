@@ -24,7 +24,7 @@ const cached = command('cached', { run: () => sh\`echo made >made; sleep 0\`, ca
 export default workflow('cached', () => cached({}))
 `;
 
-describe.each(await labs('podman'))('heddle run --container, with $runtime', ({ image }) => {
+describe.each(await labs('podman'))('heddle run --container, with $runtime', ({ runtime, image }) => {
   test('runs what says nothing in that image, and show tells which it was', async () => {
     const project = ownFolder('line');
     writeFileSync(join(project, 'flow.ts'), FLOW);
@@ -55,7 +55,7 @@ describe.each(await labs('podman'))('heddle run --container, with $runtime', ({ 
     const moving = 'localhost/heddle/cached:1';
     writeFileSync(join(project, 'flow.ts'), CACHED);
     const podman = (...args: readonly string[]): void => {
-      expect(spawnSync('podman', args)).toMatchObject({ status: 0 });
+      expect(spawnSync(runtime, args)).toMatchObject({ status: 0 });
     };
     const counts = (): unknown => {
       const run = spawnSync(process.execPath, [BIN, 'run', 'flow.ts', '--container', moving, '--json'], {
