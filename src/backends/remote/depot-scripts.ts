@@ -1,13 +1,20 @@
 import { quoteWord } from '../../model/index.ts';
 import { EXIT_FILE, FENCED_FILE, CLAIM_FILE, STDERR_FILE, STDOUT_FILE } from '../../process/index.ts';
+import { CONTAINER_FILE } from '../containers/index.ts';
 import type { RemoteAttempt } from './remote-attempt.ts';
 
-/** Prints `attempt record` of each mark whose record is there; first removes marks that were taken. */
+/**
+ * Prints `attempt word record` of each mark whose record is there, where the word says whether there is more to be brought:
+ * `said` or `mute`. First removes marks that were taken.
+ */
 export function looksText(marks: string, spent: readonly string[]): string {
   const remove = spent.length === 0 ? '' : `rm -f ${spent.join(' ')}\n`;
   return `cd ${quoteWord(marks)} && {
 ${remove}for a in *; do
-{ IFS= read -r d <"$a" && IFS= read -r r <"$d/${EXIT_FILE}"; } 2>/dev/null && printf '%s %s\\n' "$a" "$r"
+{ IFS= read -r d <"$a" && IFS= read -r r <"$d/${EXIT_FILE}"; } 2>/dev/null || continue
+w=mute
+{ [ -s "$d/${STDOUT_FILE}" ] || [ -s "$d/${STDERR_FILE}" ] || [ -e "$d/${CONTAINER_FILE}" ]; } && w=said
+printf '%s %s %s\\n' "$a" "$w" "$r"
 done
 }`;
 }

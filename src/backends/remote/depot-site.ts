@@ -136,10 +136,11 @@ export class DepotSite implements Site {
     for (const name of this.#removing) this.#spent.delete(name);
     const ended: RemoteAttempt[] = [];
     await inTurns(this.#options.context.clock, said.split('\n'), (line) => {
-      const space = line.indexOf(' ');
-      const attempt = space === -1 ? undefined : find(line.slice(0, space) as AttemptId);
+      const [id = '', word = ''] = line.split(' ', 2);
+      const attempt = word === '' ? undefined : find(id as AttemptId);
       // Marks of whom nobody knows here are another engine's on this store.
-      if (attempt === undefined || !keepRecord(attempt, line.slice(space + 1))) return;
+      if (attempt === undefined || !keepRecord(attempt, line.slice(id.length + word.length + 2))) return;
+      attempt.isMute = word === 'mute';
       this.#spent.add(attempt.attempt);
       ended.push(attempt);
     });
@@ -167,8 +168,10 @@ export class DepotSite implements Site {
     return { kind: 'done', traces };
   }
 
-  async bring(leavings: readonly Leavings[]): Promise<{ answer: SiteAnswer; spoilt: readonly RemoteAttempt[] }> {
+  async bring(all: readonly Leavings[]): Promise<{ answer: SiteAnswer; spoilt: readonly RemoteAttempt[] }> {
     const { transport } = this.#options;
+    const leavings = all.filter(({ attempt, hasOutputs }) => hasOutputs || !attempt.isMute);
+    if (leavings.length === 0) return { answer: { kind: 'done' }, spoilt: [] };
     // Lists have a line for each.
     const outputs = leavings.flatMap(({ attempt, hasOutputs }) =>
       hasOutputs ? attempt.work.outputs.flatMap(({ path }) => (path.includes('\n') ? [] : { attempt, path })) : [],

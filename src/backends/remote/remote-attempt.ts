@@ -25,6 +25,8 @@ export interface RemoteAttempt {
   isSilent: boolean;
   /** Its end is known, and is being brought here and judged. */
   isEnding: boolean;
+  /** It has ended and said nothing: nothing of that is to be brought. */
+  isMute: boolean;
   /** How far the clock over there is ahead of ours, in milliseconds, where that was measured. */
   skewMs: number;
   /** It was asked to end; `sentAt`: when that was passed on, on the monotonic clock. */
@@ -46,6 +48,7 @@ export function remoteAttempt(of: AttemptOrder | RecoverQuery, work: CommandWork
     isActive: false,
     isSilent: false,
     isEnding: false,
+    isMute: false,
     skewMs: 0,
     cancelling: undefined,
   };

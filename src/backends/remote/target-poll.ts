@@ -33,6 +33,8 @@ export interface Follower<T> {
 }
 
 const SLOWER = 1.5;
+/** One directory of a disk that is here as well is read so often. */
+const HERE_MS = 500;
 
 /**
  * Asks one batch system, or one machine, how things are, once for all who follow it in this process: never more often than the shortest interval
@@ -95,7 +97,8 @@ export class TargetPoll<T> {
     const now = this.#clock.now().mono;
     const due = Math.max(this.#askedAt + this.#intervalMs, this.#notBefore);
     // What lies here is looked at in between.
-    const next = Math.min(due, now + this.#floorMs);
+    const isHere = [...this.#followers].some(({ transport }) => transport.sharesFiles);
+    const next = isHere ? Math.min(due, now + Math.min(this.#floorMs, HERE_MS)) : due;
     this.#timer = this.#clock.after(Math.max(0, next - now), () => void this.#tick(due));
   }
 
