@@ -19,7 +19,8 @@ export const commandCases: readonly BackendCase[] = [
   bare('takes hostile names of jobs for names', ['commands'], takesHostileNames),
   bare('hands on hostile parameters as they are', ['commands'], handsOnParameters),
   bare('has paths with blanks, quotes and other scripts', ['commands'], hasUnicodePaths),
-  bare('leaves nobody alive of what it cancelled', ['commands', 'recoverable'], leavesNobody),
+  bare('leaves nobody alive of what it cancelled', ['commands'], leavesNobody),
+  bare('leaves nobody alive of what has ended by itself', ['commands'], endsLeftovers),
   bare('tells who took more memory than was granted', ['commands', 'memory'], tellsMemory),
   bare('does many, each once', ['commands'], doesMany),
 ];
@@ -206,30 +207,44 @@ async function hasUnicodePaths(rig: BackendRig, { directory }: BackendFixture): 
   assert.equal(left(order, 'stdout').toString(), `${first}\n`);
 }
 
-/** Who is alive beats: one that ignores TERM, and one that has made itself a session of its own as well. */
+/** A process that writes a line every moment it lives, and ignores what is polite. */
+function beating(path: string): string {
+  return `sh -c ${quoteWord(`trap '' TERM HUP INT; while :; do echo >>${quoteWord(path)}; sleep 0.1; done`)}`;
+}
+
+/** Resolves when no line has come for a while; rejects when some do. */
+async function noBeats(rig: BackendRig, paths: readonly string[]): Promise<void> {
+  const sizes = (): readonly number[] => paths.map((path) => statSync(path).size);
+  const before = sizes();
+  await rig.pause(500);
+  assert.deepEqual(sizes(), before, 'somebody lives after the end was told');
+}
+
+/** One ignores TERM, and one has made itself a session of its own as well. */
 async function leavesNobody(rig: BackendRig, { directory }: BackendFixture): Promise<void> {
-  const beats = ['near', 'far'].map((who) => join(directory, `beats of ${who}`));
-  const [near = '', far = ''] = beats.map((path) =>
-    quoteWord(`trap '' TERM HUP INT; while :; do echo >>${quoteWord(path)}; sleep 0.1; done`),
-  );
+  const [near, far] = [join(directory, 'beats near'), join(directory, "beats of who's far")];
   const order = rig.order(
-    shell(`away=$(command -v setsid || :); sh -c ${near} & $away sh -c ${far} & trap '' TERM; wait; sleep 60`),
+    shell(`away=$(command -v setsid || :); ${beating(near)} & $away ${beating(far)} & trap '' TERM; wait; sleep 60`),
     { limits: { graceMs: 300, outputBytes: MEBIBYTE, runMs: 60_000 } },
   );
   await rig.launch([order]);
-  for (const path of beats) await rig.until(() => existsSync(path) || undefined, `${path}: none came`);
+  for (const path of [near, far]) await rig.until(() => existsSync(path) || undefined, `${path}: none came`);
 
   rig.backend.cancel(order.attempt, 300);
   const end = await rig.end(order);
-  const sizes = beats.map((path) => statSync(path).size);
-  await rig.pause(500);
 
   assert.ok(end.kind === 'ended' && end.outcome.kind !== 'ok', JSON.stringify(end));
-  assert.deepEqual(
-    beats.map((path) => statSync(path).size),
-    sizes,
-    'somebody lives after the end was told',
-  );
+  await noBeats(rig, [near, far]);
+}
+
+async function endsLeftovers(rig: BackendRig, { directory }: BackendFixture): Promise<void> {
+  const path = join(directory, 'beats');
+  const order = rig.order(shell(`${beating(path)} & while [ ! -e ${quoteWord(path)} ]; do sleep 0.05; done; exit 7`));
+
+  const [end] = await rig.run([order]);
+
+  assert.equal(end && wordOf(end), 'exit 7');
+  await noBeats(rig, [path]);
 }
 
 async function tellsMemory(rig: BackendRig): Promise<void> {

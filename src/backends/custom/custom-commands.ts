@@ -17,13 +17,20 @@ import {
   baseEnvironment,
   COMMAND_FILE,
   escalate,
-  groupTarget,
+  leftBy,
   ProgramFinder,
   STDERR_FILE,
   STDOUT_FILE,
   runtimeEnvironment,
 } from '../../process/index.ts';
-import { CaptureGuard, collectOutputs, type CommandWork, stderrTail, WorkDirectories } from '../workdir/index.ts';
+import {
+  attemptTarget,
+  CaptureGuard,
+  collectOutputs,
+  type CommandWork,
+  stderrTail,
+  WorkDirectories,
+} from '../workdir/index.ts';
 import type { CustomBackendOptions } from './custom-backend.ts';
 import { taskOf } from './custom-calls.ts';
 
@@ -133,7 +140,7 @@ export class CustomCommands {
   /** Runs the command in a group of its own; ended, with all it started, when it is cancelled. */
   async #spawn(live: LiveCommand): Promise<{ status: number; outcome: Outcome }> {
     const { order, controller } = live;
-    const { directory, limits } = order;
+    const { attempt, directory, limits } = order;
     const { clock } = this.#context;
     const streams = [STDOUT_FILE, STDERR_FILE].map((name) => openSync(join(directory, name), 'a'));
     const child = spawn('sh', [COMMAND_FILE], {
@@ -150,12 +157,13 @@ export class CustomCommands {
     const dead = Promise.withResolvers<void>();
     const abort = (): void => {
       if (child.pid === undefined) return dead.resolve();
-      escalate(groupTarget(child.pid), { clock, graceMs: live.graceMs, whenDead: dead.resolve });
+      escalate(attemptTarget(child.pid, attempt), { clock, graceMs: live.graceMs, whenDead: dead.resolve });
     };
     controller.signal.addEventListener('abort', abort, { once: true });
     if (controller.signal.aborted) abort();
     const [code, signal] = await promise;
     if (controller.signal.aborted) await dead.promise;
+    else if (child.pid !== undefined) await this.#clear(child.pid, limits.graceMs);
     controller.signal.removeEventListener('abort', abort);
     guard.finish();
     if (code === 0) return { status: 0, outcome: { kind: 'ok' } };
@@ -163,6 +171,15 @@ export class CustomCommands {
     if (signal !== null)
       return { status: 128 + constants.signals[signal], outcome: { kind: 'signal', signal, stderr } };
     return { status: code ?? 1, outcome: { kind: 'exit', code: code ?? 1, stderr } };
+  }
+
+  /** Ends what a command that has ended by itself left in its group. */
+  async #clear(pid: number, graceMs: number): Promise<void> {
+    const left = leftBy(pid);
+    if (!left.isAlive()) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    escalate(left, { clock: this.#context.clock, graceMs, whenDead: resolve });
+    await promise;
   }
 
   #end(live: LiveCommand, outcome: Outcome): void {

@@ -3,7 +3,7 @@ export { collectOutputs, type Collection, EMPTY_VALUE } from './collect.ts';
 export type { CommandFile, CommandPlaces, CommandWork } from './command-file.ts';
 export { badEnd, collectOrError } from './judge.ts';
 export { judgeContained } from './container-file.ts';
-export { isLauncherAlive, survivorsOf } from './survivors.ts';
+export { attemptTarget, isLauncherAlive, survivorsOf } from './survivors.ts';
 export { redactCapture } from './redact-capture.ts';
 export { WorkDirectories, type WorkPlaces } from './prepare.ts';
 export {

@@ -1,4 +1,14 @@
-import { bootId, hasVariable, isAlive, listProcesses, type ProcessStat, readProcess } from '../../process/index.ts';
+import type { AttemptId } from '../../model/index.ts';
+import {
+  bootId,
+  type EndTarget,
+  hasVariable,
+  isAlive,
+  listProcesses,
+  type ProcessStat,
+  readProcess,
+  signalProcess,
+} from '../../process/index.ts';
 import type { Claim } from './records.ts';
 
 /** Says whether the launcher that claimed an attempt still runs: on this host, in this boot, under its own pid. */
@@ -17,6 +27,23 @@ export function survivorsOf(claim: Claim): readonly number[] {
     .filter((stat) => stat.pid !== claim.launcher.pid && stat.pid !== process.pid)
     .filter((stat) => isMember(stat) || hasVariable(stat.pid, 'HEDDLE_ATTEMPT', claim.attempt))
     .map((stat) => stat.pid);
+}
+
+/**
+ * All that runs of an attempt whose process leads this group: the group, and whoever carries the attempt's id in its
+ * environment, wherever it has gone.
+ */
+export function attemptTarget(group: number, attempt: AttemptId): EndTarget {
+  const members = (): readonly ProcessStat[] =>
+    listProcesses().filter(
+      ({ pid, group: own }) => pid !== process.pid && (own === group || hasVariable(pid, 'HEDDLE_ATTEMPT', attempt)),
+    );
+  return {
+    isAlive: () => members().length > 0,
+    signal: (signal) => {
+      for (const { pid } of members()) signalProcess(pid, signal);
+    },
+  };
 }
 
 /** Membership by number holds only in the boot of the claim, and while nobody else has the launcher's pid. */
