@@ -54,29 +54,32 @@ esac
 }
 
 function nameLook(image: string, pull: 'missing' | 'always' | 'never'): string {
-  const name = word(image);
-  const have = `"$runtime" image inspect ${name} >/dev/null 2>&1`;
-  const fetch = `"$runtime" pull -q ${name} >/dev/null || give_up image ${word(`image ${image} could not be pulled`)}`;
+  const fetch = `"$runtime" pull -q ${word(image)} >/dev/null || give_up image ${word(`image ${image} could not be pulled`)}`;
   // Podman's word for images that came from no registry: nobody can be asked for them.
   const isLocal = image.startsWith('localhost/');
   const why = isLocal ? "'localhost/' is no registry" : "'pull' is 'never'";
   const first = {
-    always: fetch,
-    missing: `${have} || ${fetch}`,
-    never: `${have} || give_up image ${word(`image ${image} is not there, and ${why}`)}`,
+    always: `${fetch}; identify`,
+    missing: `identify 2>/dev/null || { ${fetch}; identify; }`,
+    never: `identify 2>/dev/null || give_up image ${word(`image ${image} is not there, and ${why}`)}`,
   };
-  return `${first[isLocal ? 'never' : pull]}
-${inspect(name)}`;
+  return `${identifyText(word(image))}
+${first[isLocal ? 'never' : pull]} || give_up image ${word(`image ${image} can't be inspected`)}`;
 }
 
-/** The id alone may say nothing on another machine: the name with its digest does, where it came from a registry. */
-function inspect(name: string): string {
-  return `case $runtime in podman) x='{{.Id}} {{.Digest}}';; *) x='{{.Id}} {{.Id}}'
-more=$(docker info --format 'cpus={{.NCPU}},{{.SecurityOptions}}' | tr -d ' ');; esac
-x=$("$runtime" image inspect --format "$x {{range .RepoDigests}}{{.}} {{end}}" ${name}) || give_up image ${word(`image ${name} can't be inspected`)}
+/**
+ * The function `identify`, which sets what an image is. The id alone may say nothing on another machine: the name with its digest
+ * does, where it came from a registry.
+ */
+function identifyText(name: string): string {
+  return `identify() {
+case $runtime in podman) x='{{.Id}} {{.Digest}}';; *) x='{{.Id}} {{.Id}}';; esac
+x=$("$runtime" image inspect --format "$x {{range .RepoDigests}}{{.}} {{end}}" ${name}) || return
 set -f; set -- $x; set +f
 id=$1 digest=$2 repo=\${3:--}
-case $runtime.$repo in docker.*@*) digest=\${repo#*@};; esac`;
+case $runtime.$repo in docker.*@*) digest=\${repo#*@};; esac
+case $runtime in docker) more=$(docker info --format 'cpus={{.NCPU}},{{.SecurityOptions}}' | tr -d ' ');; esac
+}`;
 }
 
 function archiveLook(image: string): string {
@@ -85,7 +88,8 @@ function archiveLook(image: string): string {
 if [ -f ${path} ]; then
 loaded=$("$runtime" load -q -i ${path}) || give_up image ${word(`${image} can't be loaded: an archive of the runtime's own is wanted ('save'), not one of a file system`)}
 loaded=\${loaded##*Loaded image: } loaded=\${loaded##*Loaded image ID: } loaded=\${loaded##*Loaded image(s): } of_file=$digest
-${inspect('"$loaded"')}
+${identifyText('"$loaded"')}
+identify || give_up image ${word(`image ${image} can't be inspected`)}
 digest=$of_file repo=-
 elif [ "$runtime" = docker ]; then give_up image ${word(`docker can't run the folder ${image}: give it an archive, or choose another runtime`)}
 fi`;
