@@ -1,8 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import type { Server } from 'node:net';
-import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename } from 'node:path';
 import type {
   AttemptId,
   Backend,
@@ -11,22 +7,13 @@ import type {
   LaunchAnswer,
   Logger,
   Outcome,
-  Place,
   RecoverAnswer,
   Timer,
 } from '../../model/index.ts';
-import { MailChannel } from './mail-channel.ts';
-import {
-  type AgentCard,
-  CARDS,
-  type Channel,
-  type FromAgent,
-  MAIL,
-  type ToAgent,
-  type WireOrder,
-  type WireQuery,
-} from './protocol.ts';
-import { addressesHere, listenTcp } from './tcp-channel.ts';
+import { isFenced } from '../workdir/index.ts';
+import { AgentDoor } from './agent-door.ts';
+import { dropCallEnd, dropNote, type Ended, keepCallEnd, takeNote } from './leavings.ts';
+import type { Channel, FromAgent, ToAgent, WireOrder, WireQuery } from './protocol.ts';
 
 export interface AgentOptions {
   /** The allocation's directory, on a disk that the engine sees too. */
@@ -53,6 +40,20 @@ export interface AgentOptions {
 const CLOSE_BEFORE_MS = 20_000;
 const LAST_GRACE_MS = 5000;
 const LOOK_MS = 250;
+/** An engine that is there and does not answer is not waited for longer, when nothing is to be done. */
+const LEAVE_MS = 5000;
+const NO_ANSWER: LaunchAnswer & RecoverAnswer = { kind: 'unknown', why: 'no answer' };
+
+/** An attempt that was given to it and has not been released. */
+interface Known {
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly directory: string;
+  readonly isCall: boolean;
+  isLive: boolean;
+  /** Asked to end since the allocation ends: it is not to blame. */
+  isBlameless: boolean;
+}
 
 /**
  * What stands in an allocation and does work there for an engine. It outlives the engine: what runs goes on, results lie in their
@@ -61,20 +62,22 @@ const LOOK_MS = 250;
  */
 export class Agent {
   readonly #options: AgentOptions;
-  /** Given to it, and not released. */
-  readonly #known = new Set<AttemptId>();
-  readonly #live = new Set<AttemptId>();
+  readonly #door: AgentDoor;
+  readonly #known = new Map<AttemptId, Known>();
   readonly #left = Promise.withResolvers<string>();
+  #liveCount = 0;
   #channel: Channel<FromAgent, ToAgent> | undefined;
-  #mail: MailChannel<FromAgent, ToAgent> | undefined;
-  #server: Server | undefined;
-  #card = '';
   #timer: Timer | undefined;
   #idleSince = 0;
   #closing: string | undefined;
+  /** What was asked is done in that order, so that no question overtakes its order. */
+  #work: Promise<void> = Promise.resolve();
 
   constructor(options: AgentOptions) {
+    const { directory, node, slots, endsAt, byMail = false, clock } = options;
     this.#options = options;
+    const met = (channel: Channel<FromAgent, ToAgent>): void => this.#meet(channel);
+    this.#door = new AgentDoor({ directory, node, slots, endsAt, byMail, clock, met });
   }
 
   /** Resolves when it has left, with why. */
@@ -88,68 +91,39 @@ export class Agent {
       slots,
       report: (event) => this.#report(event),
     });
-    await this.#introduce(place);
+    await this.#door.open(place);
     this.#idleSince = clock.now().mono;
     this.#look();
     const why = await this.#left.promise;
     this.#timer?.cancel();
-    rmSync(this.#card, { force: true });
-    this.#channel?.close();
-    this.#mail?.close();
-    this.#server?.close();
     await backend[Symbol.asyncDispose]();
+    // In this order: whoever finds the way cut must find that nothing is left.
+    this.#door.close();
+    await this.#channel?.close();
     return why;
   }
 
   /** It was told to end: by its batch system, or by hand. What runs is asked to end, and is not to blame for it. */
   end(why: string): void {
     if (this.#closing === undefined) this.#close(why);
-    for (const attempt of this.#live) this.#options.backend.cancel(attempt, LAST_GRACE_MS);
-    if (this.#live.size === 0) this.#left.resolve(why);
-  }
-
-  async #introduce(place: Place | undefined): Promise<void> {
-    const { directory, node, slots, endsAt, clock, byMail = false } = this.#options;
-    const token = randomBytes(24).toString('base64url');
-    const met = (channel: Channel<FromAgent, ToAgent>): void => this.#meet(channel);
-    const listening = byMail ? undefined : await listenTcp<FromAgent, ToAgent>(token, met).catch(() => undefined);
-    this.#server = listening?.server;
-    const card: AgentCard = {
-      format: 'heddle-agent/1',
-      node,
-      host: hostname(),
-      port: listening?.port ?? 0,
-      addresses: addressesHere(),
-      token,
-      pid: process.pid,
-      cpus: slots,
-      ...(place?.memoryBytes === undefined ? {} : { memoryBytes: place.memoryBytes }),
-      ...(place?.gpus === undefined ? {} : { gpus: place.gpus }),
-      ...(endsAt === undefined ? {} : { endsAt }),
-    };
-    const mail = join(directory, MAIL, node);
-    this.#mail = new MailChannel<FromAgent, ToAgent>({ out: join(mail, 'from'), in: join(mail, 'to') }, clock);
-    this.#mail.listen({
-      // The first letter says that there is no other way.
-      heard: (messages) => {
-        if (this.#channel !== this.#mail) this.#meet(this.#mail as Channel<FromAgent, ToAgent>, false);
-        this.#heard(messages);
-      },
-      closed: (why) => this.end(why),
-    });
-    mkdirSync(join(directory, CARDS), { recursive: true, mode: 0o700 });
-    this.#card = join(directory, CARDS, `${node}.json`);
-    writeFileSync(`${this.#card}.part`, JSON.stringify(card), { mode: 0o600 });
-    renameSync(`${this.#card}.part`, this.#card);
+    for (const [attempt, known] of this.#known) {
+      if (!known.isLive) continue;
+      known.isBlameless = true;
+      this.#options.backend.cancel(attempt, LAST_GRACE_MS);
+    }
+    if (this.#liveCount === 0) this.#left.resolve(why);
   }
 
   /** Whoever comes last is the engine: one before it is dead, or has lost its run. */
-  #meet(channel: Channel<FromAgent, ToAgent>, isNew = true): void {
-    if (this.#channel !== undefined && this.#channel !== this.#mail) this.#channel.close();
+  #meet(channel: Channel<FromAgent, ToAgent>): void {
+    void this.#channel?.close();
     this.#channel = channel;
     this.#idleSince = this.#options.clock.now().mono;
-    if (this.#closing !== undefined) channel.send([{ kind: 'closing', why: this.#closing }]);
-    if (!isNew) return;
+    const known = [...this.#known].map(([attempt, { cpus, memoryBytes, isLive }]) => ({
+      ...{ attempt, cpus, memoryBytes, isLive },
+    }));
+    this.#say({ kind: 'hello', known });
+    if (this.#closing !== undefined) this.#say({ kind: 'closing', why: this.#closing });
     channel.listen({
       heard: (messages) => {
         if (this.#channel === channel) this.#heard(messages);
@@ -161,73 +135,133 @@ export class Agent {
   }
 
   #heard(messages: readonly ToAgent[]): void {
-    const { backend } = this.#options;
     this.#idleSince = this.#options.clock.now().mono;
     for (const message of messages) {
-      switch (message.kind) {
-        case 'launch':
-          void this.#launch(message.orders);
-          break;
-        case 'cancel':
-          backend.cancel(message.attempt, message.graceMs);
-          break;
-        case 'release':
-          for (const attempt of message.attempts) this.#known.delete(attempt);
-          backend.release(message.attempts);
-          break;
-        case 'recover':
-          void this.#recover(message.id, message.queries);
-          break;
-        case 'leave':
-          this.#close('it was told to leave');
-          if (this.#live.size === 0) this.#left.resolve('it was told to leave');
-          break;
-      }
+      // Known from here on, so that who comes next is told of them.
+      const orders = message.kind === 'launch' ? message.orders.filter((order) => this.#remember(order)) : [];
+      this.#work = this.#work
+        .then(() => this.#do(message, orders))
+        .catch((error: unknown) => this.#options.logger.error({ error }, `an agent could not ${message.kind}`));
+    }
+  }
+
+  async #do(message: ToAgent, orders: readonly WireOrder[]): Promise<void> {
+    const { backend } = this.#options;
+    switch (message.kind) {
+      case 'launch':
+        return await this.#launch(orders);
+      case 'cancel':
+        return backend.cancel(message.attempt, message.graceMs);
+      case 'release':
+        return this.#release(message.attempts);
+      case 'recover':
+        return await this.#recover(message.id, message.queries);
+      case 'leave':
+        if (this.#liveCount === 0) this.#left.resolve(this.#closing ?? 'it was told to leave');
     }
   }
 
   async #launch(orders: readonly WireOrder[]): Promise<void> {
-    const fresh = orders.filter(({ attempt }) => !this.#known.has(attempt));
-    const isClosing = this.#closing !== undefined;
-    if (!isClosing) for (const { attempt } of fresh) this.#remember(attempt);
-    const answers: readonly LaunchAnswer[] = isClosing
-      ? fresh.map(() => ({ kind: 'refused', retryable: true, why: this.#closing ?? '' }))
-      : await this.#options.backend.launch(fresh);
-    fresh.forEach(({ attempt }, i) => {
-      if (answers[i]?.kind === 'refused') this.#forget(attempt);
+    const answers = new Map<AttemptId, LaunchAnswer>();
+    const fit: WireOrder[] = [];
+    for (const order of orders) {
+      const refusal = this.#refusal(order);
+      if (refusal === undefined) fit.push(order);
+      else answers.set(order.attempt, refusal);
+    }
+    const said = fit.length === 0 ? [] : await this.#launchFit(fit);
+    fit.forEach(({ attempt, directory }, i) => {
+      const answer = said[i] ?? NO_ANSWER;
+      // What is accepted goes without saying.
+      if (answer.kind !== 'accepted') answers.set(attempt, answer);
+      if (answer.kind === 'refused') dropNote(directory);
     });
-    const told = fresh.map(({ attempt }, i) => [attempt, answers[i] ?? { kind: 'unknown', why: 'no answer' }] as const);
-    // What is accepted goes without saying.
-    const worth = told.filter(([, answer]) => answer.kind !== 'accepted');
-    if (worth.length > 0) this.#say({ kind: 'answers', answers: worth });
+    for (const [attempt, { kind }] of answers) if (kind === 'refused') this.#forget(attempt);
+    if (answers.size > 0) this.#say({ kind: 'answers', answers: [...answers] });
+    if (this.#closing !== undefined && this.#known.size > 0 && answers.size < orders.length) this.end(this.#closing);
+  }
+
+  async #launchFit(orders: readonly WireOrder[]): Promise<readonly LaunchAnswer[]> {
+    try {
+      return await this.#options.backend.launch(orders);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return orders.map(() => ({ kind: 'unknown', why }));
+    }
+  }
+
+  /** Its own mark first, then the look for the fence: whoever fences looks for the mark after. */
+  #refusal({ directory }: WireOrder): LaunchAnswer | undefined {
+    if (this.#closing !== undefined) return { kind: 'refused', retryable: true, why: this.#closing };
+    const { directory: home, node } = this.#options;
+    try {
+      if (!takeNote(directory, { allocation: basename(home), node, agent: this.#door.id }))
+        return { kind: 'refused', retryable: false, why: 'another agent has it' };
+    } catch (error) {
+      return { kind: 'refused', retryable: true, why: `its directory can't be made: ${(error as Error).message}` };
+    }
+    if (!isFenced(directory)) return undefined;
+    return { kind: 'refused', retryable: false, why: 'it was given up before it came here' };
+  }
+
+  #release(attempts: readonly AttemptId[]): void {
+    for (const attempt of attempts) {
+      const known = this.#known.get(attempt);
+      if (known?.isCall === true) dropCallEnd(known.directory);
+      this.#forget(attempt);
+    }
+    this.#options.backend.release(attempts);
   }
 
   async #recover(id: number, queries: readonly WireQuery[]): Promise<void> {
     const mine = queries.filter(({ attempt }) => this.#known.has(attempt));
-    const answers: readonly RecoverAnswer[] = await this.#options.backend.recover(mine);
-    const told = mine.map(({ attempt }, i) => [attempt, answers[i] ?? { kind: 'unknown', why: 'no answer' }] as const);
+    const answers: readonly RecoverAnswer[] = mine.length === 0 ? [] : await this.#options.backend.recover(mine);
+    const told = mine.map(({ attempt }, i) => [attempt, answers[i] ?? NO_ANSWER] as const);
     this.#say({ kind: 'recovered', id, answers: told });
   }
 
-  #remember(attempt: AttemptId): void {
-    this.#known.add(attempt);
-    this.#live.add(attempt);
+  /** False: it has it already. */
+  #remember({ attempt, grant, directory, work }: WireOrder): boolean {
+    if (this.#known.has(attempt)) return false;
+    const { cpus, memoryBytes = 0 } = grant;
+    const isCall = work.kind === 'call';
+    this.#known.set(attempt, { cpus, memoryBytes, directory, isCall, isLive: true, isBlameless: false });
+    this.#liveCount += 1;
+    return true;
   }
 
   #forget(attempt: AttemptId): void {
+    this.#ended(attempt);
     this.#known.delete(attempt);
-    this.#live.delete(attempt);
+  }
+
+  #ended(attempt: AttemptId): void {
+    const known = this.#known.get(attempt);
+    if (known?.isLive !== true) return;
+    known.isLive = false;
+    this.#liveCount -= 1;
+    if (this.#liveCount > 0) return;
+    this.#idleSince = this.#options.clock.now().mono;
+    // Not before its end is told.
+    if (this.#closing !== undefined)
+      this.#options.clock.soon(() => this.#liveCount === 0 && this.#left.resolve(this.#closing ?? ''));
   }
 
   #report(event: BackendEvent): void {
     if (event.kind === 'places' || event.kind === 'access') return;
-    const isEnd = event.kind === 'ended' || event.kind === 'gone';
-    if (isEnd) this.#live.delete(event.attempt);
-    const told = event.kind === 'ended' && this.#closing !== undefined ? blameless(event, this.#closing) : event;
+    const known = this.#known.get(event.attempt);
+    const told = event.kind === 'ended' && known?.isBlameless === true ? blameless(event, this.#closing ?? '') : event;
+    if (told.kind === 'ended' && known?.isCall === true) this.#keep(known.directory, told);
     this.#say({ kind: 'event', event: told });
-    if (!isEnd || this.#live.size > 0) return;
-    this.#idleSince = this.#options.clock.now().mono;
-    if (this.#closing !== undefined) this.#left.resolve(this.#closing);
+    if (event.kind === 'ended' || event.kind === 'gone') this.#ended(event.attempt);
+  }
+
+  #keep(directory: string, event: Ended): void {
+    try {
+      keepCallEnd(directory, event);
+    } catch (error) {
+      this.#options.logger.warn({ error }, 'the end of a call could not be kept on disk');
+    }
   }
 
   /** Nobody there: the next one who comes asks. */
@@ -241,20 +275,26 @@ export class Agent {
   }
 
   #look(): void {
-    const { clock, idleMs, endsAt } = this.#options;
-    const { mono, wall } = clock.now();
-    if (this.#closing === undefined && endsAt !== undefined && wall >= endsAt - CLOSE_BEFORE_MS)
+    const { clock, endsAt } = this.#options;
+    if (!this.#door.look()) this.end('the directory of its allocation is gone');
+    else if (this.#closing === undefined && endsAt !== undefined && clock.now().wall >= endsAt - CLOSE_BEFORE_MS)
       this.end('the time of its allocation is over');
-    else if (this.#live.size === 0 && mono - this.#idleSince >= idleMs)
-      return this.#left.resolve('it had nothing to do');
+    else this.#leaveIdle();
     this.#timer = clock.after(LOOK_MS, () => this.#look());
+  }
+
+  /** An order may be on its way: who is there says when none is. */
+  #leaveIdle(): void {
+    const idleMs = this.#options.clock.now().mono - this.#idleSince;
+    if (this.#liveCount > 0 || idleMs < this.#options.idleMs) return;
+    const why = 'it had nothing to do';
+    if (this.#channel === undefined || idleMs >= this.#options.idleMs + LEAVE_MS) this.#left.resolve(why);
+    else if (this.#closing === undefined) this.#close(why);
   }
 }
 
-type Ended = Extract<BackendEvent, { readonly kind: 'ended' }>;
-
 /** Ended by us, since its place goes away: that is no failure of its own. */
 function blameless(event: Ended, why: string): Ended {
-  const kinds: ReadonlySet<Outcome['kind']> = new Set(['cancelled', 'signal']);
+  const kinds: ReadonlySet<Outcome['kind']> = new Set(['cancelled', 'signal', 'exit']);
   return kinds.has(event.outcome.kind) ? { ...event, outcome: { kind: 'preempted', why } } : event;
 }

@@ -11,13 +11,16 @@ import {
   type Random,
   type RecoverAnswer,
   type RecoverQuery,
-  type Redactor,
-  type Timer,
 } from '../../model/index.ts';
-import { isFenced, readClaim, readExitRecord, redactCapture, writeFence } from '../workdir/index.ts';
-import { AgentLink, readCards, timeOf } from './agent-link.ts';
-import { type Allocation, Allocations } from './allocations.ts';
-import type { FromAgent } from './protocol.ts';
+import { redactCapture } from '../workdir/index.ts';
+import type { AgentLink } from './agent-link.ts';
+import { Allocations, type Allocation } from './allocations.ts';
+import { Growth } from './growth.ts';
+import type { Ended } from './leavings.ts';
+import { Meetings } from './meetings.ts';
+import { type Given, Placing, unfit } from './placing.ts';
+import type { FromAgent, KnownAttempt } from './protocol.ts';
+import { judgeLeft, traceStrangers } from './strangers.ts';
 
 export interface AllocationBackendOptions {
   readonly name: string;
@@ -41,26 +44,10 @@ export interface AllocationBackendOptions {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** Between looks for agents that have come. */
-const LOOK_MS = 100;
-/** After a refusal nothing more is asked for so long. */
-const REFUSED_MS = 10_000;
-/** So long the agents of an allocation that is there are waited for when an engine begins. */
-const MEET_MS = 15_000;
-
-type Ended = Extract<BackendEvent, { readonly kind: 'ended' }>;
-
-/** An attempt that waits for an agent, or is with one. */
-interface Given {
-  readonly order: AttemptOrder;
-  link: AgentLink | undefined;
-  cancelled: boolean;
-}
-
-interface Linked {
-  readonly allocation: Allocation;
-  readonly link: AgentLink;
-}
+/** What an agent could not begin (its disk is full) is given away again after so long. */
+const AGAIN_MS = 1000;
+/** What an agent had that died without a word may take so long to end after it. */
+const AFTERMATH_MS = 2000;
 
 /**
  * Many attempts inside of few native jobs: agents of ours stand in allocations and take what waits here. How many allocations there
@@ -81,24 +68,43 @@ class AllocationBackend implements Backend {
   };
   readonly #options: AllocationBackendOptions;
   readonly #allocations: Allocations;
-  /** By the path of their card. */
-  readonly #links = new Map<string, Linked>();
-  readonly #connecting = new Set<string>();
+  readonly #meetings: Meetings;
+  readonly #growth: Growth;
   readonly #given = new Map<AttemptId, Given>();
-  /** In the order in which they came; those that have gone meanwhile are skipped. */
-  #waiting: Given[] = [];
+  readonly #line = new Placing(this.#given, (given, why) => this.#refuse(given, why));
   readonly #ended = new Map<AttemptId, Ended>();
-  readonly #redactors = new Map<AttemptId, Redactor>();
   #context: BackendContext | undefined;
-  #timer: Timer | undefined;
-  #refusedUntil = 0;
-  #isAsking = false;
+  #isPlacing = false;
 
   constructor(options: AllocationBackendOptions) {
-    const { name, batch, random, nodes = 1, workers = 1, timeMs, command, environment = {} } = options;
+    const {
+      name,
+      batch,
+      random,
+      nodes = 1,
+      workers = 1,
+      min = 0,
+      max = 1,
+      timeMs,
+      command,
+      environment = {},
+    } = options;
     this.name = name;
     this.#options = options;
     this.#allocations = new Allocations({ batch, random, nodes, cpus: workers, timeMs, command, environment });
+    this.#meetings = new Meetings(this.#allocations, {
+      met: (link, known) => this.#met(link, known),
+      heard: (link, message) => this.#heard(link, message),
+      cut: (link) => this.#cut(link),
+      left: (link, why) => this.#settleAll(link, why),
+    });
+    const asked = `${nodes} x ${workers} cpus for ${Math.round(timeMs / 1000)} s`;
+    this.#growth = new Growth({ name, workers, min, max, asked }, this.#allocations, {
+      wanted: () => this.#line.wanted,
+      isBusy: () => this.#given.size > 0,
+      hopeless: (why) => this.#line.failAll(why),
+      changed: () => this.#placeSoon(),
+    });
   }
 
   async open(context: BackendContext): Promise<readonly Place[]> {
@@ -106,87 +112,74 @@ class AllocationBackend implements Backend {
     this.#context = context;
     await this.#allocations.open(context, this.name, {
       ended: (allocation, why) => this.#allocationEnded(allocation, why),
-      refused: (why, retryable) => this.#refused(why, retryable),
+      refused: (why, retryable) => this.#growth.refused(why, retryable),
     });
-    this.#lookLater();
+    this.#meetings.open(context);
+    this.#growth.open(context);
     return [{ name: this.name, cpus: nodes * workers * max }];
   }
 
   launch(orders: readonly AttemptOrder[]): readonly LaunchAnswer[] {
+    const mono = this.#use().clock.now().mono;
     const answers = orders.map((order): LaunchAnswer => {
-      const why = this.#unfit(order);
+      const why = unfit(order, this.#options);
       if (why !== undefined) return { kind: 'refused', retryable: false, why };
-      const given: Given = { order, link: undefined, cancelled: false };
+      const given: Given = { order, since: mono, link: undefined, isInLine: false, cancelling: undefined };
       this.#given.set(order.attempt, given);
-      if (order.redactor !== undefined) this.#redactors.set(order.attempt, order.redactor);
-      this.#waiting.push(given);
+      this.#line.lineUp(given);
       return { kind: 'accepted', handle: '' };
     });
-    this.#context?.clock.soon(() => this.#place());
+    this.#placeSoon();
     return answers;
   }
 
   cancel(attempt: AttemptId, graceMs: number): void {
     const given = this.#given.get(attempt);
-    if (given === undefined || given.cancelled) return;
-    given.cancelled = true;
-    if (given.link !== undefined) given.link.send({ kind: 'cancel', attempt, graceMs });
-    else this.#end({ kind: 'ended', attempt, outcome: { kind: 'cancelled', by: 'user' } });
+    if (given === undefined || given.cancelling !== undefined) return;
+    given.cancelling = { graceMs };
+    if (given.link !== undefined) return given.link.send({ kind: 'cancel', attempt, graceMs });
+    this.#line.leave(given);
+    this.#end({ kind: 'ended', attempt, outcome: { kind: 'cancelled', by: 'user' } });
   }
 
   recall(attempts: readonly AttemptId[]): void {
     for (const attempt of attempts) {
       const given = this.#given.get(attempt);
       if (given === undefined || given.link !== undefined) continue;
-      this.#given.delete(attempt);
-      this.#report({ kind: 'gone', attempt, why: 'it was taken back before it began', neverStarted: true });
+      this.#line.leave(given);
+      this.#gone(given, 'it was taken back before it began', true);
     }
   }
 
   async recover(queries: readonly RecoverQuery[]): Promise<readonly RecoverAnswer[]> {
-    const answers = new Map<AttemptId, RecoverAnswer>();
-    const unknown: RecoverQuery[] = [];
-    for (const query of queries) {
-      const known = this.#known(query.attempt);
-      if (known === undefined) unknown.push(query);
-      else answers.set(query.attempt, known);
-    }
-    if (unknown.length > 0) {
-      const isMet = await this.#meetAll();
-      const found = await this.#askAgents(unknown);
-      for (const query of unknown) answers.set(query.attempt, found.get(query.attempt) ?? this.#stranger(query, isMet));
-    }
-    return queries.map(({ attempt }) => answers.get(attempt) ?? { kind: 'unknown', why: 'nobody answered' });
+    const strangers = queries.filter(({ attempt }) => this.#known(attempt) === undefined);
+    const found =
+      strangers.length === 0
+        ? new Map<AttemptId, RecoverAnswer>()
+        : await traceStrangers(strangers, {
+            allocations: this.#allocations,
+            meetings: this.#meetings,
+            context: this.#use(),
+            adopted: (query, link) => this.#adoptGiven(query, link),
+          });
+    const nobody: RecoverAnswer = { kind: 'unknown', why: 'nobody answered' };
+    return queries.map(({ attempt }) => found.get(attempt) ?? this.#known(attempt) ?? nobody);
   }
 
   release(attempts: readonly AttemptId[]): void {
-    for (const attempt of attempts) {
-      this.#ended.delete(attempt);
-      this.#redactors.delete(attempt);
-    }
+    for (const attempt of attempts) this.#ended.delete(attempt);
     // Whoever had it knows it; who did not finds nothing to forget.
-    for (const { link } of this.#links.values()) link.send({ kind: 'release', attempts });
+    for (const { links } of this.#allocations)
+      for (const link of links.values()) if (link.isMet) link.send({ kind: 'release', attempts });
   }
 
-  /** What runs goes on: agents keep its results, and wait for the next engine. */
+  /** What runs goes on: agents keep its results, and wait for the next engine. What was asked for in vain is taken back. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    await this.#growth.takeBack();
+    this.#growth.close();
     this.#context = undefined;
-    for (const { link } of this.#links.values()) link.close();
-    this.#links.clear();
+    this.#meetings.close();
     await this.#allocations.close();
-  }
-
-  #unfit({ grant, request, directory }: AttemptOrder): string | undefined {
-    const { timeMs, workers = 1 } = this.#options;
-    const wanted = timeOf(grant, request);
-    if (directory === '') return 'an allocation needs a store on a disk that its machines see';
-    if (grant.cpus > workers)
-      return `it asks for ${grant.cpus} cpus, and a machine of an allocation gives ${workers} (allocation.workers)`;
-    if (wanted !== undefined && wanted >= timeMs)
-      return `it asks for ${Math.ceil(wanted / 1000)} s, and an allocation lasts ${Math.floor(timeMs / 1000)} s (allocation.time)`;
-    return undefined;
   }
 
   #known(attempt: AttemptId): RecoverAnswer | undefined {
@@ -199,170 +192,148 @@ class AllocationBackend implements Backend {
     }
     const given = this.#given.get(attempt);
     if (given === undefined) return undefined;
-    return { kind: 'running', phase: given.link === undefined ? 'starting' : 'active' };
+    if (given.link === undefined) return { kind: 'running', phase: 'starting' };
+    return given.link.isMet ? { kind: 'running', phase: 'active' } : { kind: 'unknown', why: silence(given.link) };
   }
 
-  /** Gives what waits to agents with room, and asks for more room for what is left. */
-  #place(): void {
-    const context = this.#context;
-    if (context === undefined) return;
-    const { wall } = context.clock.now();
-    const links = [...this.#links.values()].map(({ link }) => link);
-    const left: Given[] = [];
-    for (const given of this.#waiting) {
-      if (this.#given.get(given.order.attempt) !== given) continue;
-      // The most free one: work is spread, so that none waits behind another.
-      let best: AgentLink | undefined;
-      for (const link of links) if (link.fits(given.order, wall) && link.freeCpus > (best?.freeCpus ?? -1)) best = link;
-      if (best === undefined) left.push(given);
-      else this.#give(given, best);
-    }
-    this.#waiting = left;
-    this.#grow();
-  }
-
-  #give(given: Given, link: AgentLink): void {
-    const { redactor: _, secretEnvironment: __, ...order } = given.order;
-    const { attempt, grant, directory } = order;
-    given.link = link;
-    link.hold({ attempt, cpus: grant.cpus, memoryBytes: grant.memoryBytes ?? 0, directory });
-    link.send({ kind: 'launch', orders: [order] });
-  }
-
-  /** One more allocation where what waits is more than what is on its way will hold. */
-  #grow(): void {
-    const context = this.#context;
-    if (context === undefined || this.#isAsking) return;
-    const { nodes = 1, workers = 1, min = 0, max = 1 } = this.#options;
-    const { wall } = context.clock.now();
-    if (this.#allocations.size >= max || wall < this.#refusedUntil) return;
-    const wanted = this.#waiting.reduce((sum, { order }) => sum + order.grant.cpus, 0);
-    let coming = 0;
-    for (const allocation of this.#allocations) {
-      const met = [...this.#links.values()].filter((linked) => linked.allocation === allocation).length;
-      coming += (allocation.nodes - met) * workers;
-    }
-    const isShort = wanted > coming;
-    const isBelow = this.#given.size > 0 && this.#allocations.size < min;
-    if (!isShort && !isBelow) return;
-    this.#isAsking = true;
-    void this.#allocations
-      .add(wall)
-      .catch((error: unknown) => {
-        this.#refusedUntil = wall + REFUSED_MS;
-        context.logger.error({ error }, `no allocation could be asked for on ${this.name}`);
-      })
-      .then(() => {
-        this.#isAsking = false;
-        if (nodes > 0) this.#grow();
-      });
-  }
-
-  /** What waits when none can be had: for good, or until later. */
-  #refused(why: string, retryable: boolean): void {
-    const now = this.#context?.clock.now().wall ?? 0;
-    this.#refusedUntil = now + REFUSED_MS;
-    this.#context?.logger.warn({ why }, `an allocation on ${this.name} was refused`);
-    if (retryable || this.#allocations.size > 0) return;
-    for (const { order } of this.#waiting.splice(0)) {
-      if (!this.#given.has(order.attempt)) continue;
-      const error = { name: 'LaunchRefused', code: 'BACKEND_UNAVAILABLE', message: `no allocation can be had: ${why}` };
-      this.#end({ kind: 'ended', attempt: order.attempt, outcome: { kind: 'error', error } });
-    }
-  }
-
-  #lookLater(): void {
-    const clock = this.#context?.clock;
-    if (clock === undefined) return;
-    this.#timer = clock.after(LOOK_MS, () => {
-      this.#look();
-      if (this.#waiting.length > 0) this.#place();
-      this.#lookLater();
+  /** Once for all that happens in a turn of the loop. */
+  #placeSoon(): void {
+    if (this.#isPlacing || this.#context === undefined) return;
+    this.#isPlacing = true;
+    this.#context.clock.soon(() => {
+      this.#isPlacing = false;
+      if (this.#context !== undefined) this.#place(this.#context);
     });
   }
 
-  /** Meets agents that have introduced themselves since. */
-  #look(): void {
-    for (const allocation of this.#allocations) {
-      if (this.#linksOf(allocation).length >= allocation.nodes) continue;
-      for (const card of readCards(allocation.directory)) {
-        const key = `${allocation.id}/${card.node}/${card.token}`;
-        if (this.#links.has(key) || this.#connecting.has(key)) continue;
-        this.#connecting.add(key);
-        void AgentLink.open(allocation.directory, card, (this.#context as BackendContext).clock).then((link) => {
-          this.#connecting.delete(key);
-          if (this.#context === undefined) return link.close();
-          this.#links.set(key, { allocation, link });
-          link.listen({
-            heard: (message) => this.#heard(link, message),
-            closed: () => {
-              if (this.#links.get(key)?.link === link) this.#links.delete(key);
-              this.#silent(link, allocation);
-            },
-          });
-          this.#place();
-        });
-      }
-    }
+  /** Gives what waits to agents with room, and asks for more room for what is left. */
+  #place({ clock }: BackendContext): void {
+    const links = [...this.#allocations].flatMap((allocation) => [...allocation.links.values()]);
+    this.#line.place(links, clock.now());
+    this.#meetings.look();
+    if (this.#given.size > 0) this.#growth.follow();
   }
 
-  #linksOf(allocation: Allocation): readonly AgentLink[] {
-    return [...this.#links.values()].filter((linked) => linked.allocation === allocation).map(({ link }) => link);
+  #refuse({ order }: Given, message: string): void {
+    const error = { name: 'LaunchRefused', code: 'BACKEND_UNAVAILABLE', message };
+    this.#end({ kind: 'ended', attempt: order.attempt, outcome: { kind: 'error', error } });
+  }
+
+  /** It has come, or come back: what it was given and never got goes on waiting, what ended meanwhile is asked for. */
+  #met(link: AgentLink, known: readonly KnownAttempt[]): void {
+    this.#growth.met();
+    const there = new Map(known.map((each) => [each.attempt, each]));
+    const missed: Given[] = [];
+    for (const given of this.#given.values()) {
+      if (given.link === undefined || given.link.card.id !== link.card.id) continue;
+      const { attempt } = given.order;
+      const mine = there.get(attempt);
+      given.link = mine === undefined ? undefined : link;
+      if (mine === undefined) this.#neverCame(given);
+      else if (!mine.isLive) missed.push(given);
+      else if (given.cancelling !== undefined) link.send({ kind: 'cancel', attempt, ...given.cancelling });
+    }
+    void this.#askAfter(link, missed);
+    this.#placeSoon();
+  }
+
+  /** An order that was cut off on its way: it waits again, unless it is not wanted any more. */
+  #neverCame(given: Given): void {
+    if (given.cancelling === undefined) return this.#line.lineUp(given);
+    this.#end({ kind: 'ended', attempt: given.order.attempt, outcome: { kind: 'cancelled', by: 'user' } });
+  }
+
+  async #askAfter(link: AgentLink, many: readonly Given[]): Promise<void> {
+    const queries = many.map(({ order }) => ({ ...(order as AttemptOrder), handle: '' }));
+    for (const [attempt, answer] of await link.recover(queries)) this.#learned(link, attempt, answer);
+  }
+
+  #learned(link: AgentLink, attempt: AttemptId, answer: RecoverAnswer): void {
+    const given = this.#given.get(attempt);
+    if (given?.link !== link) return;
+    if (answer.kind === 'ended') {
+      const { outcome, startedAt, endedAt } = answer;
+      const times = {
+        ...(startedAt === undefined ? {} : { startedAt }),
+        ...(endedAt === undefined ? {} : { endedAt }),
+      };
+      this.#over(link, { kind: 'ended', attempt, outcome, ...times });
+    } else if (answer.kind === 'gone') this.#over(link, { ...answer, attempt });
+    else if (answer.kind === 'unknown') this.#report({ kind: 'unreachable', attempt, why: answer.why });
   }
 
   #heard(link: AgentLink, message: FromAgent): void {
     switch (message.kind) {
       case 'answers':
-        for (const [attempt, answer] of message.answers) {
-          link.letGo(attempt);
-          if (answer.kind === 'refused') this.#refusedBy(attempt, answer);
-          else if (answer.kind === 'unknown') this.#report({ kind: 'unreachable', attempt, why: answer.why });
-        }
-        return;
+        for (const [attempt, answer] of message.answers) this.#answered(link, attempt, answer);
+        return this.#placeSoon();
       case 'event':
         return this.#event(link, message.event);
       case 'closing':
         link.closing = message.why;
-        return;
+        // Behind all that was sent before.
+        link.send({ kind: 'leave' });
+        return this.#placeSoon();
+      case 'hello':
       case 'recovered':
         return;
     }
   }
 
-  /** It never began there: another agent may take it. */
-  #refusedBy(attempt: AttemptId, { retryable, why, error }: Extract<LaunchAnswer, { readonly kind: 'refused' }>): void {
+  #answered(link: AgentLink, attempt: AttemptId, answer: LaunchAnswer): void {
     const given = this.#given.get(attempt);
-    if (given === undefined) return;
-    if (retryable) {
+    if (given?.link !== link || answer.kind === 'accepted') return;
+    if (answer.kind === 'unknown') return void this.#askAfter(link, [given]);
+    link.letGo(attempt);
+    if (answer.retryable) {
+      // It never began there: another agent may take it.
       given.link = undefined;
-      this.#waiting.unshift(given);
+      if (link.closing !== undefined || given.cancelling !== undefined) return this.#neverCame(given);
+      this.#context?.clock.after(AGAIN_MS, () => {
+        if (this.#given.get(attempt) !== given || given.link !== undefined) return;
+        this.#neverCame(given);
+        this.#placeSoon();
+      });
       return;
     }
-    const said = error ?? { name: 'LaunchRefused', code: 'BACKEND_UNAVAILABLE', message: why };
-    this.#end({ kind: 'ended', attempt, outcome: { kind: 'error', error: said } });
+    const error = answer.error ?? { name: 'LaunchRefused', code: 'BACKEND_UNAVAILABLE', message: answer.why };
+    this.#end({ kind: 'ended', attempt, outcome: { kind: 'error', error } });
   }
 
   #event(link: AgentLink, event: BackendEvent): void {
     if (event.kind === 'places' || event.kind === 'access') return;
-    if (event.kind !== 'ended' && event.kind !== 'gone') return this.#report(event);
+    if (event.kind === 'ended' || event.kind === 'gone') this.#over(link, event);
+    else if (this.#given.get(event.attempt)?.link === link) this.#report(event);
+  }
+
+  #over(link: AgentLink, event: Extract<BackendEvent, { readonly kind: 'ended' | 'gone' }>): void {
     link.letGo(event.attempt);
-    if (event.kind === 'ended') this.#end(event);
-    else if (this.#given.delete(event.attempt)) this.#report(event);
-    if (this.#waiting.length > 0) this.#context?.clock.soon(() => this.#place());
+    const given = this.#given.get(event.attempt);
+    if (given?.link === link) {
+      if (event.kind === 'ended') this.#end(event);
+      else this.#gone(given, event.why, event.neverStarted);
+    }
+    if (!this.#line.isEmpty) this.#placeSoon();
   }
 
   #end(event: Ended): void {
-    const given = this.#given.get(event.attempt);
+    const { attempt, outcome } = event;
+    const given = this.#given.get(attempt);
     if (given === undefined) return;
-    this.#given.delete(event.attempt);
-    const redactor = this.#redactors.get(event.attempt);
-    const tell = (): void => {
-      this.#ended.set(event.attempt, event);
-      this.#report(event);
-    };
-    const redacting = redactor === undefined ? undefined : redactCapture(given.order.directory, redactor);
+    this.#given.delete(attempt);
+    const isOurs = given.cancelling !== undefined && outcome.kind === 'preempted';
+    const told: Ended = isOurs ? { ...event, outcome: { kind: 'cancelled', by: 'user' } } : event;
+    this.#ended.set(attempt, told);
+    const { redactor, directory } = given.order;
+    const redacting = redactor === undefined ? undefined : redactCapture(directory, redactor);
+    const tell = (): void => this.#report(told);
     if (redacting === undefined) tell();
     else void redacting.then(tell, tell);
+  }
+
+  #gone({ order: { attempt } }: Given, why: string, neverStarted: boolean | undefined): void {
+    if (this.#given.delete(attempt))
+      this.#report({ kind: 'gone', attempt, why, ...(neverStarted === undefined ? {} : { neverStarted }) });
   }
 
   #report(event: BackendEvent): void {
@@ -370,105 +341,58 @@ class AllocationBackend implements Backend {
   }
 
   /** The way to an agent is cut. Its machine may live, and so what runs there: it is met again, or its allocation ends. */
-  #silent(link: AgentLink, allocation: Allocation): void {
-    for (const { attempt } of link.held.values())
-      this.#report({ kind: 'unreachable', attempt, why: `the agent of allocation ${allocation.id} does not answer` });
-    const held = [...link.held.values()];
-    // Met again, it says what became of them.
-    const again = (): void => {
-      const [next] = this.#linksOf(allocation).filter(({ card }) => card.node === link.card.node);
-      if (next === undefined) return;
-      for (const one of held) {
-        const given = this.#given.get(one.attempt);
-        if (given?.link !== link) continue;
-        given.link = next;
-        next.hold(one);
-      }
-    };
-    this.#context?.clock.after(LOOK_MS * 5, again);
+  #cut(link: AgentLink): void {
+    const why = silence(link);
+    for (const attempt of link.held.keys())
+      if (this.#given.has(attempt)) this.#report({ kind: 'unreachable', attempt, why });
   }
 
   /** Nothing of it lives: what has left a record has ended, all else is lost with it. */
   #allocationEnded(allocation: Allocation, why: string): void {
-    const links = new Set(this.#linksOf(allocation));
-    for (const [key, { link }] of [...this.#links]) {
-      if (!links.has(link)) continue;
-      link.close();
-      this.#links.delete(key);
+    const { links, left } = allocation;
+    this.#meetings.forget(allocation);
+    this.#growth.ended(allocation, why);
+    for (const link of links.values()) {
+      const settle = (): void => this.#settleAll(link, `its allocation ended: ${why}`);
+      // An agent that said goodbye left nothing behind; another was killed, and what it had is being killed.
+      if (left.has(link.card.id)) settle();
+      else this.#context?.clock.after(AFTERMATH_MS, settle);
     }
+    this.#placeSoon();
+  }
+
+  #settleAll(link: AgentLink, why: string): void {
     for (const given of [...this.#given.values()]) {
-      const { link, order } = given;
-      if (link === undefined || !(links.has(link) || !this.#isLinked(link))) continue;
-      const { attempt, directory } = order;
-      if (readExitRecord(directory, attempt) === undefined) writeFence(directory);
-      this.#given.delete(attempt);
-      this.#report({ kind: 'gone', attempt, why: `its allocation ended: ${why}` });
-    }
-    this.#context?.clock.soon(() => this.#place());
-  }
-
-  #isLinked(link: AgentLink): boolean {
-    for (const linked of this.#links.values()) if (linked.link === link) return true;
-    return false;
-  }
-
-  /** Waits for the agents of all allocations that run; false: some have not come. */
-  async #meetAll(): Promise<boolean> {
-    const clock = (this.#context as BackendContext).clock;
-    const until = clock.now().mono + MEET_MS;
-    for (;;) {
-      this.#look();
-      const isMet = [...this.#allocations].every(
-        (allocation) => !allocation.isActive || this.#linksOf(allocation).length >= allocation.nodes,
-      );
-      if (isMet && this.#connecting.size === 0) return true;
-      if (clock.now().mono >= until || this.#context === undefined) return false;
-      await new Promise<void>((resolve) => {
-        clock.after(LOOK_MS, resolve);
-      });
+      if (given.link?.card.id !== link.card.id) continue;
+      void this.#settle(given, why).catch((error: unknown) => this.#complain(error, 'an end could not be told'));
     }
   }
 
-  async #askAgents(queries: readonly RecoverQuery[]): Promise<ReadonlyMap<AttemptId, RecoverAnswer>> {
-    const found = new Map<AttemptId, RecoverAnswer>();
-    const wire = queries.map(({ redactor: _, ...query }) => query);
-    await Promise.all(
-      [...this.#links.values()].map(async ({ link }) => {
-        const answers = await link.recover(wire);
-        for (const [attempt, answer] of answers ?? []) {
-          found.set(attempt, answer);
-          const query = queries.find((each) => each.attempt === attempt);
-          if (answer.kind !== 'running' || query === undefined) continue;
-          this.#given.set(attempt, { order: { ...query }, link, cancelled: false });
-          link.hold({
-            attempt,
-            cpus: query.grant.cpus,
-            memoryBytes: query.grant.memoryBytes ?? 0,
-            directory: query.directory,
-          });
-        }
-      }),
-    );
-    return found;
+  /** Its agent is no more: what it left in its directory tells its end. */
+  async #settle(given: Given, why: string): Promise<void> {
+    const leaver = { ...given.order, isCancelled: given.cancelling !== undefined };
+    const answer = await judgeLeft(leaver, why, this.#use());
+    if (this.#given.get(given.order.attempt) !== given) return;
+    if (answer.kind === 'ended') this.#end(answer);
+    else this.#gone(given, answer.why, answer.neverStarted);
   }
 
-  /** No agent has it. An order on its way to one, or of a dead engine, finds the fence. */
-  #stranger({ directory, attempt }: RecoverQuery, isMet: boolean): RecoverAnswer {
-    const record = readExitRecord(directory, attempt);
-    if (record === undefined && !isMet)
-      return { kind: 'unknown', why: 'the agents of its allocation have not come yet' };
-    if (!isFenced(directory)) writeFence(directory);
-    const claim = readClaim(directory);
-    if (claim.kind === 'none') return { kind: 'gone', why: 'no agent has taken it', neverStarted: true };
-    return { kind: 'gone', why: 'its agent is gone' };
+  #adoptGiven(query: RecoverQuery, link: AgentLink): void {
+    if (this.#given.has(query.attempt)) return;
+    const since = this.#use().clock.now().mono;
+    this.#given.set(query.attempt, { order: query, since, link, isInLine: false, cancelling: undefined });
+  }
+
+  #use(): BackendContext {
+    if (this.#context !== undefined) return this.#context;
+    throw new HeddleError('BACKEND_BROKEN', `the backend ${this.name} is not open`);
+  }
+
+  #complain(error: unknown, message: string): void {
+    this.#context?.logger.error({ error }, message);
   }
 }
 
-/** @throws {HeddleError} INPUT_INVALID for sizes that hold nothing */
-export function checkAllocation({ nodes = 1, workers = 1, max = 1, min = 0, timeMs }: AllocationBackendOptions): void {
-  if ([nodes, workers, max].every((count) => Number.isInteger(count) && count > 0) && min <= max && timeMs > 0) return;
-  throw new HeddleError(
-    'INPUT_INVALID',
-    'an allocation wants nodes, workers, max and time above 0, and min not above max',
-  );
+function silence(link: AgentLink): string {
+  return `the agent on ${link.card.host} does not answer`;
 }

@@ -1,19 +1,23 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type AttemptId,
   type AttemptOrder,
+  attemptIds,
   type Backend,
   type BackendContext,
   type BackendEvent,
   describeOutcome,
-  attemptIds,
+  type JobId,
   newSubmissionId,
+  type Outcome,
   quoteWord,
   type Random,
+  type RecoverAnswer,
   type RunId,
-  type JobId,
 } from '../../model/index.ts';
+import type { AgentLink } from './agent-link.ts';
+import { Ownership } from './owner.ts';
 import { CARDS, MAIL } from './protocol.ts';
 
 /** Resources that are held in one piece: one native job. */
@@ -22,10 +26,14 @@ export interface Allocation {
   /** Of its own, on a disk that its agents see. */
   readonly directory: string;
   readonly nodes: number;
-  /** Epoch milliseconds. */
-  readonly askedAt: number;
   /** It runs, by its batch system's word. */
   isActive: boolean;
+  /** Ways to its agents, and those that were cut: by the agent's id. */
+  readonly links: Map<string, AgentLink>;
+  /** Ids of agents that have left. */
+  readonly left: Set<string>;
+  /** It was asked to end. */
+  isCancelled: boolean;
 }
 
 export interface AllocationsOptions {
@@ -49,14 +57,18 @@ export interface AllocationsListener {
 
 const ORDER = 'order.json';
 const NO_RUN = 'allocation' as RunId;
+/** Between questions about an allocation of which nobody knows. */
+const ASK_MS = 5000;
 
 /**
  * Native jobs that hold resources. Each is an attempt of its own on the batch system's backend, so what holds of attempts holds of
  * them: written down before it is submitted, submitted once, found again after a crash, ended by its record or its system's word.
+ * Several engines share a store: each follows its own, and those of engines that are no more.
  */
 export class Allocations {
   readonly #options: AllocationsOptions;
   readonly #all = new Map<AttemptId, Allocation>();
+  #owner = new Ownership();
   #folder = '';
   #context: BackendContext | undefined;
   #listener: AllocationsListener = { ended: () => undefined, refused: () => undefined };
@@ -73,51 +85,114 @@ export class Allocations {
     return this.#all.size;
   }
 
-  /** Opens the batch system, and takes up again what an earlier engine has asked for. */
-  async open(context: BackendContext, name: string, listener: AllocationsListener): Promise<void> {
-    const { batch } = this.#options;
-    this.#listener = listener;
-    this.#context = context;
-    this.#folder = join(context.directory, 'targets', name, 'allocations');
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    await batch.open({ ...context, report: (event) => this.#heard(event) });
-    const orders = readdirSync(this.#folder).flatMap((id) => this.#read(id));
-    if (orders.length === 0) return;
-    for (const order of orders) this.#add(order);
-    const answers = await batch.recover(orders.map((order) => ({ ...order, handle: '' })));
-    orders.forEach((order, i) => {
-      const answer = answers[i];
-      const allocation = this.#all.get(order.attempt);
-      if (allocation === undefined || answer === undefined) return;
-      if (answer.kind === 'running') allocation.isActive = answer.phase === 'active';
-      else if (answer.kind !== 'unknown')
-        this.#end(allocation, answer.kind === 'gone' ? answer.why : describeOutcome(answer.outcome));
-    });
+  find(id: string): Allocation | undefined {
+    return this.#all.get(id as AttemptId);
   }
 
-  /** Asks for one more. */
-  async add(wallMs: number): Promise<void> {
+  async open(context: BackendContext, name: string, listener: AllocationsListener): Promise<void> {
+    this.#listener = listener;
+    this.#context = context;
+    this.#folder = context.directory === '' ? '' : join(context.directory, 'targets', name, 'allocations');
+    await this.#options.batch.open({ ...context, report: (event) => this.#heard(event) });
+  }
+
+  /** Takes up what engines that are no more have asked for. Asked for again, it looks again. */
+  async adopt(): Promise<void> {
+    const orders = this.#folders().flatMap((id) => this.#takeUp(id));
+    if (orders.length > 0) await this.#ask(orders);
+  }
+
+  /** Whether an allocation may have something alive in it, whoever's it is. */
+  isHeld(id: string): boolean {
+    if (this.#all.has(id as AttemptId)) return true;
+    return id !== '' && existsSync(join(this.#folder, id, ORDER));
+  }
+
+  /** Asks for one more. @throws the system's error where it can't be written down */
+  async add(): Promise<void> {
     const { batch } = this.#options;
     const order = this.#order();
-    const allocation = this.#add(order, wallMs);
-    mkdirSync(join(allocation.directory, CARDS), { recursive: true, mode: 0o700 });
-    // Before anybody else hears of it.
-    const file = join(allocation.directory, ORDER);
-    writeFileSync(`${file}.part`, JSON.stringify(order));
-    renameSync(`${file}.part`, file);
+    const directory = join(this.#folder, order.attempt);
+    try {
+      mkdirSync(join(directory, CARDS), { recursive: true, mode: 0o700 });
+      this.#owner.take(directory);
+      // Before anybody else hears of it.
+      const file = join(directory, ORDER);
+      writeFileSync(`${file}.part`, JSON.stringify(order));
+      renameSync(`${file}.part`, file);
+    } catch (error) {
+      rmSync(directory, { recursive: true, force: true });
+      throw error;
+    }
+    this.#add(order);
     const [answer] = await batch.launch([order]);
+    if (answer?.kind === 'unknown') this.#askLater([order]);
     if (answer?.kind !== 'refused') return;
     this.#all.delete(order.attempt);
-    rmSync(allocation.directory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
     this.#listener.refused(answer.why, answer.retryable);
   }
 
-  cancel(allocation: Allocation, graceMs: number): void {
-    this.#options.batch.cancel(allocation.id, graceMs);
+  cancel(allocation: Allocation): void {
+    allocation.isCancelled = true;
+    this.#options.batch.cancel(allocation.id, 0);
   }
 
   async close(): Promise<void> {
+    this.#context = undefined;
+    for (const { directory } of this.#all.values()) if (existsSync(directory)) this.#owner.leave(directory);
+    this.#owner.close();
     await this.#options.batch[Symbol.asyncDispose]();
+  }
+
+  #folders(): readonly string[] {
+    if (this.#folder === '') return [];
+    try {
+      return readdirSync(this.#folder);
+    } catch {
+      return [];
+    }
+  }
+
+  /** The order of an allocation that has not ended and is nobody's else. */
+  #takeUp(id: string): readonly AttemptOrder[] {
+    const directory = join(this.#folder, id);
+    if (this.#all.has(id as AttemptId) || !existsSync(join(directory, ORDER)) || !this.#owner.take(directory))
+      return [];
+    try {
+      const order = JSON.parse(readFileSync(join(directory, ORDER), 'utf8')) as AttemptOrder;
+      this.#add(order);
+      return [order];
+    } catch (error) {
+      this.#context?.logger.warn({ error }, `the allocation ${id} can't be taken up`);
+      return [];
+    }
+  }
+
+  async #ask(orders: readonly AttemptOrder[]): Promise<void> {
+    const answers = await this.#options.batch.recover(orders.map((order) => ({ ...order, handle: '' })));
+    const silent = orders.filter((order, i) => !this.#answered(order, answers[i]));
+    if (silent.length > 0) this.#askLater(silent);
+  }
+
+  #askLater(orders: readonly AttemptOrder[]): void {
+    const { clock, logger } = this.#context ?? {};
+    clock?.after(ASK_MS, () => {
+      if (this.#context === undefined) return;
+      const there = orders.filter(({ attempt }) => this.#all.has(attempt));
+      if (there.length === 0) return;
+      this.#ask(there).catch((error: unknown) => logger?.error({ error }, 'allocations could not be asked after'));
+    });
+  }
+
+  /** False: nobody knows. */
+  #answered({ attempt }: AttemptOrder, answer: RecoverAnswer | undefined): boolean {
+    const allocation = this.#all.get(attempt);
+    if (allocation === undefined) return true;
+    if (answer === undefined || answer.kind === 'unknown') return false;
+    if (answer.kind === 'running') allocation.isActive = answer.phase === 'active';
+    else this.#end(allocation, answer.kind === 'gone' ? answer.why : howItEnded(answer.outcome));
+    return true;
   }
 
   #order(): AttemptOrder {
@@ -141,34 +216,25 @@ export class Allocations {
     };
   }
 
-  #read(id: string): readonly AttemptOrder[] {
-    try {
-      return [JSON.parse(readFileSync(join(this.#folder, id, ORDER), 'utf8')) as AttemptOrder];
-    } catch {
-      // It was never submitted: the order is written before.
-      rmSync(join(this.#folder, id), { recursive: true, force: true });
-      return [];
-    }
-  }
-
-  #add({ attempt, request }: AttemptOrder, askedAt = 0): Allocation {
-    const allocation: Allocation = {
+  #add({ attempt, request }: AttemptOrder): void {
+    this.#all.set(attempt, {
       id: attempt,
       directory: join(this.#folder, attempt),
       nodes: request?.nodes ?? 1,
-      askedAt,
       isActive: false,
-    };
-    this.#all.set(attempt, allocation);
-    return allocation;
+      links: new Map(),
+      left: new Set(),
+      isCancelled: false,
+    });
   }
 
   #heard(event: BackendEvent): void {
-    if (event.kind === 'places' || event.kind === 'access') return;
+    if (event.kind === 'access') return this.#context?.report(event);
+    if (event.kind === 'places') return;
     const allocation = this.#all.get(event.attempt);
     if (allocation === undefined) return;
     if (event.kind === 'phase' && event.phase === 'active') allocation.isActive = true;
-    else if (event.kind === 'ended') this.#end(allocation, describeOutcome(event.outcome));
+    else if (event.kind === 'ended') this.#end(allocation, howItEnded(event.outcome));
     else if (event.kind === 'gone') this.#end(allocation, event.why);
   }
 
@@ -176,7 +242,15 @@ export class Allocations {
     this.#all.delete(allocation.id);
     this.#listener.ended(allocation, why);
     this.#options.batch.release([allocation.id]);
-    // Its log stays for who wants to know why; what led to its agents does not.
+    // Its log stays for who wants to know why; what led to its agents does not, and without an order it is over for all.
     for (const name of [CARDS, MAIL, ORDER]) rmSync(join(allocation.directory, name), { recursive: true, force: true });
   }
+}
+
+/** With the last words of what was to become agents: they name what was wrong. */
+function howItEnded(outcome: Outcome): string {
+  const said = 'stderr' in outcome ? outcome.stderr?.trim().split('\n').at(-1) : undefined;
+  return said === undefined || said === ''
+    ? describeOutcome(outcome)
+    : `${describeOutcome(outcome)}, and said: ${said}`;
 }

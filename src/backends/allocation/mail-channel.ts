@@ -9,6 +9,9 @@ const QUICK_MS = 10;
 const SLOW_MS = 500;
 const SLOWER = 1.3;
 
+/** The last letter of a conversation: it sorts behind all others. */
+const BYE = 'bye';
+
 /** Which folder is written into, and which is read. */
 export interface MailFolders {
   readonly out: string;
@@ -17,33 +20,30 @@ export interface MailFolders {
 
 /**
  * Lists of messages as files on a disk that both sides see, where there is no other way: written beside, put there by rename, in
- * order of their names, and taken by removal. The folders are for their user alone.
+ * order of their names, and taken by removal. What can't be written yet (the disk is full) is written when it can. The folders
+ * are for their user alone, and for one conversation.
  */
 export class MailChannel<Out, In> implements Channel<Out, In> {
   readonly #folders: MailFolders;
   readonly #clock: Clock;
-  /** Letters of one writer sort by time, also behind those of one before it. */
-  readonly #prefix: string;
+  readonly #unwritten: (readonly Out[])[] = [];
   #written = 0;
   #timer: Timer | undefined;
   #pauseMs = QUICK_MS;
   #isClosed = false;
   #listener: { heard(messages: readonly In[]): void; closed(why: string): void } | undefined;
 
+  /** @throws the system's error where the folders can't be made */
   constructor(folders: MailFolders, clock: Clock) {
     this.#folders = folders;
     this.#clock = clock;
-    this.#prefix = String(clock.now().wall).padStart(15, '0');
     for (const folder of [folders.out, folders.in]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
 
   send(messages: readonly Out[]): void {
     if (this.#isClosed) return;
-    const name = `${this.#prefix}-${String(this.#written).padStart(9, '0')}`;
-    this.#written += 1;
-    const draft = join(this.#folders.out, `.${name}`);
-    writeFileSync(draft, serialize(messages), { mode: 0o600 });
-    renameSync(draft, join(this.#folders.out, name));
+    this.#unwritten.push(messages);
+    this.#write();
     this.#hurry();
   }
 
@@ -52,9 +52,32 @@ export class MailChannel<Out, In> implements Channel<Out, In> {
     this.#look();
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#write();
     this.#isClosed = true;
     this.#timer?.cancel();
+    try {
+      writeFileSync(join(this.#folders.out, BYE), '', { mode: 0o600 });
+    } catch {
+      // The other side finds out by waiting.
+    }
+  }
+
+  /** In order, as far as the disk takes them. */
+  #write(): void {
+    for (let [messages] = this.#unwritten; messages !== undefined; [messages] = this.#unwritten) {
+      const name = String(this.#written).padStart(9, '0');
+      const draft = join(this.#folders.out, `.${name}`);
+      try {
+        writeFileSync(draft, serialize(messages), { mode: 0o600 });
+        renameSync(draft, join(this.#folders.out, name));
+      } catch {
+        return;
+      }
+      this.#written += 1;
+      this.#unwritten.shift();
+    }
   }
 
   /** An answer may come soon. */
@@ -66,30 +89,34 @@ export class MailChannel<Out, In> implements Channel<Out, In> {
   }
 
   #later(): void {
-    this.#timer = this.#clock.after(this.#pauseMs, () => this.#look());
+    if (!this.#isClosed) this.#timer = this.#clock.after(this.#pauseMs, () => this.#look());
   }
 
   #look(): void {
     if (this.#isClosed) return;
+    this.#write();
     try {
       const names = readdirSync(this.#folders.in).filter((name) => !name.startsWith('.'));
       this.#pauseMs = names.length > 0 ? QUICK_MS : Math.min(SLOW_MS, this.#pauseMs * SLOWER);
       for (const name of names.sort()) {
+        if (this.#isClosed) return;
+        if (name === BYE) return this.#over('it was ended by the other side');
         const path = join(this.#folders.in, name);
         const messages = deserialize(readFileSync(path)) as readonly In[];
         rmSync(path, { force: true });
         this.#listener?.heard(messages);
       }
     } catch (error) {
-      this.#isClosed = true;
-      this.#listener?.closed(`mail can't be read: ${asError(error).message}`);
-      return;
+      // A disk that stumbles is looked at again; a folder that is not there any more has no more mail.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+        return this.#over(`its mail is gone: ${asError(error).message}`);
+      this.#pauseMs = SLOW_MS;
     }
     this.#later();
   }
-}
 
-/** What nobody has read: of an engine that is dead, or to it. */
-export function emptyMail({ out, in: inbox }: MailFolders): void {
-  for (const folder of [out, inbox]) rmSync(folder, { recursive: true, force: true });
+  #over(why: string): void {
+    this.#isClosed = true;
+    this.#listener?.closed(why);
+  }
 }
