@@ -249,8 +249,8 @@ async function endsLeftovers(rig: BackendRig, { directory }: BackendFixture): Pr
 
 async function tellsMemory(rig: BackendRig): Promise<void> {
   const memoryBytes = 64 * MEBIBYTE;
-  // 16 bytes, doubled to 512 MiB; who is not ended for it ends well.
-  const text = 'x=0123456789abcdef; i=0; while [ $i -lt 25 ]; do x=$x$x; i=$((i+1)); done; sleep 5';
+  // 16 bytes, doubled to 256 MiB; who is not ended for it ends well.
+  const text = 'x=0123456789abcdef; i=0; while [ $i -lt 24 ]; do x=$x$x; i=$((i+1)); done; sleep 3';
   const plain = rig.order(shell(text));
   const order = { ...plain, grant: { ...plain.grant, memoryBytes }, request: { cpus: 1, memoryBytes } };
 

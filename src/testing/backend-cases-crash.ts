@@ -19,43 +19,52 @@ export const crashCases: readonly BackendCase[] = [
  * listened, one runs, and one was written down but never launched. Each body runs once, the last one never.
  */
 async function isFoundAgain(rig: BackendRig, fixture: BackendFixture): Promise<void> {
-  const { directory, successor } = fixture;
-  assert.ok(successor, 'a fixture with the trait gives a successor');
+  const { directory } = fixture;
   const ledger = join(directory, 'ledger');
   writeFileSync(ledger, '', { mode: 0o666 });
-  const sign = (name: string): string => join(directory, name);
+  const sign = (name: string): string => join(directory, `go ${name}`);
   const body = (name: string, code: number): AttemptOrder => {
-    const [go, book] = [sign(`go ${name}`), ledger].map(quoteWord);
+    const [go, book] = [sign(name), ledger].map(quoteWord);
     return rig.order(shell(`echo ${name} >>${book}; while [ ! -e ${go} ]; do sleep 0.05; done; exit ${code}`));
   };
-  const [over, unheard, runs, never] = [body('over', 3), body('unheard', 4), body('runs', 5), body('never', 6)];
-  writeFileSync(sign('go over'), '');
-  await rig.launch([over, unheard, runs]);
-  await rig.end(over);
-  for (const name of ['unheard', 'runs'])
-    await rig.until(() => readFileSync(ledger, 'utf8').includes(name) || undefined, `${name} never began`);
+  const orders = { over: body('over', 3), unheard: body('unheard', 4), runs: body('runs', 5), never: body('never', 6) };
+  const go = (name: keyof typeof orders): void => writeFileSync(sign(name), '');
+  const begun = (): readonly string[] => readFileSync(ledger, 'utf8').trim().split('\n').toSorted();
+  try {
+    go('over');
+    await rig.launch([orders.over, orders.unheard, orders.runs]);
+    await rig.end(orders.over);
+    await rig.until(() => begun().length === 3 || undefined, 'not all began');
+    rig.stop();
+    go('unheard');
+    await takesOver(fixture, orders, go);
+  } finally {
+    go('runs');
+  }
+  assert.deepEqual(begun(), ['over', 'runs', 'unheard'], 'each body begins once, and the last one never');
+}
 
-  rig.stop();
-  writeFileSync(sign('go unheard'), '');
+async function takesOver(
+  fixture: BackendFixture,
+  { over, unheard, runs, never }: Readonly<Record<'over' | 'unheard' | 'runs' | 'never', AttemptOrder>>,
+  go: (name: 'runs' | 'never') => void,
+): Promise<void> {
+  const { successor } = fixture;
+  assert.ok(successor, 'a fixture with the trait gives a successor');
   await using next = await BackendRig.open({ ...fixture, backend: successor() });
-  const adopted = await known(next, runs);
-  const unlaunched = await known(next, never);
+  assert.equal((await known(next, runs)).kind, 'running');
+  assert.equal((await known(next, never)).kind, 'gone');
   const ends = [await next.settle(over), await next.settle(unheard)];
-  writeFileSync(sign('go runs'), '');
-  const last = await next.end(runs);
-  // What the first engine may still have been about to do comes too late.
-  writeFileSync(sign('go never'), '');
-  const [late] = await next.launch([never]);
-  if (late?.kind !== 'refused') assert.deepEqual(await next.settle(never), { kind: 'gone' });
-
-  assert.equal(adopted.kind, 'running');
-  assert.equal(unlaunched.kind, 'gone');
+  go('runs');
+  ends.push(await next.end(runs));
   assert.deepEqual(
-    [...ends, last].map((end) => end.kind === 'ended' && end.outcome.kind === 'exit' && end.outcome.code),
+    ends.map((end) => end.kind === 'ended' && end.outcome.kind === 'exit' && end.outcome.code),
     [3, 4, 5],
   );
-  const begun = readFileSync(ledger, 'utf8').trim().split('\n');
-  assert.deepEqual(begun.toSorted(), ['over', 'runs', 'unheard'], 'each body began once, and the last one never');
+  // What the first engine may still have been about to do comes too late.
+  go('never');
+  const [late] = await next.launch([never]);
+  if (late?.kind !== 'refused') assert.deepEqual(await next.settle(never), { kind: 'gone' });
 }
 
 const ASK_MS = 100;
