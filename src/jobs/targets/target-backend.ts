@@ -51,7 +51,11 @@ function allocationTarget(settings: TargetSettings, batch: Backend): Backend {
     ...allocation,
     command: (directory, context) => [
       ...(nodes > 1
-        ? ['srun', `--nodes=${nodes}`, `--ntasks=${nodes}`, '--ntasks-per-node=1', '--kill-on-bad-exit=0']
+        ? [
+            ...['srun', `--nodes=${nodes}`, `--ntasks=${nodes}`, '--ntasks-per-node=1'],
+            // Since 22.05 a step has one cpu a task, whatever its job was given.
+            ...[`--cpus-per-task=${workers}`, '--kill-on-bad-exit=0'],
+          ]
         : []),
       ...ownHeddle(),
       ...['agent', directory, '--slots', String(workers), '--time-ms', String(timeMs), '--idle-ms', String(idleMs)],
@@ -157,8 +161,9 @@ export function schedulerOf(settings: TargetSettings): Scheduler | undefined {
 
 /** What the settings of a target mean to whoever submits to it. */
 export function remoteSettings(settings: TargetSettings): RemoteSettings {
-  const { maxJobs, submitPerSecond, pollMs, scheduling, timeMs, maxArray, project } = settings;
+  const { maxJobs, submitPerSecond, pollMs, scheduling, timeMs, maxArray, project, environment } = settings;
   return {
+    environment,
     maxJobs,
     submitPerSecond,
     pollMs: { floor: pollMs.min, ceiling: pollMs.max },
