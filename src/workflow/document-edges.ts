@@ -106,7 +106,8 @@ function checkPayload(payload: Json, place: Place): void {
   const typed = payload as unknown as AnyPayload;
   if (!isControl(typed)) {
     checkData(payload, place);
-    if ('inputs' in typed) for (const { name, from } of typed.inputs ?? []) checkInput(name, from as unknown as Json, place);
+    if ('inputs' in typed)
+      for (const { name, from } of typed.inputs ?? []) checkInput(name, from as unknown as Json, place);
     return;
   }
   const bodies = bodiesOf(typed);
