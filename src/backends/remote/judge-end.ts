@@ -37,7 +37,8 @@ export async function judgeRecord(
   // Told to end, it may have done so with good manners: that proves no work done.
   if (cancelling?.sentAt !== undefined) return CANCELLED;
   if (record.status !== 0) {
-    if (isCause(word)) return word;
+    // A node that is taken down asks its jobs to end: their records say only that.
+    if (word?.kind === 'lost' || isCause(word)) return word;
     return judgeContained(here, attempt.attempt) ?? badEnd(record.status, stderrTail(here));
   }
   if (work.outputs.length === 0) return { kind: 'ok', value: EMPTY_VALUE };
