@@ -251,7 +251,7 @@ export class Host implements Follower<HostStatus | undefined> {
 
   /** Says once of a silence that there is one: work may wait for this machine alone. A wish to log in is told elsewhere. */
   #tellAway(why: string | undefined): void {
-    if (why === undefined || this.#isToldAway) return;
+    if (why === undefined || this.#isToldAway || this.#isClosed) return;
     this.#isToldAway = true;
     this.#options.logger.warn(
       { host: this.name, why },

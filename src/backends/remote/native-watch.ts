@@ -123,7 +123,7 @@ export class NativeWatch implements ClusterFollower {
     if (answer.kind !== 'answered') {
       const why = answer.kind === 'login' ? `it wants its user: ${answer.need.why}` : answer.why;
       if (answer.kind === 'login') book.access(answer.need);
-      else if (this.#trouble !== why)
+      else if (this.#trouble !== why && this.isWaiting())
         this.#options.logger.warn(
           { why },
           `${this.transport.name} can't be reached: ${why}; what is to run there waits`,

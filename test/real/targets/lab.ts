@@ -16,7 +16,7 @@ function envOf(component: Component): Readonly<Record<string, string>> {
 }
 
 /** How the clients of the components that are here find them. */
-const environment: Readonly<Record<string, string>> = { ...envOf(slurm), ...envOf(sge), USER: 'root' };
+export const environment: Readonly<Record<string, string>> = { ...envOf(slurm), ...envOf(sge), USER: 'root' };
 
 /** The ssh configuration of the hosts `old` and `older`: machines with files of their own, and a Node that is too old. */
 export const sshConfig: string = envOf(sshd)['SSHD_CONFIG'] ?? '';
