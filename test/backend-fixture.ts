@@ -6,7 +6,7 @@ import type { BackendFixture } from '../src/testing/index.ts';
 import { giveBack, ownFolder } from './own-folder.ts';
 
 /** What else is known of a backend under test. */
-type Facts = Pick<BackendFixture, 'many' | 'successor'>;
+type Facts = Pick<BackendFixture, 'many' | 'successor' | 'givenUp'>;
 
 /**
  * A backend with a project and an empty store in a folder of its own, below one whose name shells could trip over, on the

@@ -36,6 +36,11 @@ export interface BackendFixture extends AsyncDisposable {
    * by cases that need `successor`; opened with the same directories, disposed of by the case.
    */
   readonly successor?: () => Backend;
+  /**
+   * How the first backend is given up before the successor comes: it stands still from then on, as if its process had been
+   * killed; or it is closed, where one takes over from none whose process lives. @default 'stopped'
+   */
+  readonly givenUp?: 'stopped' | 'closed';
 }
 
 /** How an attempt ended, as far as it could be found out. */
@@ -217,9 +222,10 @@ export class BackendRig implements AsyncDisposable {
   }
 
   /** From now on it is as if this process stood still: no timer of the backend's rings, nothing it says is heard. */
-  stop(): void {
-    this.#clock.stop();
+  async giveUp(): Promise<void> {
     this.#heard.isDeaf = true;
+    if (this.#fixture.givenUp === 'closed') await this.backend[Symbol.asyncDispose]();
+    else this.#clock.stop();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -12,8 +12,10 @@ import { giveBack, ownFolder } from '../../own-folder.ts';
 import { localPool } from './local-pool.ts';
 
 describe('the contract, kept by attempts inside of an allocation', () => {
-  test.each(backendCasesFor(traitsOf(localPool())))('$name', async (backendCase) => {
-    await backendCase.run(async () => backendFixture('allocation', localPool(), { many: 200 }));
+  test.each(backendCasesFor([...traitsOf(localPool()), 'successor']))('$name', async (backendCase) => {
+    // Nobody takes an allocation from an engine whose process lives; killed ones are below.
+    const facts = { many: 200, successor: () => localPool(), givenUp: 'closed' } as const;
+    await backendCase.run(async () => backendFixture('allocation', localPool(), facts));
   });
 });
 
