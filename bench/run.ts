@@ -12,6 +12,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Figures, Line, Row } from './row.ts';
+import { allocation } from './rows/allocation.ts';
 import { cache } from './rows/cache.ts';
 import { calls } from './rows/calls.ts';
 import { chain } from './rows/chain.ts';
@@ -25,6 +26,7 @@ import { granularity } from './rows/metg.ts';
 import { monitor } from './rows/monitor.ts';
 import { restart } from './rows/restart.ts';
 import { scheduler } from './rows/scheduler.ts';
+import { sshLane } from './rows/ssh-lane.ts';
 import { submit } from './rows/submit.ts';
 import { waiting } from './rows/waiting.ts';
 import { machineFacts, printLine, writePage } from './table.ts';
@@ -46,6 +48,8 @@ const ROWS: readonly Row[] = [
   submit,
   granularity,
   monitor,
+  allocation,
+  sshLane,
 ];
 
 const { values, positionals } = parseArgs({
