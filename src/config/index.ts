@@ -8,7 +8,7 @@ export {
   type SshInput,
   type TargetInput,
 } from './config.ts';
-export { CONFIG_FILES, loadConfig, type LoadConfigOptions, type LoadedConfig } from './load.ts';
+export { checkTarget, CONFIG_FILES, loadConfig, type LoadConfigOptions, type LoadedConfig } from './load.ts';
 export {
   type AllocationSettings,
   type HostSettings,

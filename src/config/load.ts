@@ -117,3 +117,9 @@ function noteOrigins(values: object, origin: string, into: Map<string, string>, 
       noteOrigins(value as object, origin, into, here);
   }
 }
+
+/** Checks a target that a program describes. @throws {HeddleError} CONFIG_INVALID with every mistake, its path and its mend */
+export async function checkTarget(name: string, input: TargetInput): Promise<void> {
+  const { checkConfig } = await import('./check.ts');
+  checkConfig({ backends: { [name]: input } }, 'a backend', () => '');
+}

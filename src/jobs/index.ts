@@ -1,9 +1,13 @@
 export {
+  checkTarget,
   inspectTarget,
   previewTarget,
   runAgent,
   targetBackends,
   type TargetFinding,
+  type TargetInput,
+  targetSettings,
+  type TargetSettings,
   type TaskKind,
   type TaskScript,
 } from './targets/index.ts';

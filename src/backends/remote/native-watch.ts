@@ -223,7 +223,10 @@ export class NativeWatch implements ClusterFollower {
     if (why === attempt.told) return;
     attempt.told = why;
     if (why !== '')
-      this.#options.logger.warn({ attempt: attempt.attempt, job: attempt.elementId }, `it does not begin: ${why}`);
+      this.#options.logger.warn(
+        { attempt: attempt.attempt, job: attempt.elementId },
+        `job ${attempt.elementId ?? attempt.marker} of ${this.scheduler.name} does not begin: ${why}`,
+      );
   }
 
   /** Its bad end is on record: why, the system may still say. One that was cancelled ends when nothing of it lives. */

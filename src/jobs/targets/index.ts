@@ -4,6 +4,8 @@ import type { TargetFinding } from './inspect-target.ts';
 import type { TaskScript } from './preview-target.ts';
 import type { AgentRunOptions } from './run-agent.ts';
 
+// For the facades of workflow/, which imports no room below this one but the model and the calls.
+export { checkTarget, type TargetInput, targetSettings, type TargetSettings } from '../../config/index.ts';
 export type { TaskScript } from './preview-target.ts';
 export type { TargetFinding } from './inspect-target.ts';
 

@@ -65,7 +65,8 @@ export type GivenResults = Map<string, unknown>;
 /** The key of `GivenResults`. */
 export const givenKey = (run: string, task: string): string => `${run}/${task}`;
 
-interface Adaptation {
+/** What an executor knows that a backend of tasks is told of. */
+export interface Adaptation {
   readonly planned: (run: string, task: string) => PlannedTask | undefined;
   readonly given: GivenResults;
   readonly slots: number | undefined;
@@ -89,7 +90,7 @@ export function adaptBackend(backend: TaskBackend, { planned, given, slots }: Ad
   });
 }
 
-export function isTaskBackend(backend: Backend | TaskBackend): backend is TaskBackend {
+export function isTaskBackend(backend: object): backend is TaskBackend {
   return 'executeTask' in backend;
 }
 

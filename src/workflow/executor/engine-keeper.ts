@@ -7,7 +7,7 @@ const LINGER_MS = 200;
 export interface EngineKeeperOptions {
   /** A directory; absent: in memory, for as long as the keeper lives. */
   readonly store: string | undefined;
-  readonly open: () => EngineOpenOptions;
+  readonly open: () => Promise<EngineOpenOptions>;
   /** It stays open until it is disposed of: it has what can be opened only once. */
   readonly staysOpen: boolean;
   /** Told of each engine that is opened. */
@@ -58,7 +58,7 @@ export class EngineKeeper implements AsyncDisposable {
   async #open(): Promise<Engine> {
     await this.#closing;
     const store = this.#options.store ?? (this.#memory ??= new MemoryStore());
-    const engine = await Engine.open({ ...this.#options.open(), store });
+    const engine = await Engine.open({ ...(await this.#options.open()), store });
     this.#options.opened(engine);
     return engine;
   }

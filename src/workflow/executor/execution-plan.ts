@@ -24,7 +24,8 @@ import { graphFingerprint } from '../fingerprint.ts';
 import type { PlannedTask } from './base-backend.ts';
 import { commandText } from './command-text.ts';
 import type { ExecutorOptions, ResourceConstraints, RetryPolicyOptions } from './executor-options.ts';
-import { shellScript } from './shell-record.ts';
+import { RECORD_OUTPUT, shellScript } from './shell-record.ts';
+import type { TargetChoice } from './target-choice.ts';
 import type { Task } from './task.ts';
 import type { TaskGraph } from './task-graph.ts';
 
@@ -43,6 +44,8 @@ export interface PlanOptions {
   readonly options: ExecutorOptions;
   /** Of the executor's backend. */
   readonly backend: string | undefined;
+  /** Where that backend is a target: what it says of tasks. */
+  readonly target?: TargetChoice | undefined;
   /** That backend is the user's own, in this process. */
   readonly isOwn: boolean;
   /** Where relative paths start, absolute. */
@@ -101,9 +104,13 @@ function nodeOf(
   const { work, name } = task;
   const backend = task.options.backend ?? plan.backend;
   if (work.kind === 'shell') {
-    const workingDirectory = resolve(plan.project, work.workingDirectory ?? '.');
+    const definition = define(task, 'command', { plan, backend });
+    // Where files are others, there is no working directory but the attempt's own, and only what is declared comes back.
+    const isAway = backend === plan.backend && plan.target?.target.sharesFiles === false;
+    const workingDirectory =
+      isAway && work.workingDirectory === undefined ? '.' : resolve(plan.project, work.workingDirectory ?? '.');
     const script = shellScript({ ...work, commands, workingDirectory });
-    return { definition: define(task, 'command', { plan, backend }), payload: { script } };
+    return { definition, payload: { script, ...(isAway ? { outputs: [RECORD_OUTPUT] } : {}) } };
   }
   const call = referenceOf(work.func, { plan, task, backend });
   // What can't leave this process is called in it; what can is called where it holds up nothing else.
@@ -151,6 +158,7 @@ function define(
   const { memoryLimitMb, retryPolicy } = plan.options;
   const resources: ResourcesInput = {
     ...(memoryLimitMb === undefined ? {} : { memory: Math.ceil(memoryLimitMb * 1e6) }),
+    ...plan.target?.resources,
     ...options.resources,
   };
   const retry = options.retry ?? (retryPolicy === undefined ? undefined : retryInput(retryPolicy));

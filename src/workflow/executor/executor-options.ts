@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { type EngineOpenOptions, LOG_LEVELS, type LogLevel } from '../../jobs/index.ts';
 import { type Backend, checkFields, HeddleError, type Observer } from '../../model/index.ts';
 import type { TaskBackend } from './base-backend.ts';
+import { isTargetChoice, type TargetChoice } from './target-choice.ts';
 import type { ExecutionPlugin } from './plugins.ts';
 
 /** How often a task is tried, and how long is waited before it is tried again. */
@@ -46,8 +47,8 @@ export interface ExecutorOptions {
   /** What a worker may hold, in units of 1,000,000 bytes. @default no limit */
   readonly memoryLimitMb?: number;
   readonly retryPolicy?: RetryPolicyOptions;
-  /** A backend by name (`'processes'`), one of heddle's, or anything that has `executeTask`. @default functions in threads, commands as processes */
-  readonly backend?: string | Backend | TaskBackend;
+  /** A backend by name (`'processes'`), one of heddle's, a target (`new ClusterBackend(...)`), or anything that has `executeTask`. @default functions in threads, commands as processes */
+  readonly backend?: string | Backend | TaskBackend | TargetChoice;
   /** Who measures: `new ExecutionMonitor()`. */
   readonly monitor?: Observer;
   /** Called in this order. */
@@ -118,7 +119,8 @@ const RULES: Readonly<Record<keyof ExecutorOptions, Rule>> = {
   retryPolicy: object,
   backend: {
     fits: (value) =>
-      (typeof value === 'string' && value !== '') || (isObject(value) && ('executeTask' in value || 'launch' in value)),
+      (typeof value === 'string' && value !== '') ||
+      (isObject(value) && ('executeTask' in value || 'launch' in value || isTargetChoice(value))),
     range: "give a backend's name, a backend, or an object with executeTask(task, signal)",
   },
   monitor: having('observe', 'give a monitor: new ExecutionMonitor()'),

@@ -4,7 +4,7 @@ import { type AnyFunction, dropLocal } from '../../calls/index.ts';
 import { type Engine, type EngineOpenOptions, systemClock, withBuiltIn } from '../../jobs/index.ts';
 import { asError, type Backend, type CallReference, HeddleError } from '../../model/index.ts';
 import { Param } from '../experiments/index.ts';
-import { adaptBackend, type GivenResults, isTaskBackend, nameOf, type TaskBackend } from './base-backend.ts';
+import { type GivenResults, isTaskBackend, nameOf, type PlannedTask, type TaskBackend } from './base-backend.ts';
 import { Deadline } from './deadline.ts';
 import { EngineKeeper } from './engine-keeper.ts';
 import { Execution, type ExecutionParts } from './execution.ts';
@@ -18,6 +18,8 @@ import {
 } from './executor-options.ts';
 import { limitIn } from './executor-limits.ts';
 import { hookedBackend } from './hooked-backend.ts';
+import { ownBackends } from './own-backends.ts';
+import { isTargetChoice } from './target-choice.ts';
 import { LateMonitor } from './late-monitor.ts';
 import { PerformanceLog, type PerformanceStats } from './performance-stats.ts';
 import { type ExecutorNotice, PluginCalls } from './plugins.ts';
@@ -103,7 +105,7 @@ export class Executor implements AsyncDisposable {
     });
     this.#keeper = new EngineKeeper({
       store,
-      staysOpen: typeof backend === 'object' && !isTaskBackend(backend),
+      staysOpen: typeof backend === 'object' && !isTaskBackend(backend) && !isTargetChoice(backend),
       open: () => this.#engineOptions(),
       opened: (engine) => {
         this.#engine = engine;
@@ -156,6 +158,7 @@ export class Executor implements AsyncDisposable {
       options: this.#options,
       backend: typeof backend === 'object' ? nameOf(backend as TaskBackend) : backend,
       isOwn: typeof backend === 'object' && isTaskBackend(backend),
+      target: typeof backend === 'object' && isTargetChoice(backend) ? backend : undefined,
       project: this.#project,
       held: this.#held,
       params: Param(params) as Param,
@@ -349,9 +352,10 @@ export class Executor implements AsyncDisposable {
     });
   }
 
-  #engineOptions(): EngineOpenOptions {
+  async #engineOptions(): Promise<EngineOpenOptions> {
     const { backend, maxWorkers, executionMode, resourceManager } = this.#options;
-    const own = typeof backend === 'object' ? [this.#asBackend(backend)] : [];
+    const planned = (run: string, task: string): PlannedTask | undefined => this.#active.get(run)?.plan.tasks.get(task);
+    const own = await ownBackends(backend, { planned, given: this.#given, slots: maxWorkers });
     const before = this.#plugins.any
       ? (each: Backend): Backend =>
           hookedBackend(each, ({ run, job }) => {
@@ -372,15 +376,6 @@ export class Executor implements AsyncDisposable {
       backends: before === undefined ? own : withBuiltIn(own).map(before),
       observers,
     };
-  }
-
-  #asBackend(backend: Backend | TaskBackend): Backend {
-    if (!isTaskBackend(backend)) return backend;
-    return adaptBackend(backend, {
-      planned: (run, task) => this.#active.get(run)?.plan.tasks.get(task),
-      given: this.#given,
-      slots: this.#options.maxWorkers,
-    });
   }
 
   #notice(notice: ExecutorNotice): void {

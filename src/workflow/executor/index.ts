@@ -31,6 +31,15 @@ export {
   type ShellTaskResult,
   Task,
 } from './task.ts';
+export {
+  ClusterBackend,
+  type ClusterBackendOptions,
+  LocalBackend,
+  type LocalBackendOptions,
+  RemoteBackend,
+  type RemoteBackendOptions,
+  type TargetChoice,
+} from './target-choice.ts';
 export { TaskGraph } from './task-graph.ts';
 export { TaskPool } from './task-pool.ts';
 export type { ExecutionState } from './task-states.ts';

@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TemplatePart } from '../../model/index.ts';
+import type { OutputTemplate, TemplatePart } from '../../model/index.ts';
 import type { CommandRecord, ShellTaskResult, Task } from './task.ts';
 
 /** Beside `stdout` and `stderr` in the attempt's directory: a line a command that ended, with how far both had come by then. */
 const RECORD_FILE = 'commands';
+
+/** The same, for where it has to be brought. */
+export const RECORD_OUTPUT: OutputTemplate = { name: RECORD_FILE, path: RECORD_FILE, type: 'file' };
 
 export interface ShellScript {
   /** With their variables filled in. */
