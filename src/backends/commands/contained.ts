@@ -26,10 +26,11 @@ export function isElsewhere({ container, directory }: Pick<LiveAttempt, 'contain
  * there is killed and removed. A runtime that does not answer is told of, and keeps nobody waiting for ever.
  */
 export function sweepThen(live: LiveAttempt, { clock, logger, isOpen }: Ender, then: () => void): void {
-  const { container, directory, attempt } = live;
+  const { container, directory, attempt, cancelling } = live;
   if (container === undefined) return then();
   const record = readContainer(directory);
-  if (record?.state === 'ended') return then();
+  // Of who was told to end nothing is taken on trust: its client may have been killed in the middle of making it.
+  if (record?.state === 'ended' && cancelling === undefined) return then();
   const script = containerSweep({ runtime: record?.runtime ?? container.runtime }, attempt);
   if (script === '') return then();
   runCommand(['/bin/sh', '-c', script], { clock, timeoutMs: SWEEP_MS })

@@ -54,7 +54,7 @@ finish() {
 if [ "\${kills:-0}" != 0 ] || [ -e ${PODMAN_FOLDER}/oom ]; then oom=true; fi
 if [ -s ${OOM_FILE} ]; then read -r oom <${OOM_FILE}; rm -f ${OOM_FILE}; fi
 if [ -z "$state" ] && [ -n "$direct" ] && [ -e ${PID_FILE} ]; then state=began; fi
-case $runtime in podman|docker) if [ "$c" -gt 128 ]; then "$runtime" rm -f "$name" >/dev/null 2>&1; fi;; esac
+case $runtime in podman|docker) if [ "$c" -gt 128 ] && [ "$c" -lt 255 ]; then ( remove_container "$runtime" "$name" ) >/dev/null 2>&1; fi;; esac
 record "\\"state\\":\\"ended\\",\\"said\\":\\"$state\\",\\"failed\\":\\"$failed\\",\\"code\\":$c,\\"oom\\":$oom"
 [ ! -d ${PODMAN_FOLDER} ] || rm -rf ${PODMAN_FOLDER}
 if [ "$c" -gt 128 ] && [ "$c" -le 192 ] && [ "$state" != exited ]; then

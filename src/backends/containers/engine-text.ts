@@ -25,9 +25,44 @@ const INITS = [
   .map((folder) => `${folder}/catatonit`)
   .join(' ');
 
+/**
+ * The function `remove_container RUNTIME NAME`, which fails where something may be left; of one that is not there, nothing. A podman whose client was killed while it
+ * made a container forgets the monitor it had begun, which then waits for ever with what it has made: so monitors of that name are
+ * ended by hand, what is theirs first.
+ */
+export const REMOVE_CONTAINER: string = `monitors() {
+m=
+for f in $(grep -lsF -- "$1" /proc/[0-9]*/cmdline 2>/dev/null); do
+f=\${f#/proc/} f=\${f%/cmdline} k=
+{ IFS= read -r k <"/proc/$f/comm"; } 2>/dev/null
+[ "$k" != conmon ] || m="$m $f"
+done
+[ -n "$m" ]
+}
+remove_container() {
+if [ "$1" = docker ]; then
+k=$(docker rm -f "$2" 2>&1) && return
+case $k in *'No such container'*) return 0;; *'in progress'*) ;; *) echo "$k" >&2; return 1;; esac
+f=0; while [ $f -lt 150 ] && docker inspect "$2" >/dev/null 2>&1; do sleep 0.2 || sleep 1; f=$((f + 1)); done
+[ $f -lt 150 ]; return
+fi
+n=0
+while monitors "$2" && [ $n -lt 50 ]; do
+for f in $m; do
+k=; { read -r k <"/proc/$f/task/$f/children"; } 2>/dev/null
+[ -z "$k" ] || kill -KILL $k 2>/dev/null
+[ $n -lt 25 ] || kill -KILL "$f" 2>/dev/null
+done
+sleep 0.1 || sleep 1
+n=$((n + 1))
+done
+podman rm -f -t 0 -i "$2"
+}
+`;
+
 /** Waits for the word that all is over; without it, removes the container: twice, since one may be in the making. */
-const WATCH =
-  'read -r c && exit "$c"; case $1 in podman) f="-f -t 0 -i";; *) f=-f;; esac; "$1" rm $f "$2"; sleep 1; "$1" rm $f "$2"; exit 137';
+const WATCH = `read -r c && exit "$c"
+${REMOVE_CONTAINER}remove_container "$1" "$2"; sleep 1; remove_container "$1" "$2"; exit 137`;
 
 /** Between looks whether a container that was told to end has done so. */
 const LOOK_MS = 200;
@@ -41,7 +76,7 @@ export function engineText(facts: ContainerFacts): string {
   return `u= g=
 { while read -r x i _; do case $x in Uid:) u=$i;; Gid:) g=$i; break;; esac; done </proc/$$/status; } 2>/dev/null
 [ -n "$g" ] || u=$(id -u) g=$(id -g)
-${pinText(facts, isPath(image) ? archiveLook(image) : nameLook(image, facts.spec.pull ?? 'missing'))}
+${REMOVE_CONTAINER}${pinText(facts, isPath(image) ? archiveLook(image) : nameLook(image, facts.spec.pull ?? 'missing'))}
 ${optionText(facts)}
 ${goText(facts)}
 record '"state":"starting"'
@@ -197,6 +232,8 @@ wait "$p"; c=$?
 done
 wait "$p"; x=$?
 [ "$x" = 127 ] || c=$x
+# The watcher may have died of a signal before it had left this group: then the client is still there.
+wait; wait
 read_state
 }
 end_in_time() {
@@ -207,19 +244,4 @@ got=
 }
 if command -v setsid >/dev/null; then watch() { exec setsid /bin/sh -c ${word(WATCH)} heddle-watch "$runtime" "$name" >/dev/null 2>&1 4>&-; }
 else watch() { trap '' HUP INT QUIT TERM USR1 USR2; read -r c; return "\${c:-137}"; }; fi`;
-}
-
-/**
- * Shell text that removes what is left of one container, for one of these runtimes; it fails where that is not known to be done.
- *
- * @param name as a word of the shell
- */
-export function engineSweep(runtime: 'podman' | 'docker', name: string): string {
-  if (runtime === 'podman') return `podman rm -f -t 0 -i ${name}`;
-  // Where its watcher is at it already, docker refuses at once: then that end is waited for.
-  return `( x=$(docker rm -f ${name} 2>&1) || case $x in
-*'No such container'*) ;;
-*'in progress'*) i=0; while [ $i -lt 150 ] && docker inspect ${name} >/dev/null 2>&1; do sleep 0.2; i=$((i + 1)); done; [ $i -lt 150 ];;
-*) echo "$x" >&2; exit 1;;
-esac )`;
 }

@@ -1,6 +1,6 @@
 import type { ContainerRuntime } from '../../model/index.ts';
 import { CONTAINER_FILE, containerName } from './container-facts.ts';
-import { engineSweep } from './engine-text.ts';
+import { REMOVE_CONTAINER } from './engine-text.ts';
 import { word } from './words.ts';
 
 /**
@@ -12,23 +12,23 @@ export function containerSweep(
   attempt: string,
 ): string {
   const name = word(containerName(attempt));
-  if (runtime === 'podman' || runtime === 'docker') return engineSweep(runtime, name);
+  if (runtime === 'podman' || runtime === 'docker') return `${REMOVE_CONTAINER}remove_container ${runtime} ${name}`;
   if (runtime !== undefined) return '';
-  return (['podman', 'docker'] as const)
-    .map((each) => `! command -v ${each} >/dev/null || ${engineSweep(each, name)} || :`)
-    .join('\n');
+  const each = (['podman', 'docker'] as const).map(
+    (one) => `! command -v ${one} >/dev/null || remove_container ${one} ${name} || :`,
+  );
+  return REMOVE_CONTAINER + each.join('\n');
 }
 
 /**
  * Defines `sweep_container DIRECTORY ATTEMPT` for scripts that end many attempts: as `containerSweep`, by what the attempt's
- * directory says; of one that ran in no container, or whose container is gone, nothing. It fails where something may be left.
+ * directory says; of one that ran in no container, nothing. It fails where something may be left.
  */
-export const SWEEP_CONTAINER: string = `sweep_container() {
+export const SWEEP_CONTAINER: string = `${REMOVE_CONTAINER}sweep_container() {
 { IFS= read -r j <"$1/${CONTAINER_FILE}"; } 2>/dev/null || return 0
 case $j in
-*'"state":"ended"'*) ;;
-*'"runtime":"podman"'*) ${engineSweep('podman', `"${containerName('$2')}"`)} >/dev/null 2>&1;;
-*'"runtime":"docker"'*) ${engineSweep('docker', `"${containerName('$2')}"`)} >/dev/null 2>&1;;
+*'"runtime":"podman"'*) ( remove_container podman "${containerName('$2')}" ) >/dev/null 2>&1;;
+*'"runtime":"docker"'*) ( remove_container docker "${containerName('$2')}" ) >/dev/null 2>&1;;
 esac
 }
 `;

@@ -15,6 +15,7 @@ if [ "${1:-up}" = down ]; then
     docker ps -aq | xargs -r docker rm -f >/dev/null 2>&1 || true
     stop TERM 30 "$home/docker.pid"
   fi
+  umount "$home/exec/netns/default" 2>/dev/null || true
   exit 0
 fi
 for program in dockerd docker runc; do
