@@ -27,9 +27,19 @@ export function readFacts({ stdout, stderr }: ToolOutput, options: GridEngineOpt
   return {
     version,
     ...(tasks > 0 ? { maxArraySize: tasks } : {}),
-    notes: [...section('queues'), ...limitNotes(limits)],
+    notes: [...queueNotes(section('queues')), ...limitNotes(limits)],
     problems: [...missing(section, options), ...accountingProblems(section('accounting'))],
   };
+}
+
+/** Of `qstat -g c`: a header, a rule, and a line a queue of its name, load, and slots that are used, reserved, free, and there. */
+function queueNotes(lines: readonly string[]): readonly string[] {
+  return lines.slice(2).flatMap((line) => {
+    const [name, , used, , free, total] = line.trim().split(/\s+/);
+    return name === undefined || total === undefined
+      ? []
+      : [`queue ${name}: ${total} slots, ${used} used, ${free} free`];
+  });
 }
 
 function limitNotes(limits: ReadonlyMap<string, string>): readonly string[] {
