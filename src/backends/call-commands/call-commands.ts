@@ -88,6 +88,8 @@ class CallCommands {
   readonly #backend: Backend;
   readonly #options: CallCommandsOptions;
   readonly #calls = new Map<AttemptId, LiveCall>();
+  /** What it needs is being brought; with the grace it was cancelled with meanwhile. */
+  readonly #coming = new Map<AttemptId, number | undefined>();
   #context: BackendContext | undefined;
 
   constructor(backend: Backend, options: CallCommandsOptions) {
@@ -108,10 +110,14 @@ class CallCommands {
   cancel(attempt: AttemptId, graceMs: number): void {
     const call = this.#calls.get(attempt);
     if (call !== undefined) call.isCancelled = true;
-    this.#backend.cancel(attempt, graceMs);
+    // Passed on when it has been launched: what is not there yet can't be cancelled.
+    if (this.#coming.has(attempt)) this.#coming.set(attempt, graceMs);
+    else this.#backend.cancel(attempt, graceMs);
   }
 
   async recover(queries: readonly RecoverQuery[]): Promise<readonly RecoverAnswer[]> {
+    const there = queries.filter(({ attempt }) => !this.#coming.has(attempt));
+    if (there.length < queries.length) return await this.#recoverSome(queries, there);
     const asked = queries.map((query) => {
       if (query.work.kind !== 'call') return query;
       this.#note(query);
@@ -126,15 +132,44 @@ class CallCommands {
   }
 
   release(attempts: readonly AttemptId[]): void {
-    for (const attempt of attempts) if (this.#calls.delete(attempt)) rmSync(this.#callFile(attempt), { force: true });
+    for (const attempt of attempts) this.#drop(attempt);
     this.#backend.release(attempts);
   }
 
+  #drop(attempt: AttemptId): void {
+    if (this.#calls.delete(attempt)) rmSync(this.#callFile(attempt), { force: true });
+  }
+
+  /** Those whose code is on its way have not begun, and will: nobody else may be told of them. */
+  async #recoverSome(
+    queries: readonly RecoverQuery[],
+    there: readonly RecoverQuery[],
+  ): Promise<readonly RecoverAnswer[]> {
+    const said = there.length === 0 ? [] : await this.recover(there);
+    const answers = new Map(there.map(({ attempt }, i) => [attempt, said[i]]));
+    return queries.map(({ attempt }) => answers.get(attempt) ?? { kind: 'running', phase: 'staging-in' });
+  }
+
   async #launchCalls(orders: readonly AttemptOrder[]): Promise<readonly LaunchAnswer[]> {
-    const prepared: (AttemptOrder | LaunchAnswer)[] = [];
+    for (const { attempt } of orders) this.#coming.set(attempt, undefined);
+    try {
+      const answers = await this.#launchWith(orders);
+      orders.forEach(({ attempt }, i) => {
+        const graceMs = this.#coming.get(attempt);
+        this.#coming.delete(attempt);
+        if (answers[i]?.kind === 'refused') this.#drop(attempt);
+        else if (graceMs !== undefined) this.cancel(attempt, graceMs);
+      });
+      return answers;
+    } finally {
+      for (const { attempt } of orders) this.#coming.delete(attempt);
+    }
+  }
+
+  async #launchWith(orders: readonly AttemptOrder[]): Promise<readonly LaunchAnswer[]> {
     const calls = orders.flatMap(({ work }) => (work.kind === 'call' && refusal(work) === undefined ? work : []));
     const runtime = await this.#runtime(calls);
-    for (const order of orders) prepared.push(this.#prepared(order, runtime));
+    const prepared = orders.map((order) => this.#prepared(order, runtime));
     const ready = prepared.filter((one): one is AttemptOrder => !('kind' in one));
     const answers = ready.length === 0 ? [] : await this.#backend.launch(ready);
     let next = 0;

@@ -2,9 +2,16 @@ import { createHash } from 'node:crypto';
 import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { closureOfModules } from '../../calls/index.ts';
+import { closureOfModules, type ModuleClosure } from '../../calls/index.ts';
 import { FileHasher } from '../../files/index.ts';
-import { type CallReference, type Clock, HeddleError, quoteWord, type ResolvedCall } from '../../model/index.ts';
+import {
+  asError,
+  type CallReference,
+  type Clock,
+  HeddleError,
+  quoteWord,
+  type ResolvedCall,
+} from '../../model/index.ts';
 import type { Depot, DepotAnswer, DepotFile } from '../depot/index.ts';
 import type { Transport } from '../transport/index.ts';
 
@@ -29,8 +36,20 @@ export interface RemoteCodeOptions {
 /** The oldest Node that runs what is sent. */
 const NEEDED = [24, 15] as const;
 const TRY_MS = 60_000;
+/** Packages that were changed are seen after so long. */
+const FRESH_MS = 1000;
 
 type NodePlace = { readonly kind: 'found'; readonly path: string } | { readonly kind: 'none'; readonly why: string };
+
+/** What was found of modules and all they import. */
+interface Looked {
+  /** Where the project lies over there. */
+  readonly at: Promise<string>;
+  readonly files: readonly string[];
+  readonly stamp: string;
+  /** When, on the monotonic clock. */
+  readonly sinceMs: number;
+}
 
 /**
  * Brings what calls need to a target that has a file system of its own: the modules they are in with all these import, as one
@@ -42,6 +61,9 @@ export class RemoteCode {
   /** What was brought, or is on its way, by its place over there. */
   readonly #brought = new Map<string, Promise<void>>();
   #node: Promise<NodePlace> | undefined;
+  #own: Promise<string> | undefined;
+  /** By the modules that were asked for. */
+  readonly #projects = new Map<string, Looked>();
 
   constructor(options: RemoteCodeOptions) {
     this.#options = options;
@@ -56,15 +78,12 @@ export class RemoteCode {
    */
   async runtime(calls: readonly ResolvedCall[], project: string): Promise<RemoteRuntime> {
     const root = await this.#root();
-    this.#node ??= this.#findNode(root);
-    const node = await this.#node;
-    if (node.kind === 'none') {
-      this.#node = undefined;
-      throw this.#noNode(node.why);
-    }
+    const node = await (this.#node ??= this.#nodeOnce(root));
+    if (node.kind === 'none') throw this.#noNode(node.why);
     const own = ownCode();
-    const heddle = await this.#bring(own, join(root, 'heddle'));
-    const at = await this.#project(calls, { root, project });
+    // What is running does not change: it is read once.
+    const heddle = await (this.#own ??= this.#ownOnce(own, root));
+    const at = await this.#projectOnce(calls, { root, project });
     const program = (entry: string): readonly string[] => [node.path, join(heddle, entry)];
     return { exec: program(own.exec), lane: program(own.lane), project: at };
   }
@@ -101,6 +120,49 @@ export class RemoteCode {
     throw this.#failed(answer);
   }
 
+  /** Asked for again where there was none, or no answer. */
+  #nodeOnce(root: string): Promise<NodePlace> {
+    const finding = this.#findNode(root);
+    const forget = (): void => void (this.#node = undefined);
+    finding.then(({ kind }) => kind === 'none' && forget(), forget);
+    return finding;
+  }
+
+  #ownOnce(own: OwnCode, root: string): Promise<string> {
+    const bringing = this.#bring(own, join(root, 'heddle'));
+    bringing.catch(() => (this.#own = undefined));
+    return bringing;
+  }
+
+  /**
+   * Reading and hashing all that modules import costs more than a call, so calls that follow each other share a look, while the
+   * project's own files are as they were; what their packages hold is looked at anew now and then.
+   */
+  async #projectOnce(
+    calls: readonly ResolvedCall[],
+    { root, project }: { readonly root: string; readonly project: string },
+  ): Promise<string> {
+    const modules = [...new Set(calls.flatMap(({ call }) => moduleOf(call, project)))].sort();
+    if (modules.length === 0) return root;
+    const key = JSON.stringify([project, ...modules]);
+    const { mono } = this.#options.clock.now();
+    const known = this.#projects.get(key);
+    if (known !== undefined && mono - known.sinceMs < FRESH_MS && stampOf(known.files) === known.stamp)
+      return await known.at;
+    try {
+      const closure = closureOfModules(modules);
+      const { files } = closure;
+      const at = this.#project(closure, { root, project });
+      this.#projects.set(key, { at, files, stamp: stampOf(files), sinceMs: mono });
+      return await at;
+    } catch (error) {
+      this.#projects.delete(key);
+      if (HeddleError.is(error)) throw error;
+      // A package.json that is none, a file that has gone: of the user's modules, not of ours.
+      throw new HeddleError('FUNCTION_CANNOT_TRAVEL', `its modules can't be read: ${asError(error).message}`);
+    }
+  }
+
   /** On PATH over there, or put there by `install`. */
   async #findNode(root: string): Promise<NodePlace> {
     const own = quoteWord(join(nodeFolder(root), 'node'));
@@ -130,14 +192,11 @@ exit 0`,
     );
   }
 
-  /** The modules of calls, and all they import, in one tree; gives where the project lies in it. */
+  /** Modules, and all they import, in one tree; gives where the project lies in it. */
   async #project(
-    calls: readonly ResolvedCall[],
+    { files, packages }: ModuleClosure,
     { root, project }: { readonly root: string; readonly project: string },
   ): Promise<string> {
-    const modules = [...new Set(calls.flatMap(({ call }) => moduleOf(call, project)))];
-    if (modules.length === 0) return root;
-    const { files, packages } = closureOfModules(modules);
     const all = [...files, ...manifestsOf(files, project), ...packages.flatMap(filesBelow)];
     const base = commonFolder([...all, join(project, 'x')]);
     const at = await this.#bring({ base, files: all }, join(root, 'code'));
@@ -207,6 +266,16 @@ interface Tree {
   /** Names in the tree start here. */
   readonly base: string;
   readonly files: readonly string[];
+}
+
+/** Differs when any of them was written since. */
+function stampOf(files: readonly string[]): string {
+  return files
+    .map((file) => {
+      const { mtimeMs, size, ino } = statSync(file, { throwIfNoEntry: false }) ?? { mtimeMs: 0, size: 0, ino: 0 };
+      return `${mtimeMs} ${size} ${ino}`;
+    })
+    .join();
 }
 
 function nodeFolder(root: string): string {

@@ -70,6 +70,8 @@ class HostLanes {
   readonly #lanes = new Map<string, Lanes>();
   /** Where each call is that was given to a lane. */
   readonly #placed = new Map<AttemptId, Lanes>();
+  /** What it needs is being brought; with the grace it was cancelled with meanwhile. */
+  readonly #coming = new Map<AttemptId, number | undefined>();
   #context: BackendContext | undefined;
   #places: readonly Place[] = [];
 
@@ -104,6 +106,8 @@ class HostLanes {
   }
 
   cancel(attempt: AttemptId, graceMs: number): void {
+    // Passed on when it has been launched: what is not there yet can't be cancelled.
+    if (this.#coming.has(attempt)) return void this.#coming.set(attempt, graceMs);
     (this.#placed.get(attempt)?.backend ?? this.#backend).cancel(attempt, graceMs);
   }
 
@@ -114,6 +118,10 @@ class HostLanes {
     const said = others.length === 0 ? [] : await this.#backend.recover(others);
     others.forEach(({ attempt }, i) => answers.set(attempt, said[i] ?? { kind: 'unknown', why: 'no answer' }));
     for (const query of mine) {
+      if (this.#coming.has(query.attempt)) {
+        answers.set(query.attempt, { kind: 'running', phase: 'staging-in' });
+        continue;
+      }
       const [answer] = (await this.#placed.get(query.attempt)?.backend.recover([query])) ?? [];
       // A lane's input ends with the engine that had it, and with its input the lane.
       answers.set(query.attempt, answer ?? { kind: 'gone', why: 'its lane ended with the engine that had it' });
@@ -146,29 +154,47 @@ class HostLanes {
 
   #isOfLane({ attempt, work, grant }: RecoverQuery): boolean {
     return (
-      this.#placed.has(attempt) || (work.kind === 'call' && this.#hosts.has(grant.place) && !takesFiles(work.args))
+      this.#placed.has(attempt) ||
+      this.#coming.has(attempt) ||
+      (work.kind === 'call' && this.#hosts.has(grant.place) && !takesFiles(work.args))
     );
   }
 
   async #launchIn(place: string, orders: readonly AttemptOrder[]): Promise<readonly LaunchAnswer[]> {
-    const project = this.#context?.project ?? '';
-    const lanes = this.#lanesOf(place);
+    for (const { attempt } of orders) this.#coming.set(attempt, undefined);
     try {
-      await lanes.opened;
-      const calls = orders.flatMap(({ work }) => (work.kind === 'call' ? work : []));
-      const runtime = await lanes.host.runtime(calls, project);
-      lanes.runtime = runtime;
-      const moved = orders.map((order) => ({
-        ...order,
-        work: movedTo(order.work as ResolvedCall, { runtime, project }),
-      }));
-      for (const { attempt } of orders) this.#placed.set(attempt, lanes);
-      return await lanes.backend.launch(moved);
+      const lanes = this.#lanesOf(place);
+      const answers = await this.#launchWith(lanes, orders);
+      orders.forEach(({ attempt }, i) => {
+        const graceMs = this.#coming.get(attempt);
+        this.#coming.delete(attempt);
+        if (answers[i]?.kind !== 'accepted') this.#placed.delete(attempt);
+        else if (graceMs !== undefined) lanes.backend.cancel(attempt, graceMs);
+      });
+      return answers;
     } catch (error) {
       if (!HeddleError.is(error)) throw error;
       const retryable = error.code === 'BACKEND_UNAVAILABLE';
       return orders.map(() => ({ kind: 'refused', retryable, why: error.message, error: serializeError(error) }));
+    } finally {
+      for (const { attempt } of orders) this.#coming.delete(attempt);
     }
+  }
+
+  async #launchWith(lanes: Lanes, orders: readonly AttemptOrder[]): Promise<readonly LaunchAnswer[]> {
+    const project = this.#context?.project ?? '';
+    await lanes.opened;
+    const calls = orders.flatMap(({ work }) => (work.kind === 'call' ? work : []));
+    const runtime = await lanes.host.runtime(calls, project);
+    // Nothing is begun for an engine that has closed meanwhile.
+    if (this.#context === undefined) return orders.map(() => ({ kind: 'refused', retryable: true, why: 'closed' }));
+    lanes.runtime = runtime;
+    const moved = orders.map((order) => ({
+      ...order,
+      work: movedTo(order.work as ResolvedCall, { runtime, project }),
+    }));
+    for (const { attempt } of orders) this.#placed.set(attempt, lanes);
+    return await lanes.backend.launch(moved);
   }
 
   #lanesOf(place: string): Lanes {

@@ -6,7 +6,7 @@ import { commandsBackend } from '../../../src/backends/commands/index.ts';
 import { ownHeddle } from '../../../src/calls/index.ts';
 import { Engine, workflow } from '../../../src/index.ts';
 import type { Backend } from '../../../src/model/index.ts';
-import { backendCasesFor, traitsOf } from '../../../src/testing/index.ts';
+import { BackendRig, backendCasesFor, traitsOf } from '../../../src/testing/index.ts';
 import { backendFixture } from '../../backend-fixture.ts';
 import { giveBack, ownFolder } from '../../own-folder.ts';
 import { broken, double, open } from './bodies.ts';
@@ -49,4 +49,25 @@ test('what a function throws is told here', async () => {
 test('a call with secrets is refused: it would be written to a file', async () => {
   const { result } = (await play(() => open('x'))) as { readonly result: Error };
   expect(result.message).toMatch(/secrets/);
+});
+
+test('a call that is cancelled while its code is brought ends cancelled; who asks meanwhile is told that it is on its way', async () => {
+  const code = Promise.withResolvers<void>();
+  const slow = withCallCommands(commandsBackend({ slots: 2 }), {
+    runtime: async (_, project) => {
+      await code.promise;
+      return { argv: ownHeddle(), project };
+    },
+  });
+  await using made = backendFixture('coming', slow);
+  await using rig = await BackendRig.open(made);
+  const order = rig.order({ kind: 'call', call: { kind: 'builtin', name: 'wait' }, args: [60_000] });
+  const launched = rig.launch([order]);
+  const asked = await rig.recover(order);
+  slow.cancel(order.attempt, 100);
+  code.resolve();
+
+  expect(asked).toMatchObject({ kind: 'running', phase: 'staging-in' });
+  expect(await launched).toMatchObject([{ kind: 'accepted' }]);
+  expect(await rig.end(order)).toMatchObject({ kind: 'ended', outcome: { kind: 'cancelled' } });
 });

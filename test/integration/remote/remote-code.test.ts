@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { RemoteCode } from '../../../src/backends/code/index.ts';
 import { openDepot } from '../../../src/backends/depot/index.ts';
-import { localTransport } from '../../../src/backends/transport/index.ts';
+import { localTransport, type Transport } from '../../../src/backends/transport/index.ts';
 import { readCallResult } from '../../../src/calls/index.ts';
 import type { ResolvedCall } from '../../../src/model/index.ts';
 import { systemClock } from '../../../src/process/index.ts';
@@ -130,4 +130,29 @@ test('a module outside of the project is refused, with what to do', async () => 
     code: 'FUNCTION_CANNOT_TRAVEL',
     hint: expect.stringContaining('into the project'),
   });
+});
+
+test('a host that did not answer, and one without Node, are asked again', async () => {
+  await using there = await far();
+  const transport = localTransport({ clock: systemClock });
+  let trips = 0;
+  const stumbling: Transport = {
+    ...{ name: transport.name, key: transport.key, sharesFiles: false },
+    connect: (script) => transport.connect(script),
+    run: (script, options) => {
+      trips += 1;
+      return trips === 1
+        ? Promise.resolve({ kind: 'unreachable', why: 'cut', began: false })
+        : transport.run(script, options);
+    },
+    [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
+  };
+  const depot = openDepot({ transport, root: there.root, clock: systemClock });
+  const code = new RemoteCode({ target: 'far', transport: stumbling, depot, clock: systemClock });
+
+  await expect(code.runtime([call(there.project, 'where')], there.project)).rejects.toThrow(/cut/);
+  expect(await code.runtime([call(there.project, 'where')], there.project)).toMatchObject({
+    project: expect.any(String),
+  });
+  await transport[Symbol.asyncDispose]();
 });
