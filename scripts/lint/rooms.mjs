@@ -26,7 +26,7 @@ export const ROOMS = {
   server: BELOW_SERVER,
   cli: [...BELOW_SERVER, 'server', 'simulation'],
   simulation: ['model', 'engine', 'store'],
-  testing: ['model', 'engine', 'store', 'simulation'],
+  testing: ['model', 'process', 'engine', 'store', 'simulation'],
 };
 
 /** Folders under backends/ that are no backend: what backends share. A backend imports these, never another backend. */

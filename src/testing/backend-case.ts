@@ -1,4 +1,4 @@
-import type { OutputSpec, ResolvedWork } from '../model/index.ts';
+import type { Clock, OutputSpec, ResolvedWork } from '../model/index.ts';
 import { type BackendFixture, BackendRig } from './backend-rig.ts';
 import { misbehaving } from './misbehaving-backend.ts';
 
@@ -26,7 +26,7 @@ export function bare(name: string, needs: readonly BackendTrait[], body: RigBody
     run: async (open) => {
       await using fixture = await open();
       await using rig = await BackendRig.open(fixture);
-      await body(rig, fixture);
+      await inTime(body(rig, fixture), fixture.clock);
     },
   };
 }
@@ -41,12 +41,25 @@ export function onABadDay(name: string, needs: readonly BackendTrait[], body: Ri
       const { random, clock } = fixture;
       const backend = misbehaving(fixture.backend, { random, clock });
       await using rig = await BackendRig.open({ ...fixture, backend, [Symbol.asyncDispose]: async () => undefined });
-      await body(rig, fixture);
+      await inTime(body(rig, fixture), fixture.clock);
     },
   };
 }
 
 type CommandWork = Extract<ResolvedWork, { readonly kind: 'command' }>;
+
+/** Longer than many attempts take on a slow system: whoever takes longer hangs. */
+const LONGEST_MS = 300_000;
+
+async function inTime(body: Promise<void>, clock: Clock): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = clock.after(LONGEST_MS, () => reject(new Error(`it hangs: nothing came of it in ${LONGEST_MS} ms`)));
+  try {
+    await Promise.race([body, promise]);
+  } finally {
+    timer.cancel();
+  }
+}
 
 /** A line for a shell. */
 export function shell(text: string, outputs: readonly OutputSpec[] = []): CommandWork {

@@ -167,7 +167,7 @@ test('every file of every page is well typed, and mistakes are told as the page 
         declaration: false,
         rootDir: '/',
         typeRoots: [join(root, 'node_modules/@types')],
-        paths: { heddle: [join(root, 'src/index.ts')] },
+        paths: { heddle: [join(root, 'src/index.ts')], 'heddle/testing': [join(root, 'src/testing/index.ts')] },
       },
       include: folders.map((folder) => `${folder}/**/*.ts`),
     }),
