@@ -83,3 +83,8 @@ test('types follow: arguments are checked, and results are what the functions gi
     return values.values;
   }).build();
 });
+
+test('a task without a name is refused with what to write', () => {
+  const nameless = (): unknown => task(((n: number) => n) as never, {} as never);
+  expect(nameless).toThrow('task() was given no name');
+});

@@ -53,6 +53,10 @@ export function task<Arguments extends readonly unknown[], Returned>(
   run: (...parameters: Arguments) => Returned,
   options: TaskOptions = {},
 ): CallTask<Arguments, TaskResult<Returned>> {
+  if (typeof name !== 'string')
+    throw new HeddleError('INPUT_INVALID', 'task() was given no name', {
+      hint: "its name comes first: task('name', (x) => ...)",
+    });
   checkFields(options, FIELDS, `task '${name}'`);
   if (typeof run !== 'function')
     throw new HeddleError('INPUT_INVALID', `task '${name}' has no function`, { hint: 'task(name, (x) => ...)' });
