@@ -16,7 +16,7 @@ export interface DoorOptions {
   readonly endsAt: number | undefined;
   readonly byMail: boolean;
   readonly clock: Clock;
-  met(channel: Channel<FromAgent, ToAgent>): void;
+  readonly met: (channel: Channel<FromAgent, ToAgent>) => void;
 }
 
 /** How engines come to an agent: by connection, or by mail; and the card that says so. */

@@ -25,7 +25,7 @@ export interface StrangersOptions {
   readonly meetings: Meetings;
   readonly context: BackendContext;
   /** It runs there: its end will come from there. */
-  adopted(query: RecoverQuery, link: AgentLink): void;
+  readonly adopted: (query: RecoverQuery, link: AgentLink) => void;
 }
 
 /**

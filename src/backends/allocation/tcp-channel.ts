@@ -103,7 +103,7 @@ class TcpChannel<Out, In> implements Channel<Out, In> {
 /** Listens for whoever has the token. */
 export async function listenTcp<Out, In>(
   token: string,
-  { clock, met }: { readonly clock: Clock; met(channel: Channel<Out, In>): void },
+  { clock, met }: { readonly clock: Clock; readonly met: (channel: Channel<Out, In>) => void },
 ): Promise<{ readonly server: Server; readonly port: number }> {
   const server = createServer((socket) => {
     const timer = clock.after(CONNECT_MS, () => socket.destroy());
