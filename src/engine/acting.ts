@@ -20,6 +20,7 @@ import { attemptEnded, attemptGone, attemptRefused, attemptTakenBack, type LiveA
 import type { Core } from './core.ts';
 import { containerOf, directoryOf, limitsOf, NOOP, orderOf, workOf } from './orders.ts';
 import { attemptLives, attemptPhase, attemptUnreachable, beginActive, noteHandle } from './phases.ts';
+import { needText } from './standing-notices.ts';
 
 /** What the actor needs of the shell around it. */
 export interface ActorHost {
@@ -362,8 +363,7 @@ function takeAccess(core: Core, name: string, needs: LoginNeed | undefined): voi
   const wasOpen = backend.needs === undefined;
   backend.needs = needs;
   core.grantable = true;
-  if (needs !== undefined && wasOpen)
-    core.notice('login', `${name} needs login: ${needs.why}; in a terminal: ${needs.mend}`);
+  if (needs !== undefined && wasOpen) core.notice('login', needText(name, needs));
   else if (needs === undefined && !wasOpen) core.notice('login', `${name} lets us in again`);
 }
 

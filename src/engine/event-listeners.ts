@@ -16,20 +16,23 @@ export class EventListeners {
     return this.#listeners.size === 0;
   }
 
-  /** Returns how to stop listening. */
-  add(listener: Listener): () => void {
+  /** `standing`: what still holds, which the new one alone is told at once. Returns how to stop listening. */
+  add(listener: Listener, standing: readonly EngineEvent[] = []): () => void {
     this.#listeners.add(listener);
+    if (standing.length > 0) this.#tellOne(listener, standing);
     return () => this.#listeners.delete(listener);
   }
 
   tell(events: readonly EngineEvent[]): void {
     if (events.length === 0) return;
-    for (const listener of this.#listeners) {
-      try {
-        listener(events);
-      } catch (thrown) {
-        this.#logger.error({ error: asError(thrown) }, 'a listener threw; the engine goes on');
-      }
+    for (const listener of this.#listeners) this.#tellOne(listener, events);
+  }
+
+  #tellOne(listener: Listener, events: readonly EngineEvent[]): void {
+    try {
+      listener(events);
+    } catch (thrown) {
+      this.#logger.error({ error: asError(thrown) }, 'a listener threw; the engine goes on');
     }
   }
 }

@@ -23,6 +23,7 @@ import { expandAll } from './expansions.ts';
 import type { Outbox } from './outbox.ts';
 import { askAll } from './reusing.ts';
 import type { RunState } from './run-state.ts';
+import { standingNotices } from './standing-notices.ts';
 import { addChore, turn, type TurnBudget, wallJumped } from './turn.ts';
 import { WakeTimer } from './wake-timer.ts';
 
@@ -307,7 +308,7 @@ export class EngineLoop implements ActorHost {
   }
 
   listen(listener: (events: readonly EngineEvent[]) => void): () => void {
-    return this.#listeners.add(listener);
+    return this.#listeners.add(listener, standingNotices(this.core));
   }
 
   /** Whether anybody listens: events are not made for nobody. */

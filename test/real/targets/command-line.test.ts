@@ -173,5 +173,5 @@ describe.skipIf(targets['host'] === undefined)('a target that wants its user', (
     expect(code, stderr).toBe(0);
     expect(stderr).toContain('locked lets us in again');
     expect(JSON.parse(stdout)).toMatchObject({ counts: { done: 3 }, result: ['hello 1\n', 'hello 2\n', 'hello 3\n'] });
-  });
+  }, 120_000);
 });
