@@ -234,8 +234,16 @@ export class Allocations {
     const allocation = this.#all.get(event.attempt);
     if (allocation === undefined) return;
     if (event.kind === 'phase' && event.phase === 'active') allocation.isActive = true;
-    else if (event.kind === 'ended') this.#end(allocation, howItEnded(event.outcome));
+    else if (event.kind === 'ended') this.#ended(allocation, event.outcome);
     else if (event.kind === 'gone') this.#end(allocation, event.why);
+  }
+
+  /** An error is no end of a command: the batch system has said that it can never begin. */
+  #ended(allocation: Allocation, outcome: Outcome): void {
+    const isRefused = outcome.kind === 'error' && allocation.links.size === 0 && !allocation.isActive;
+    if (isRefused) allocation.isCancelled = true;
+    this.#end(allocation, howItEnded(outcome));
+    if (isRefused) this.#listener.refused(howItEnded(outcome), false);
   }
 
   #end(allocation: Allocation, why: string): void {

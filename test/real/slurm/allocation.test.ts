@@ -3,6 +3,9 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { targetSettings } from '../../../src/config/index.ts';
+import { command, Engine, sh, workflow } from '../../../src/index.ts';
+import { targetBackends } from '../../../src/jobs/index.ts';
 import { giveBack, ownFolder } from '../../own-folder.ts';
 import { admin, slurm } from './cluster.ts';
 
@@ -43,6 +46,24 @@ describe.skipIf(!slurm.available)('many short tasks in allocations of a real Slu
   /** Native jobs of this test, as Slurm has them. */
   const native = (): readonly string[] =>
     admin('squeue', '--noheader', '--partition=main', '--format=%A %D').split('\n').filter(Boolean);
+
+  test('machines that no partition has are refused at once, with what was asked for', async () => {
+    const target = targetSettings(
+      'pool',
+      { scheduler: 'slurm', poll: { min: '250ms', max: '1s' }, allocation: { workers: 64, time: '10m' } },
+      project,
+    );
+    const backends = [...(await targetBackends([target]))];
+    await using large = await Engine.open({ store: join(project, 'store'), project, backends });
+    const nothing = command('nothing', { run: () => sh`true` });
+    const run = await large.run(
+      workflow('flow', () => nothing()),
+      { backend: 'pool' },
+    );
+
+    await expect(run.result()).rejects.toThrow(/no allocation can be had: .*PartitionConfig.*1 x 64 cpus for 600 s/);
+    expect(native()).toEqual([]);
+  });
 
   test('the engine is killed, the allocation is cancelled: what runs goes on, what ended is done, and nobody stays', async () => {
     const first = engine();
