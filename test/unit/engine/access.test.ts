@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { EngineEvent } from '../../../src/model/index.ts';
 import { ScriptedBackend, settled, testEngine } from './scripted.ts';
 
 const NEEDS = { why: 'it wants a password', mend: 'ssh login.example.org' };
@@ -64,3 +65,22 @@ function noticesOf(events: readonly { readonly kind: string }[]): readonly strin
     'code' in event && event.code === 'login' && 'message' in event ? [String(event.message)] : [],
   );
 }
+
+test('who begins to listen is told what waits for a person, and nothing that is mended', async () => {
+  await using engine = await testEngine({ cpus: 1 });
+  engine.backend.context.report({ kind: 'access', needs: NEEDS });
+  await settled();
+
+  const late: EngineEvent[] = [];
+  engine.shell.listen((events) => late.push(...events));
+  engine.backend.context.report({ kind: 'access' });
+  await settled();
+  const later: EngineEvent[] = [];
+  engine.shell.listen((events) => later.push(...events));
+
+  expect(noticesOf(late)).toEqual([
+    'scripted needs login: it wants a password; in a terminal: ssh login.example.org',
+    'scripted lets us in again',
+  ]);
+  expect(later).toEqual([]);
+});
