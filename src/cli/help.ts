@@ -21,7 +21,7 @@ const HELP: Readonly<Record<string, Help>> = {
     summary: 'what would run, and why; starts nothing',
     examples: [
       ["heddle plan melt.ts -p 'temperatures=[0.7,0.9]'", ''],
-      ['heddle plan melt.ts --scripts --backend cluster', 'what a batch system would be given'],
+      ['heddle plan melt.ts --scripts --backend cluster', 'its native scripts'],
     ],
   },
   accept: {
