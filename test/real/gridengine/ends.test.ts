@@ -204,7 +204,7 @@ describe.skipIf(!cell.available)('ends on Grid Engine', () => {
 
     const facts = await look({});
     expect(facts).toMatchObject({ version: 'SGE 8.1.9', maxArraySize: 75_000, problems: [] });
-    expect(facts.notes.some((note) => note.startsWith('all.q'))).toBe(true);
+    expect(facts.notes.some((note) => note.startsWith('queue all.q: '))).toBe(true);
     expect((await look({ parallelEnvironment: 'threads', memoryResource: 'ram' })).problems).toEqual([
       "there is no parallel environment 'threads' for several cpus: set parallelEnvironment to one of mpi, smp",
       "there is no resource 'ram': set memoryResource to one of those of 'qconf -sc'",
